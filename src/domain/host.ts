@@ -1,0 +1,55 @@
+import type { Id } from './id.js';
+import type { Layer } from './layer.js';
+import type { Presence } from './requirement.js';
+
+/** Whether a host may be trusted with work. */
+export type Health =
+  | 'good'
+  /** Gets only canaries and probes until the blame moves elsewhere. */
+  | 'suspect'
+  /** Two different pieces of work failed on it for which it is the likeliest cause. */
+  | 'quarantined'
+  /** A person took it out. */
+  | 'maintenance';
+
+/** One step that a host is known to carry. */
+export interface StackEntry {
+  readonly layer: Layer;
+  readonly step: string;
+  /** Digest of the step, its inputs and what it stands on. */
+  readonly key: string;
+  readonly gives: readonly string[];
+}
+
+/** A cheap digest of what tests could have changed, part by part; '' where a part cannot be read. */
+export interface Fingerprint {
+  readonly boot: string;
+  readonly packages: string;
+  readonly modules: string;
+  readonly cmdline: string;
+  readonly sysctls: string;
+}
+
+/** What the grid knows of a host when it plans. */
+export interface HostFacts {
+  readonly id: Id;
+  readonly name: string;
+  readonly pool: string;
+  readonly type: string;
+  readonly seats: number;
+  readonly expendable: readonly Layer[];
+  readonly canRestore: boolean;
+  /** The name of the one executor that reaches it; undefined: any. */
+  readonly executor?: string;
+  readonly offline: boolean;
+  readonly health: Health;
+  readonly healthWhy: string;
+  readonly isolated: boolean;
+  readonly stack: readonly StackEntry[];
+  /** The lowest layer that is not as the stack says. */
+  readonly dirtyFrom?: Layer;
+  /** True where something ran since the stack was put in place. */
+  readonly used: boolean;
+  readonly fingerprint?: Fingerprint;
+  readonly presenceOf: (tag: string) => Presence;
+}

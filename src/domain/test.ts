@@ -1,0 +1,38 @@
+import type { Dirties } from './layer.js';
+
+/** What is to be run, as somebody wrote it, with every default filled in. */
+export interface TestSpec {
+  readonly name: string;
+  /** Who is told when the test itself is broken; undefined means the admin. */
+  readonly owner?: string;
+  /** The requirement in canonical spelling; '' is: any host. */
+  readonly requirement: string;
+  readonly labels: readonly string[];
+  /** Shell text run on the host before the test, by the test's owner; its failure is no test failure. */
+  readonly setup?: string;
+  /** The test: a file's bytes in base64, executed as they are (any #! line). */
+  readonly run: string;
+  /** Shell text run after the test, whatever came of it. */
+  readonly teardown?: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly setupTimeoutMs: number;
+  readonly teardownTimeoutMs: number;
+  /** Undefined: `packages` where the test runs as root, else `use`. */
+  readonly dirties?: Dirties;
+  /** Cases that the test promises to report; a pass without them has tested nothing. */
+  readonly cases: readonly string[];
+  /** Commands the test needs; a pass while one is missing has tested nothing. */
+  readonly commands: readonly string[];
+  /** Commands that the artefact under test brings; one missing makes exit 126 or 127 a failure. */
+  readonly underTest: readonly string[];
+  /** Under `local`: asks for the network (the host must allow it as well). */
+  readonly network: boolean;
+}
+
+/** Defaults of a test that says nothing, in milliseconds. */
+export const TEST_DEFAULTS = {
+  timeoutMs: 600_000,
+  setupTimeoutMs: 600_000,
+  teardownTimeoutMs: 120_000,
+} as const;

@@ -1,0 +1,25 @@
+import type {
+  Assignment,
+  Claim,
+  Register,
+  Registered,
+  Renew,
+  Renewed,
+  Report,
+  Reported,
+} from './messages.js';
+
+/**
+ * What an executor sees of the grid; it knows nothing else. Counterparts: the grid in process, the grid over
+ * HTTPS, and `testyard run`. Every method throws LeaseDead when the lease has ended, and any other error when
+ * the grid cannot be asked just now: then the same call may be made again, with the same content.
+ */
+export abstract class GridLink {
+  abstract register(request: Register): Promise<Registered>;
+  abstract claim(request: Claim): Promise<readonly Assignment[]>;
+  abstract renew(request: Renew): Promise<Renewed>;
+  /** Idempotent: entries and segments already recorded are passed over. */
+  abstract report(request: Report): Promise<Reported>;
+  /** Gives the lease back; attempts that still run end as executor lost. */
+  abstract release(lease: string, reason: string): Promise<void>;
+}

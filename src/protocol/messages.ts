@@ -1,0 +1,247 @@
+import { z } from 'zod';
+import type { Fingerprint } from '../domain/host.js';
+import { LAYERS } from '../domain/layer.js';
+import type { AttemptEnd } from '../domain/outcome.js';
+import type { StepSpec } from '../domain/step.js';
+import type { TestSpec } from '../domain/test.js';
+import type { Restore } from '../ports/images.js';
+import type { Transport } from '../ports/shell.js';
+
+/** The version of the protocol between executors and the grid; a different major is refused. */
+export const PROTOCOL = '1.0';
+
+const id = z.string().regex(/^[0-9]{1,19}$/);
+const layer = z.enum(LAYERS);
+const fingerprint = z.strictObject({
+  boot: z.string().max(200),
+  packages: z.string().max(200),
+  modules: z.string().max(200),
+  cmdline: z.string().max(200),
+  sysctls: z.string().max(200),
+}) satisfies z.ZodType<Fingerprint>;
+const message = z.string().max(4000);
+
+/** An executor presents itself; every start is a new incarnation and gets a lease of its own. */
+export const Register = z.strictObject({
+  executor: z.string().regex(/^[A-Za-z0-9._-]{1,100}$/),
+  /** Fresh random text of this start; saying it again returns the same lease. */
+  incarnation: z.string().regex(/^[A-Za-z0-9-]{16,64}$/),
+  protocol: z.string().max(20),
+  /** Attempts it is ready to carry out beside each other. */
+  capacity: z.int().min(1).max(10_000),
+});
+/** See `Register`. */
+export type Register = z.infer<typeof Register>;
+
+/** The right to work, for `ttlMs` from each renewal. */
+export interface Registered {
+  readonly lease: string;
+  readonly ttlMs: number;
+  readonly renewEveryMs: number;
+}
+
+/** One needed tag, with the probe that sees it; without a probe, what is declared counts. */
+export interface TagProbe {
+  readonly tag: string;
+  readonly script?: string;
+  /** The step that claims to give it, if one of this chain does. */
+  readonly step?: string;
+}
+
+/** A step of the chain, with the key its stack entry will have. */
+export interface ChainStep extends StepSpec {
+  readonly key: string;
+}
+
+/** One host's part in an attempt. */
+export interface PlacePlan {
+  readonly role: string;
+  readonly host: {
+    readonly id: string;
+    readonly name: string;
+    readonly transport: Transport;
+    readonly restore?: Restore;
+    /** Layers that may be changed there; the executor checks every step against it again before acting. */
+    readonly expendable: readonly (typeof LAYERS)[number][];
+  };
+  readonly seat: number;
+  readonly chain: readonly ChainStep[];
+  /** Tags to be seen after the chain and before the test starts. */
+  readonly verify: readonly TagProbe[];
+  /** What the host must look like before the first step for the plan to hold; undefined: not known. */
+  readonly expected?: Fingerprint;
+  /** True where nothing will have run since the stack was put in place. */
+  readonly fresh: boolean;
+}
+
+/** All that an executor needs to carry out one attempt; the same for a grid and for `testyard run`. */
+export interface Assignment {
+  readonly run: string;
+  readonly attempt: string;
+  readonly number: number;
+  readonly places: readonly PlacePlan[];
+  readonly test: TestSpec;
+  /** Output beyond it is cut in the middle. */
+  readonly outputLimitBytes: number;
+}
+
+/** What happened in an attempt, in order; `role` says at which place. */
+export const AttemptEvent = z.discriminatedUnion('kind', [
+  /** The executor has started on it. */
+  z.strictObject({ kind: z.literal('begun') }),
+  /** What the host looked like before anything was done: tags seen, fingerprint, boot id. */
+  z.strictObject({
+    kind: z.literal('seen'),
+    role: z.string(),
+    tags: z
+      .array(z.strictObject({ tag: z.string(), presence: z.enum(['present', 'absent', 'unknown']) }))
+      .max(1000),
+    fingerprint: fingerprint.optional(),
+  }),
+  /** A step, setup, test or teardown began. */
+  z.strictObject({
+    kind: z.literal('step_started'),
+    role: z.string(),
+    seq: z.int().min(1).max(1000),
+    what: z.enum(['chain', 'setup', 'test', 'teardown']),
+    step: z.string().max(200),
+    layer: layer.optional(),
+    key: z.string().max(200).optional(),
+  }),
+  /** It ended. A chain step that ended ok is what the host now carries. */
+  z.strictObject({
+    kind: z.literal('step_ended'),
+    role: z.string(),
+    seq: z.int().min(1).max(1000),
+    result: z.enum(['ok', 'failed', 'timed_out', 'killed']),
+    exitCode: z.int().optional(),
+    durationMs: z.number(),
+    message,
+  }),
+  /** The whole chain succeeded (an empty one too). */
+  z.strictObject({ kind: z.literal('chain_done') }),
+  /** The needed tags were seen after the chain, with what the host looks like now. */
+  z.strictObject({
+    kind: z.literal('verified'),
+    role: z.string(),
+    tags: z
+      .array(z.strictObject({ tag: z.string(), presence: z.enum(['present', 'absent', 'unknown']) }))
+      .max(1000),
+    fingerprint: fingerprint.optional(),
+  }),
+  /** The test's own process started. */
+  z.strictObject({ kind: z.literal('test_started') }),
+  /** A signal from the test: a named part of it has a result. */
+  z.strictObject({
+    kind: z.literal('case'),
+    role: z.string(),
+    seq: z.int().min(1),
+    name: z.string().min(1).max(500),
+    result: z.enum(['pass', 'fail', 'skip']),
+    message,
+    measurement: z.strictObject({ raw: z.string().max(200), unit: z.string().max(50) }).optional(),
+  }),
+  /** The end: what was seen, and what the host looks like after it. Nothing may follow. */
+  z.strictObject({
+    kind: z.literal('ended'),
+    end: z.custom<AttemptEnd>((value) => isAttemptEnd(value)),
+    /** Per role: fingerprint after the attempt and output sizes. */
+    places: z
+      .array(
+        z.strictObject({
+          role: z.string(),
+          fingerprint: fingerprint.optional(),
+          outputBytes: z.number(),
+          outputCut: z.number(),
+        }),
+      )
+      .max(100),
+  }),
+]);
+/** See above. */
+export type AttemptEvent = z.infer<typeof AttemptEvent>;
+
+/** A batch of news about attempts of one lease. Entries of one attempt are numbered from 1 without gaps. */
+export const Report = z.strictObject({
+  lease: id,
+  entries: z
+    .array(z.strictObject({ run: id, attempt: id, seq: z.int().min(1), event: AttemptEvent }))
+    .max(5000),
+  /** Output: numbered per attempt and role from 1; at most 256 KiB each, base64. */
+  segments: z
+    .array(
+      z.strictObject({
+        run: id,
+        attempt: id,
+        role: z.string(),
+        seq: z.int().min(1),
+        /** Where in the output this segment begins. */
+        atByte: z.number().int().min(0),
+        data: z.string().max(350_000),
+      }),
+    )
+    .max(2000),
+});
+/** See above. */
+export type Report = z.infer<typeof Report>;
+
+/** Per attempt named in a report: recorded up to `seq`, or refused for good. */
+export interface Reported {
+  readonly attempts: readonly (
+    | { readonly attempt: string; readonly recorded: number }
+    | { readonly attempt: string; readonly refused: 'lease_dead' | 'not_yours' | 'ended' }
+  )[];
+}
+
+/** Asks for more work and renews nothing; answers at once when there is some, else within `waitMs`. */
+export const Claim = z.strictObject({ lease: id, waitMs: z.int().min(0).max(30_000) });
+/** See above. */
+export type Claim = z.infer<typeof Claim>;
+
+/** Renews the lease; `attempts` are those the executor is working on. */
+export const Renew = z.strictObject({ lease: id, attempts: z.array(id).max(10_000), draining: z.boolean() });
+/** See above. */
+export type Renew = z.infer<typeof Renew>;
+
+/** What an executor must know after a renewal. */
+export interface Renewed {
+  readonly ttlMs: number;
+  /** Attempts to stop because their run was cancelled or the grid was halted with kill. */
+  readonly stop: readonly { readonly attempt: string; readonly why: string }[];
+  /** Attempts it reported that are no longer its own: end them quietly. */
+  readonly gone: readonly string[];
+}
+
+/** The lease has ended: what runs under it must stop, and nothing of it is written any more. */
+export class LeaseDead extends Error {
+  override readonly name = 'LeaseDead';
+}
+
+const OUTCOMES = new Set([
+  'ended',
+  'timed_out',
+  'crashed',
+  'never_started',
+  'chain_failed',
+  'tag_lied',
+  'setup_failed',
+  'host_lost',
+  'unclean',
+  'stale',
+  'fenced',
+  'executor_lost',
+  'executor_unable',
+  'cancelled',
+]);
+
+function isAttemptEnd(value: unknown): value is AttemptEnd {
+  if (typeof value !== 'object' || value === null) return false;
+  const { outcome, teardown } = value as { outcome?: { kind?: unknown }; teardown?: unknown };
+  return (
+    typeof outcome === 'object' &&
+    outcome !== null &&
+    OUTCOMES.has(String(outcome.kind)) &&
+    ['none', 'ok', 'failed', 'timed_out'].includes(String(teardown)) &&
+    JSON.stringify(value).length < 20_000
+  );
+}
