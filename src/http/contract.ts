@@ -1,0 +1,343 @@
+import { z } from 'zod';
+
+/**
+ * The API, once: these schemas validate requests, type the code on both sides, and make the OpenAPI file.
+ * Within /api/v1 only additions. Ids are typed texts (`r123`), times RFC 3339 in UTC, durations in seconds.
+ */
+
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+const runId = z.string().regex(/^r[1-9][0-9]{0,18}$/);
+const submissionId = z.string().regex(/^s[1-9][0-9]{0,18}$/);
+const hostId = z.string().regex(/^h[1-9][0-9]{0,18}$/);
+const incidentId = z.string().regex(/^i[1-9][0-9]{0,18}$/);
+const tokenId = z.string().regex(/^t[1-9][0-9]{0,18}$/);
+const attemptId = z.string().regex(/^a[1-9][0-9]{0,18}$/);
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dot, dash, underscore; at most 100');
+
+/** RFC 9457: every error has this form, as application/problem+json. */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  /** Where in what was sent, one entry per mistake. */
+  errors: z
+    .array(
+      z.object({
+        where: z.string(),
+        message: z.string(),
+        line: z.int().optional(),
+        column: z.int().optional(),
+      }),
+    )
+    .optional(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+/** A page of a list; `next` is the cursor of the following page, absent on the last. */
+export const page = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item), next: z.string().optional() });
+
+export const Paging = z.object({
+  cursor: z.string().max(200).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+});
+
+export const RunState = z.enum(['waiting', 'held', 'running', 'done']);
+export const VerdictWord = z.enum(['passed', 'failed', 'skipped', 'none']);
+export const NoVerdictWord = z.enum([
+  'could_not_run',
+  'setup_failed',
+  'host_lost',
+  'tested_nothing',
+  'cancelled',
+  'expired',
+  'held_too_long',
+  'not_compatible',
+]);
+
+export const RunView = z.object({
+  id: runId,
+  project: name,
+  submission: submissionId,
+  purpose: z.enum(['test', 'canary', 'recovery', 'trial']),
+  test: z.string(),
+  variant: z.record(z.string(), z.string()),
+  requirement: z.string(),
+  state: RunState,
+  verdict: VerdictWord.optional(),
+  noVerdict: NoVerdictWord.optional(),
+  /** Why it waits, is held, or has this verdict. */
+  reason: z.string(),
+  reasonCode: z.string().optional(),
+  marks: z.array(z.string()),
+  incident: incidentId.optional(),
+  deadline: time.optional(),
+  host: z.string().optional(),
+  attempts: z.int(),
+  retryOf: runId.optional(),
+  createdAt: time,
+  judgedAt: time.optional(),
+});
+export type RunView = z.infer<typeof RunView>;
+
+export const AttemptView = z.object({
+  id: attemptId,
+  number: z.int(),
+  executor: z.string(),
+  createdAt: time,
+  begunAt: time.optional(),
+  chainDoneAt: time.optional(),
+  tagsVerifiedAt: time.optional(),
+  testStartedAt: time.optional(),
+  endedAt: time.optional(),
+  /** The outcome's kind, and all that was seen. */
+  outcome: z.string().optional(),
+  detail: z.record(z.string(), z.unknown()).optional(),
+  places: z.array(
+    z.object({
+      role: z.string(),
+      host: z.string(),
+      seat: z.int(),
+      fresh: z.boolean(),
+      dirtied: z.string().optional(),
+      outputBytes: z.number(),
+      outputCut: z.number(),
+    }),
+  ),
+  steps: z.array(
+    z.object({
+      role: z.string(),
+      seq: z.int(),
+      kind: z.enum(['chain', 'setup', 'test', 'teardown']),
+      step: z.string(),
+      layer: z.string().optional(),
+      startedAt: time,
+      result: z.string().optional(),
+      exitCode: z.int().optional(),
+      durationS: z.number().optional(),
+      message: z.string().optional(),
+    }),
+  ),
+  cases: z.array(
+    z.object({
+      seq: z.int(),
+      name: z.string(),
+      result: z.enum(['pass', 'fail', 'skip']),
+      message: z.string(),
+      measurement: z.object({ raw: z.string(), value: z.number().optional(), unit: z.string() }).optional(),
+    }),
+  ),
+});
+export type AttemptView = z.infer<typeof AttemptView>;
+
+export const RunDetail = RunView.extend({
+  evidence: z.record(z.string(), z.unknown()).optional(),
+  attemptList: z.array(AttemptView),
+});
+export type RunDetail = z.infer<typeof RunDetail>;
+
+export const RunQuery = Paging.extend({
+  project: name.optional(),
+  submission: submissionId.optional(),
+  test: z.string().max(200).optional(),
+  state: RunState.optional(),
+  verdict: VerdictWord.optional(),
+  /** Canaries, recovery checks and trials are shown only when asked for. */
+  purpose: z.enum(['test', 'canary', 'recovery', 'trial']).default('test'),
+});
+
+export const ArtefactSpec = z
+  .strictObject({
+    name,
+    url: z.url().max(2000).optional(),
+    blob: z.string().max(200).optional(),
+    digest: z.string().max(200).optional(),
+    buildId: z.string().max(200).optional(),
+  })
+  .refine((a) => (a.url === undefined) !== (a.blob === undefined), 'say either url or blob');
+
+/** What a run is aimed at: nothing said is any host. */
+export const Target = z.strictObject({
+  host: z.string().max(100).optional(),
+  hostType: z.string().max(100).optional(),
+});
+export type Target = z.infer<typeof Target>;
+
+export const SubmissionRequest = z.strictObject({
+  project: name.default('default'),
+  name: z.string().max(200).default(''),
+  tests: z
+    .array(
+      z.union([
+        /** A test of the inventory, by name. */
+        z.strictObject({ name }),
+        /** A test file, as it is: a script with its needs in comments at its top, or YAML. */
+        z.strictObject({ file: z.strictObject({ name: z.string().min(1).max(200), content: z.base64() }) }),
+      ]),
+    )
+    .min(1, 'name at least one test')
+    .max(10_000),
+  artefacts: z.array(ArtefactSpec).max(100).default([]),
+  variants: z
+    .array(z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/), z.string().max(10_000)))
+    .min(1)
+    .max(10_000)
+    .default([{}]),
+  targets: z.array(Target).min(1).max(10_000).default([{}]),
+  priority: z.int().min(-1000).max(1000).default(0),
+  /** How long a run may wait before it expires; unset: for ever. */
+  queueTimeoutS: z.number().positive().max(31_536_000).optional(),
+});
+export type SubmissionRequest = z.input<typeof SubmissionRequest>;
+
+export const SubmissionView = z.object({
+  id: submissionId,
+  project: name,
+  name: z.string(),
+  actor: z.string(),
+  createdAt: time,
+  /** Absent until the submission has been unfolded into runs. */
+  runCount: z.int().optional(),
+  counts: z.object({
+    waiting: z.int(),
+    held: z.int(),
+    running: z.int(),
+    passed: z.int(),
+    failed: z.int(),
+    skipped: z.int(),
+    none: z.int(),
+  }),
+});
+export type SubmissionView = z.infer<typeof SubmissionView>;
+
+export const HostView = z.object({
+  id: hostId,
+  name: z.string(),
+  pool: z.string(),
+  type: z.string(),
+  owner: z.string().optional(),
+  transport: z.string(),
+  state: z.enum(['idle', 'leased', 'offline']),
+  health: z.enum(['good', 'suspect', 'quarantined', 'maintenance']),
+  healthWhy: z.string(),
+  healthSince: time,
+  seats: z.int(),
+  seatsTaken: z.int(),
+  expendable: z.array(z.string()),
+  dirtyFrom: z.string().optional(),
+  fresh: z.boolean(),
+  stack: z.array(z.object({ layer: z.string(), step: z.string(), gives: z.array(z.string()) })),
+  tags: z.array(
+    z.object({ name: z.string(), presence: z.enum(['present', 'absent', 'unknown']), source: z.string() }),
+  ),
+  runs: z.array(runId),
+});
+export type HostView = z.infer<typeof HostView>;
+
+export const IncidentView = z.object({
+  id: incidentId,
+  scope: z.string(),
+  host: z.string().optional(),
+  step: z.string().optional(),
+  test: z.string().optional(),
+  title: z.string(),
+  signature: z.string(),
+  owner: z.string(),
+  openedAt: time,
+  closedAt: time.optional(),
+  closeReason: z.string().optional(),
+  checks: z.int(),
+  nextCheckAt: time.optional(),
+  holds: z.int(),
+  evidence: z.array(
+    z.object({
+      work: z.string(),
+      host: z.string().optional(),
+      ok: z.boolean(),
+      run: runId.optional(),
+      detail: z.string(),
+      at: time,
+    }),
+  ),
+});
+export type IncidentView = z.infer<typeof IncidentView>;
+
+export const GridView = z.object({
+  state: z.enum(['online', 'offline', 'halted']),
+  who: z.string(),
+  why: z.string(),
+  since: time,
+  version: z.string(),
+  /** Whether a scheduler has decided something lately. */
+  schedulerAlive: z.boolean(),
+  runs: z.object({ waiting: z.int(), held: z.int(), running: z.int() }),
+  hosts: z.object({
+    good: z.int(),
+    suspect: z.int(),
+    quarantined: z.int(),
+    maintenance: z.int(),
+    offline: z.int(),
+  }),
+  executors: z.array(z.object({ name: z.string(), alive: z.boolean(), attempts: z.int() })),
+  openIncidents: z.int(),
+});
+export type GridView = z.infer<typeof GridView>;
+
+export const HaltRequest = z.strictObject({
+  why: z.string().trim().min(1, 'say why').max(1000),
+  /** drain: what runs may end; kill: it is stopped and run again after the resume. */
+  mode: z.enum(['drain', 'kill']).default('drain'),
+});
+export const ResumeRequest = z.strictObject({ why: z.string().trim().max(1000).default('resumed') });
+export const CancelRequest = z.strictObject({ why: z.string().trim().max(1000).default('') });
+
+export const TestView = z.object({
+  project: name,
+  name: z.string(),
+  requirement: z.string(),
+  owner: z.string().optional(),
+  labels: z.array(z.string()),
+  timeoutS: z.number(),
+});
+export type TestView = z.infer<typeof TestView>;
+
+export const ProjectView = z.object({ name, createdAt: time });
+export const ProjectRequest = z.strictObject({ name });
+
+export const TokenRequest = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  kind: z.enum(['person', 'executor']).default('person'),
+  gridAdmin: z.boolean().default(false),
+  roles: z.record(name, z.enum(['viewer', 'submitter'])).default({}),
+  expiresInS: z.number().positive().max(315_360_000).optional(),
+});
+export const TokenView = z.object({
+  id: tokenId,
+  name: z.string(),
+  kind: z.enum(['person', 'executor']),
+  gridAdmin: z.boolean(),
+  roles: z.record(z.string(), z.enum(['viewer', 'submitter'])),
+  createdAt: time,
+  expiresAt: time.optional(),
+  revokedAt: time.optional(),
+});
+export type TokenView = z.infer<typeof TokenView>;
+/** The secret is shown this once. */
+export const TokenCreated = TokenView.extend({ secret: z.string() });
+export type TokenCreated = z.infer<typeof TokenCreated>;
+
+/** One entry of history as sent over server-sent events; the SSE id is the cursor to resume from. */
+export const EventView = z.object({
+  cursor: z.string(),
+  at: time,
+  kind: z.string(),
+  subject: z.string(),
+  project: z.string().optional(),
+  run: runId.optional(),
+  actor: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+export type EventView = z.infer<typeof EventView>;
