@@ -78,6 +78,7 @@ const statements = [
      digest text NOT NULL,
      spec jsonb NOT NULL,
      removed_at timestamptz)`,
+  `CREATE SEQUENCE host_version_seq`,
   `CREATE TABLE host (
      id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT host_pk PRIMARY KEY,
      name text NOT NULL CONSTRAINT host_name_uq UNIQUE,
@@ -98,9 +99,9 @@ const statements = [
        CHECK (dirty_from IN ('firmware', 'image', 'packages', 'build', 'boot', 'use')),
      stack_attempt bigint NOT NULL DEFAULT 0,
      used_since_stack boolean NOT NULL DEFAULT true,
+     step_layer text,
      fingerprint jsonb,
-     boot_id text,
-     changed_at timestamptz NOT NULL DEFAULT grid_now(),
+     version bigint NOT NULL DEFAULT nextval('host_version_seq'),
      removed_at timestamptz)`,
   `CREATE INDEX host_pool_ix ON host (pool_id)`,
   `CREATE TABLE host_stack (
@@ -129,6 +130,17 @@ const statements = [
      fingerprint text NOT NULL DEFAULT '',
      seen_at timestamptz NOT NULL DEFAULT grid_now(),
      CONSTRAINT host_probe_pk PRIMARY KEY (host_id, probe))`,
+
+  // What each piece of work last came to on each host: what blame is inferred from.
+  `CREATE TABLE host_record (
+     host_id bigint NOT NULL CONSTRAINT host_record_host_fk REFERENCES host (id),
+     work text NOT NULL,
+     ok_attempt bigint NOT NULL DEFAULT 0,
+     ok_at timestamptz,
+     bad_attempt bigint NOT NULL DEFAULT 0,
+     bad_at timestamptz,
+     CONSTRAINT host_record_pk PRIMARY KEY (host_id, work))`,
+  `CREATE INDEX host_record_work_ix ON host_record (work)`,
 
   // ---- executors and their right to work ---------------------------------------------------------
   `CREATE TABLE executor (
@@ -313,12 +325,19 @@ const statements = [
    ) PARTITION BY RANGE (run_id)`,
 
   // ---- hot: what waits and lives ----------------------------------------------------------------------
+  // Runs that ask for the same share one row here, with the one reason why they wait.
+  `CREATE TABLE demand (
+     key text CONSTRAINT demand_pk PRIMARY KEY,
+     spec jsonb NOT NULL,
+     reason_code text NOT NULL DEFAULT 'new',
+     reason text NOT NULL DEFAULT 'just accepted',
+     since timestamptz NOT NULL DEFAULT grid_now())`,
   `CREATE TABLE queue (
      run_id bigint CONSTRAINT queue_pk PRIMARY KEY,
      project_id bigint NOT NULL,
      purpose text NOT NULL,
      test_id bigint NOT NULL CONSTRAINT queue_test_fk REFERENCES test (id),
-     requirement_key text NOT NULL,
+     demand text NOT NULL,
      target jsonb NOT NULL DEFAULT '{}',
      priority integer NOT NULL DEFAULT 0,
      enqueued_at timestamptz NOT NULL DEFAULT grid_now(),
@@ -333,6 +352,8 @@ const statements = [
      attempts integer NOT NULL DEFAULT 0,
      memory jsonb NOT NULL DEFAULT '{}',
      cancelled_by text,
+     stop_why text,
+     claimed_at timestamptz,
      attempt_id bigint CONSTRAINT queue_attempt_uq UNIQUE,
      lease_id bigint,
      report_seq integer NOT NULL DEFAULT 0,
@@ -341,7 +362,7 @@ const statements = [
      CONSTRAINT queue_lease_ck CHECK ((attempt_id IS NULL) = (lease_id IS NULL)),
      CONSTRAINT queue_held_ck CHECK (state <> 'held' OR (incident_id IS NOT NULL AND deadline IS NOT NULL)),
      CONSTRAINT queue_ended_ck CHECK (ended IS NULL OR attempt_id IS NOT NULL))`,
-  `CREATE INDEX queue_wait_ix ON queue (priority DESC, run_id) WHERE state = 'waiting'`,
+  `CREATE INDEX queue_wait_ix ON queue (demand, priority DESC, run_id) WHERE state = 'waiting'`,
   `CREATE INDEX queue_ended_ix ON queue (run_id) WHERE ended IS NOT NULL`,
   `CREATE INDEX queue_cancelled_ix ON queue (run_id) WHERE cancelled_by IS NOT NULL`,
   `CREATE INDEX queue_lease_ix ON queue (lease_id) WHERE lease_id IS NOT NULL`,

@@ -40,7 +40,14 @@ export type Outcome =
       readonly message: string;
     }
   /** The way into the host broke or never was. */
-  | { readonly kind: 'host_lost'; readonly phase: Phase; readonly error: string; readonly message: string }
+  | {
+      readonly kind: 'host_lost';
+      readonly phase: Phase;
+      readonly error: string;
+      readonly message: string;
+      /** True where the host answered again soon after, with the same boot id: only the connection was lost. */
+      readonly back?: boolean;
+    }
   /** What earlier attempts left running could not be shown dead: nothing was started. */
   | { readonly kind: 'unclean'; readonly message: string }
   /** The host is not as recorded, so that the plan does not hold; nothing was done. */

@@ -68,6 +68,8 @@ export interface PlacePlan {
   readonly chain: readonly ChainStep[];
   /** Tags to be seen after the chain and before the test starts. */
   readonly verify: readonly TagProbe[];
+  /** Tags to be looked at as well and told, whatever they are: what a canary brings home. */
+  readonly observe?: readonly TagProbe[];
   /** What the host must look like before the first step for the plan to hold; undefined: not known. */
   readonly expected?: Fingerprint;
   /** True where nothing will have run since the stack was put in place. */

@@ -1,0 +1,34 @@
+import { digestOf } from './digest.js';
+import type { Id } from './id.js';
+
+/** What a run is aimed at; nothing said is any host. */
+export interface Target {
+  /** The name of the one host. */
+  readonly host?: string;
+  /** A host type's name. */
+  readonly hostType?: string;
+  /** Only for recovery checks: this step must be carried out, whatever the host carries already. */
+  readonly step?: string;
+}
+
+/** A host that a run keeps away from until other work has succeeded there after the attempt. */
+export interface Avoid {
+  readonly host: Id;
+  readonly attempt: Id;
+}
+
+/** All that decides which hosts can serve a run, and how: runs with equal demands share a queue. */
+export interface Demand {
+  /** Canonical requirement. */
+  readonly requirement: string;
+  readonly target: Target;
+  readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
+  /** Only a host on which nothing has run since its stack was put in place will do. */
+  readonly fresh: boolean;
+  readonly avoid: readonly Avoid[];
+}
+
+/** Equal demands have equal keys. */
+export function demandKey(demand: Demand): string {
+  return digestOf(demand);
+}
