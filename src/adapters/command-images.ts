@@ -4,6 +4,9 @@ import { Images, type RestoreResult } from '../ports/images.js';
 /** By this exit code a restore command says that it has seen a higher attempt number. */
 const refusedCode = 211;
 
+/** How long output is read on after the command itself has ended. */
+const drainMs = 1_000;
+
 /** How much of the end of the output goes into the message of a failure, in bytes. */
 const tailBytes = 2_000;
 
@@ -11,7 +14,10 @@ const tailBytes = 2_000;
 export class CommandImages extends Images {
   override restore(request: Parameters<Images['restore']>[0]): Promise<RestoreResult> {
     const { host, image, attempt, timeoutMs, onOutput } = request;
-    const [program = '', ...args] = request.restore.command;
+    const [program, ...args] = request.restore.command;
+    if (!program) {
+      return Promise.resolve({ ok: false, kind: 'failed', message: `${host} names no restore command` });
+    }
     return new Promise((resolve) => {
       const child = spawn(program, args, {
         // A process group of its own, so that a time-out ends what the command started as well.
@@ -34,12 +40,14 @@ export class CommandImages extends Images {
         const text = tail.toString().trim();
         return text ? `: ${text}` : '';
       };
+      const dropPipes = () => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      };
+      let drain: NodeJS.Timeout | undefined;
       const timer = setTimeout(() => {
         timedOut = true;
         killGroup(child.pid);
-        // Whoever left the group may still hold the pipes; what it says is not waited for.
-        child.stdout.destroy();
-        child.stderr.destroy();
       }, timeoutMs);
       child.stdout.on('data', onBytes);
       child.stderr.on('data', onBytes);
@@ -47,8 +55,13 @@ export class CommandImages extends Images {
         clearTimeout(timer);
         resolve({ ok: false, kind: 'failed', message: `${program} could not be started: ${error.message}` });
       });
+      child.once('exit', () => {
+        // A daemon that the command leaves behind may hold its pipes for ever: they get a moment to run empty.
+        drain = setTimeout(dropPipes, drainMs);
+      });
       child.once('close', (code, signal) => {
         clearTimeout(timer);
+        clearTimeout(drain);
         const how = signal ? `was killed by ${signal}` : `exited ${code}`;
         if (timedOut) {
           const message = `${program} did not restore ${host} within ${timeoutMs} ms${said()}`;
