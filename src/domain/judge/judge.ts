@@ -1,0 +1,354 @@
+import type { Avoid } from '../demand.js';
+import type { Id } from '../id.js';
+import type { AttemptEnd, Exit, Mark, NoVerdict, Outcome, Verdict } from '../outcome.js';
+import type { TestSpec } from '../test.js';
+
+/** What a run remembers of its earlier attempts. */
+export interface RunMemory {
+  /** Hosts that were lost or broke off under it. */
+  readonly losses?: readonly {
+    readonly host: Id;
+    readonly attempt: Id;
+    readonly testStarted: boolean;
+    readonly back: boolean;
+  }[];
+  /** Where the test's own setup failed. */
+  readonly setupFailures?: readonly { readonly host: Id; readonly attempt: Id; readonly message: string }[];
+  /** A new red on a used host, to be tried once more on a fresh one. */
+  readonly red?: { readonly attempt: Id; readonly reason: string; readonly ranBefore: readonly Id[] };
+  /** Attempts lost with their executors. */
+  readonly executorsLost?: number;
+  readonly avoid?: readonly Avoid[];
+}
+
+/** A case as the test reported it. */
+export interface SeenCase {
+  readonly name: string;
+  readonly result: 'pass' | 'fail' | 'skip';
+  readonly measurement?: { readonly raw: string };
+}
+
+/** What the judge knows beside the end of the attempt; everything comes in, nothing is looked up. */
+export interface JudgeContext {
+  readonly spec: Pick<TestSpec, 'cases' | 'timeoutMs'>;
+  readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
+  readonly host: { readonly id: Id; readonly name: string };
+  readonly attempt: Id;
+  readonly testStarted: boolean;
+  readonly fresh: boolean;
+  readonly cases: readonly SeenCase[];
+  /** The last verdict of this test and variant before, and whether cases were reported then. */
+  readonly last?: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean };
+  /** Attempts that ran on this host since its stack was put in place. */
+  readonly ranBefore: readonly Id[];
+  /** True where some host could serve this run fresh. */
+  readonly freshCanBeHad: boolean;
+  readonly memory: RunMemory;
+  readonly cancelledBy?: string;
+  /** Whether a host has done other work well after an attempt, and is trusted now. */
+  readonly survived: (host: Id, attempt: Id) => boolean;
+}
+
+/** What is to be done with the run. */
+export type Decision =
+  | {
+      readonly do: 'verdict';
+      readonly verdict: Verdict;
+      readonly proof?: Id;
+      readonly evidence?: Record<string, unknown>;
+    }
+  /** Another attempt; `blame` names whose failure this one was, where it was anybody's of the grid. */
+  | {
+      readonly do: 'again';
+      readonly memory: RunMemory;
+      readonly fresh: boolean;
+      readonly reason: string;
+      readonly blame?: Blame;
+    }
+  /** The test's own setup is broken: its owner is asked. */
+  | { readonly do: 'hold_for_owner'; readonly memory: RunMemory; readonly reason: string };
+
+/** An infrastructure failure: which piece of work failed on the host. */
+export interface Blame {
+  readonly work: string;
+  readonly step?: string;
+  readonly message: string;
+}
+
+/** Attempts a run gets whose host was lost, and whose executor was. */
+export const LIMITS = { lost: 4, executorsLost: 10 } as const;
+
+/** The judge: one honest answer for one ended attempt. Rules: docs/OUTCOMES.md, whose every row is a test. */
+export function judge(end: AttemptEnd, context: JudgeContext): Decision {
+  const { outcome } = end;
+  const seen = verdictOf(outcome, end, context);
+  if (seen !== undefined) {
+    // Cancelled too late: what was proven stands.
+    return seen.verdict === 'failed' ? red(seen, context) : green(seen, context);
+  }
+  if (context.cancelledBy !== undefined) {
+    return none('cancelled', `cancelled by ${context.cancelledBy}`, context);
+  }
+  switch (outcome.kind) {
+    case 'never_started':
+      return none('could_not_run', `the test could not be started: ${outcome.why}`, context);
+    case 'ended':
+      return none('could_not_run', couldNotRun(outcome.exit), context);
+    case 'setup_failed':
+      return setupFailed(outcome.message, context);
+    case 'host_lost':
+    case 'timed_out':
+      return lost(outcome, context);
+    case 'chain_failed':
+      return again(context, `step ${outcome.step} ${outcome.result.replace('_', ' ')}`, {
+        work: `step:${outcome.step}`,
+        step: outcome.step,
+        message: outcome.message,
+      });
+    case 'tag_lied':
+      if (outcome.step === undefined)
+        return again(context, `${outcome.tag} is ${outcome.presence} on ${context.host.name}`);
+      return again(context, `step ${outcome.step} claims ${outcome.tag}, which is ${outcome.presence}`, {
+        work: `step:${outcome.step}`,
+        step: outcome.step,
+        message: `claims the tag ${outcome.tag}; its probe says ${outcome.presence}`,
+      });
+    case 'unclean':
+      return again(context, `${context.host.name}: ${outcome.message}`, {
+        work: 'clean',
+        message: outcome.message,
+      });
+    case 'executor_unable':
+      return executorLost(context, outcome.message, { work: 'reach', message: outcome.message });
+    case 'executor_lost':
+      return executorLost(context, outcome.message);
+    case 'fenced':
+    case 'stale':
+      return again(context, outcome.message);
+    case 'cancelled':
+      return again(context, 'stopped by the grid');
+    case 'crashed':
+      throw new Error('unreachable: a crash has a verdict');
+  }
+}
+
+/** A verdict where the test itself gave one; undefined where the attempt says nothing about the test. */
+function verdictOf(outcome: Outcome, end: AttemptEnd, context: JudgeContext): Verdict | undefined {
+  const marks: Mark[] = end.teardown === 'failed' || end.teardown === 'timed_out' ? ['teardown_failed'] : [];
+  const failed = context.cases.filter((c) => c.result === 'fail').map((c) => c.name);
+  if (outcome.kind === 'crashed') return { verdict: 'failed', reason: `crashed: ${outcome.evidence}`, marks };
+  if (outcome.kind === 'timed_out' && outcome.hostAnswered) {
+    return { verdict: 'failed', reason: `timed out after ${seconds(context.spec.timeoutMs)}`, marks };
+  }
+  if (outcome.kind !== 'ended') return undefined;
+  const { exit, missing } = outcome;
+  if (failed.length > 0)
+    return { verdict: 'failed', reason: `failed cases: ${some(failed)} (${exitText(exit)})`, marks };
+  if (exit.kind === 'signalled') return { verdict: 'failed', reason: exitText(exit), marks };
+  switch (exit.code) {
+    case 0: {
+      const nothing = testedNothing(context, missing.needed);
+      if (nothing !== undefined)
+        return { verdict: 'none', noVerdict: 'tested_nothing', reason: nothing, marks };
+      return { verdict: 'passed', reason: 'exit 0', marks };
+    }
+    case 77:
+      return { verdict: 'skipped', reason: 'the test skipped itself (exit 77)', marks };
+    case 99:
+      return undefined;
+    case 126:
+    case 127:
+      if (missing.underTest.length === 0) return undefined;
+      return {
+        verdict: 'failed',
+        reason: `the artefact lacks ${some(missing.underTest)} (exit ${exit.code})`,
+        marks,
+      };
+    default:
+      return { verdict: 'failed', reason: exitText(exit), marks };
+  }
+}
+
+/** Why a pass rests on nothing, if it does. */
+function testedNothing(context: JudgeContext, neededMissing: readonly string[]): string | undefined {
+  const names = new Set(context.cases.map((c) => c.name));
+  const silent = context.spec.cases.filter((name) => !names.has(name));
+  if (silent.length > 0) return `exit 0, but the declared cases ${some(silent)} never reported`;
+  if (context.cases.length === 0 && context.last?.hadCases)
+    return 'exit 0, but no case reported where there were some before';
+  const empty = context.cases.find((c) => c.measurement !== undefined && !isNumber(c.measurement.raw));
+  if (empty !== undefined)
+    return `exit 0, but the measurement of case ${empty.name} is '${empty.measurement?.raw}', no number`;
+  if (neededMissing.length > 0) return `exit 0, but the needed command ${some(neededMissing)} is not there`;
+  return undefined;
+}
+
+function isNumber(raw: string): boolean {
+  return /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i.test(raw.trim());
+}
+
+function red(verdict: Verdict, context: JudgeContext): Decision {
+  const { memory } = context;
+  const isNew = context.last?.verdict !== 'failed';
+  if (context.purpose === 'test' && isNew && !context.fresh && memory.red === undefined) {
+    if (context.freshCanBeHad) {
+      const reason = `red on a used host (${verdict.reason}): tried once more on a fresh one before it is said`;
+      const remembered = { attempt: context.attempt, reason: verdict.reason, ranBefore: context.ranBefore };
+      return { do: 'again', memory: { ...memory, red: remembered }, fresh: true, reason };
+    }
+    return {
+      do: 'verdict',
+      verdict: { ...verdict, marks: [...verdict.marks, 'not_repeated_on_fresh_host'] },
+      proof: context.attempt,
+    };
+  }
+  return { do: 'verdict', verdict, proof: context.attempt };
+}
+
+function green(verdict: Verdict, context: JudgeContext): Decision {
+  const { red: before } = context.memory;
+  if (before === undefined || verdict.verdict === 'none') {
+    return { do: 'verdict', verdict, ...(verdict.verdict === 'none' ? {} : { proof: context.attempt }) };
+  }
+  return {
+    do: 'verdict',
+    verdict: { ...verdict, marks: [...verdict.marks, 'contaminated'] },
+    proof: context.attempt,
+    evidence: { redOnUsedHost: before.attempt, redReason: before.reason, ranBefore: before.ranBefore },
+  };
+}
+
+/** The red that was to be repeated, where no fresh host can be had any more: it is said, and marked. */
+export function sayRed(memory: RunMemory): Decision | undefined {
+  if (memory.red === undefined) return undefined;
+  const verdict: Verdict = {
+    verdict: 'failed',
+    reason: memory.red.reason,
+    marks: ['not_repeated_on_fresh_host'],
+  };
+  return { do: 'verdict', verdict, proof: memory.red.attempt };
+}
+
+function setupFailed(message: string, context: JudgeContext): Decision {
+  const failures = [
+    ...(context.memory.setupFailures ?? []),
+    { host: context.host.id, attempt: context.attempt, message },
+  ];
+  const memory: RunMemory = { ...context.memory, setupFailures: failures, avoid: avoiding(context) };
+  // The first of two at the same host counts only because other work was asked to succeed in between.
+  if (failures.length >= 2)
+    return { do: 'hold_for_owner', memory, reason: `the test's own setup failed: ${message}` };
+  return {
+    do: 'again',
+    memory,
+    fresh: context.memory.red !== undefined,
+    reason: `the test's own setup failed: ${message}`,
+  };
+}
+
+function lost(
+  outcome: Extract<Outcome, { kind: 'host_lost' | 'timed_out' }>,
+  context: JudgeContext,
+): Decision {
+  const message =
+    outcome.kind === 'host_lost' ? outcome.message : 'did not answer when the test ran out of time';
+  const back = outcome.kind === 'host_lost' && outcome.back === true;
+  const losses = [
+    ...(context.memory.losses ?? []),
+    { host: context.host.id, attempt: context.attempt, testStarted: context.testStarted, back },
+  ];
+  const blame: Blame = { work: 'reach', message };
+  if (context.purpose !== 'test')
+    return { ...none('host_lost', `${context.host.name} was lost: ${message}`, context) };
+  const killed = losses.filter((l) => l.testStarted && !l.back);
+  const hosts = new Set(killed.map((l) => l.host));
+  if (hosts.size < 2 && losses.length >= LIMITS.lost) {
+    return none(
+      'host_lost',
+      `${losses.length} attempts lost their host, the last: ${context.host.name}: ${message}`,
+      context,
+    );
+  }
+  return {
+    do: 'again',
+    memory: { ...context.memory, losses, avoid: avoiding(context) },
+    fresh: context.memory.red !== undefined,
+    reason:
+      hosts.size >= 2
+        ? 'lost two hosts: waits to see whether they survive other work'
+        : `${context.host.name} was lost: ${message}`,
+    blame,
+  };
+}
+
+/**
+ * A run that lost two hosts waits until it is known whether other work survives there: then the test
+ * crashed them. Undefined: nothing of the kind; 'wait': not known yet.
+ */
+export function crashedTwice(
+  memory: RunMemory,
+  survived: JudgeContext['survived'],
+): Decision | 'wait' | undefined {
+  const killed = (memory.losses ?? []).filter((l) => l.testStarted && !l.back);
+  const hosts = [...new Map(killed.map((l) => [l.host, l])).values()];
+  const last = killed.at(-1);
+  if (hosts.length < 2 || last === undefined) return undefined;
+  if (!hosts.every((l) => survived(l.host, l.attempt))) return 'wait';
+  const reason = `crashed: ${hosts.length} hosts were lost while the test ran, on which other work survives`;
+  return {
+    do: 'verdict',
+    verdict: { verdict: 'failed', reason, marks: [] },
+    proof: last.attempt,
+    evidence: { lostAttempts: killed.map((l) => l.attempt) },
+  };
+}
+
+function executorLost(context: JudgeContext, message: string, blame?: Blame): Decision {
+  const times = (context.memory.executorsLost ?? 0) + 1;
+  if (context.purpose !== 'test' || times >= LIMITS.executorsLost) {
+    return none('host_lost', `${times} attempts ended with their executor, the last: ${message}`, context);
+  }
+  return again({ ...context, memory: { ...context.memory, executorsLost: times } }, message, blame);
+}
+
+function again(context: JudgeContext, reason: string, blame?: Blame): Decision {
+  if (context.purpose !== 'test') {
+    return { ...none('could_not_run', reason, context) };
+  }
+  const fresh = context.memory.red !== undefined;
+  return { do: 'again', memory: context.memory, fresh, reason, ...(blame === undefined ? {} : { blame }) };
+}
+
+function avoiding(context: JudgeContext): readonly Avoid[] {
+  const others = (context.memory.avoid ?? []).filter((a) => a.host !== context.host.id);
+  return [...others, { host: context.host.id, attempt: context.attempt }];
+}
+
+function none(
+  noVerdict: NoVerdict,
+  reason: string,
+  context: JudgeContext,
+): Extract<Decision, { do: 'verdict' }> {
+  // A red that was to be repeated stays a red where the repetition comes to nothing.
+  const said = noVerdict === 'cancelled' ? undefined : sayRed(context.memory);
+  if (said !== undefined && said.do === 'verdict') return said;
+  return { do: 'verdict', verdict: { verdict: 'none', noVerdict, reason, marks: [] } };
+}
+
+function couldNotRun(exit: Exit): string {
+  if (exit.kind === 'exited' && exit.code === 99)
+    return 'the test says that it could not be carried out (exit 99)';
+  return `a command the test calls is not there or cannot be executed (${exitText(exit)})`;
+}
+
+function exitText(exit: Exit): string {
+  return exit.kind === 'exited' ? `exit ${exit.code}` : `killed by ${exit.signal}`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`;
+}
+
+function some(names: readonly string[]): string {
+  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
+}

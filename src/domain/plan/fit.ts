@@ -1,0 +1,198 @@
+import type { Demand } from '../demand.js';
+import type { HostFacts } from '../host.js';
+import type { Id } from '../id.js';
+import { type Chain, planChain } from '../provision/chain.js';
+import { fromCanonical } from '../requirement.js';
+import type { StepSpec } from '../step.js';
+
+/** An open incident, as far as it forbids work. */
+export interface OpenIncident {
+  readonly id: Id;
+  readonly scope:
+    | 'host'
+    | 'step'
+    | 'step_on_host'
+    | 'test'
+    | 'resource'
+    | 'pool'
+    | 'image'
+    | 'change'
+    | 'grid';
+  readonly hostId?: Id;
+  readonly step?: string;
+  readonly title: string;
+}
+
+/** A host with what blame and avoidance need to know beside the facts. */
+export interface Candidate extends HostFacts {
+  readonly poolHalted?: string;
+  /** The newest attempt after which this host was known to do work well; '0': none yet. */
+  readonly okAttempt: Id;
+}
+
+/** Whether and how one host can serve a demand. Seats are not asked here: they change with every decision. */
+export type Fit =
+  | { readonly kind: 'yes'; readonly host: Candidate; readonly chain: Extract<Chain, { ok: true }> }
+  /** It could, but not now. `incident`: what forbids it. */
+  | {
+      readonly kind: 'later';
+      readonly host: Candidate;
+      readonly code: LaterCode;
+      readonly why: string;
+      readonly incident?: Id;
+    }
+  /** It never could, as the host is declared. */
+  | { readonly kind: 'never'; readonly host: Candidate; readonly why: string };
+
+/** Why a host that could serve does not now; each a word that people see. */
+export type LaterCode =
+  | 'host_offline'
+  | 'host_maintenance'
+  | 'host_quarantined'
+  | 'host_suspect'
+  | 'pool_halted'
+  | 'incident'
+  /** The host's tags have not been seen yet. */
+  | 'unknown_tags'
+  /** The run failed in its setup or lost its connection there: other work is to succeed there first. */
+  | 'avoided';
+
+/** What nothing can serve, or who can: the answer for one demand. */
+export interface Answer {
+  readonly fits: readonly Extract<Fit, { kind: 'yes' }>[];
+  readonly laters: readonly Extract<Fit, { kind: 'later' }>[];
+  readonly nevers: readonly Extract<Fit, { kind: 'never' }>[];
+}
+
+/** Asks every host; permanent reasons are found before temporary ones. */
+export function fitsOf(
+  demand: Demand,
+  hosts: readonly Candidate[],
+  steps: readonly StepSpec[],
+  incidents: readonly OpenIncident[],
+): Answer {
+  const all = hosts.map((host) => fitOf(demand, host, steps, incidents));
+  return {
+    fits: all.filter((f) => f.kind === 'yes').sort(byCost),
+    laters: all.filter((f) => f.kind === 'later'),
+    nevers: all.filter((f) => f.kind === 'never'),
+  };
+}
+
+/** Asks one host. */
+export function fitOf(
+  demand: Demand,
+  host: Candidate,
+  steps: readonly StepSpec[],
+  incidents: readonly OpenIncident[],
+): Fit {
+  const { target } = demand;
+  if (target.host !== undefined && target.host !== host.name) {
+    return { kind: 'never', host, why: `the run is for host ${target.host}` };
+  }
+  if (target.hostType !== undefined && target.hostType !== host.type) {
+    return {
+      kind: 'never',
+      host,
+      why: `${host.name} is of type ${host.type}, the run is for ${target.hostType}`,
+    };
+  }
+  const wish = {
+    requirement: fromCanonical(demand.requirement),
+    fresh: demand.fresh,
+    ...(target.step === undefined ? {} : { mustRun: target.step }),
+  };
+  const ever = planChain(wish, host, steps);
+  if (!ever.ok && ever.presence === 'absent') return { kind: 'never', host, why: ever.why };
+
+  const checking = demand.purpose === 'canary' || demand.purpose === 'recovery';
+  const later = (code: LaterCode, why: string, incident?: Id): Fit => ({
+    kind: 'later',
+    host,
+    code,
+    why,
+    ...(incident === undefined ? {} : { incident }),
+  });
+  const of = (scope: OpenIncident['scope']) =>
+    incidents.find((i) => i.scope === scope && i.hostId === host.id);
+  if (host.offline) return later('host_offline', `${host.name} is offline`);
+  if (host.health === 'maintenance') return later('host_maintenance', `${host.name}: ${host.healthWhy}`);
+  if (!checking) {
+    if (host.poolHalted !== undefined) return later('pool_halted', `pool ${host.pool}: ${host.poolHalted}`);
+    if (host.health === 'quarantined') {
+      return later('host_quarantined', `${host.name} is quarantined: ${host.healthWhy}`, of('host')?.id);
+    }
+    if (host.health === 'suspect') {
+      return later('host_suspect', `${host.name} is suspect: ${host.healthWhy}`, of('host')?.id);
+    }
+  }
+  const avoided = demand.avoid.find((a) => a.host === host.id && BigInt(host.okAttempt) <= BigInt(a.attempt));
+  if (avoided !== undefined) {
+    return later(
+      'avoided',
+      `${host.name}: an attempt broke off there, and no other work has succeeded since`,
+    );
+  }
+  const shut = incidents.filter(
+    (i) =>
+      i.step !== undefined && (i.scope === 'step' || (i.scope === 'step_on_host' && i.hostId === host.id)),
+  );
+  const open = checking ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
+  const now = planChain(wish, host, open);
+  if (now.ok) return { kind: 'yes', host, chain: now };
+  if (ever.ok) {
+    const incident = shut.find((i) => ever.steps.some((step) => step.name === i.step));
+    return later('incident', incident?.title ?? now.why, incident?.id);
+  }
+  return later('unknown_tags', ever.why);
+}
+
+/** Cheap chains first; among equals a host that is not fresh, so that fresh ones are kept for who needs them. */
+function byCost(a: Extract<Fit, { kind: 'yes' }>, b: Extract<Fit, { kind: 'yes' }>): number {
+  return (
+    a.chain.costS - b.chain.costS ||
+    Number(a.chain.fresh) - Number(b.chain.fresh) ||
+    (BigInt(a.host.id) < BigInt(b.host.id) ? -1 : 1)
+  );
+}
+
+/** Why a demand waits, is held or can never be served; said to the person whose run it is. */
+export type Why =
+  | { readonly kind: 'never'; readonly reason: string }
+  /** Every host that could serve is shut by an incident. */
+  | { readonly kind: 'held'; readonly incident: Id; readonly reason: string }
+  | { readonly kind: 'wait'; readonly code: LaterCode | 'busy' | 'no_executor'; readonly reason: string };
+
+/** Puts the answer of all hosts into one reason; `busy` says why hosts that fit take nothing now. */
+export function why(answer: Answer, hostCount: number, busy: 'busy' | 'no_executor'): Why {
+  if (answer.fits.length > 0) {
+    const names = listOf(answer.fits.map((f) => f.host.name));
+    const reason =
+      busy === 'busy' ? `waits for a free seat on ${names}` : `no executor is alive that reaches ${names}`;
+    return { kind: 'wait', code: busy, reason };
+  }
+  if (answer.laters.length > 0) {
+    const holding = answer.laters.every((l) => l.incident !== undefined && l.code === 'incident');
+    const first = answer.laters[0];
+    if (first === undefined) throw new Error('unreachable: there is a first');
+    if (holding && first.incident !== undefined)
+      return { kind: 'held', incident: first.incident, reason: first.why };
+    return {
+      kind: 'wait',
+      code: first.code,
+      reason: listOf(
+        answer.laters.map((l) => l.why),
+        3,
+        '; ',
+      ),
+    };
+  }
+  if (hostCount === 0) return { kind: 'never', reason: 'the grid has no hosts' };
+  const whys = [...new Set(answer.nevers.map((n) => n.why))];
+  return { kind: 'never', reason: `no host of this grid can serve it: ${listOf(whys, 3, '; ')}` };
+}
+
+function listOf(items: readonly string[], most = 3, separator = ', '): string {
+  const more = items.length - most;
+  return items.slice(0, most).join(separator) + (more > 0 ? `${separator}and ${more} more` : '');
+}
