@@ -87,7 +87,7 @@ export type KeyType = 'ed25519' | 'ecdsa';
 
 /** Why no sshd can be started on this machine; undefined when it can. */
 export function canRunSshdHosts(): string | undefined {
-  const missing = ['sshd', 'ssh-keygen'].filter((program) => findProgram(program) === undefined);
+  const missing = ['sshd', 'ssh-keygen', 'setpriv'].filter((program) => findProgram(program) === undefined);
   return missing.length === 0
     ? undefined
     : `hosts of the lab need ${missing.join(', ')}, which this machine does not have`;
@@ -255,8 +255,11 @@ class Listener {
   /** Resolves when sshd says that it listens. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const sshd = findProgram('sshd') ?? 'sshd';
-      const child = spawn(sshd, ['-D', '-e', '-f', this.configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const sshd = [findProgram('sshd') ?? 'sshd', '-D', '-e', '-f', this.configFile];
+      // A test process that is killed stops nothing: the kernel does.
+      const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...sshd], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
       this.process = child;
       let said = '';
       createInterface({ input: child.stderr }).on('line', (line) => {

@@ -123,9 +123,11 @@ export function shellContract(name: string, makeTarget: () => Promise<ContractTa
       expect([stdout, stderr]).toEqual([20 * 1024 * 1024, 20 * 1024 * 1024 + 4]);
     });
 
-    it('lets a reader turn away without stopping the command', async () => {
+    it('lets a reader turn away in the middle without stopping the command', async () => {
       const command = await connection.start('head -c 20M /dev/zero; echo end >&2');
       command.stdin.end();
+      await firstBytes(command.stdout);
+      await standstill();
       command.stdout.destroy();
       const stderr = await allBytes(command.stderr);
       await command.exit;
@@ -154,6 +156,12 @@ export function shellContract(name: string, makeTarget: () => Promise<ContractTa
         true,
       ]);
       expect((await run(connection, 'echo still here')).stdout.toString()).toBe('still here\n');
+    });
+
+    it('lets a caller abandon a command and never look back', async () => {
+      const command = await connection.start('exec sleep 1000');
+      command.abandon();
+      expect((await run(connection, 'echo no crash')).stdout.toString()).toBe('no crash\n');
     });
 
     it('loses its commands when we close the connection, and says that it was us', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -184,6 +185,16 @@ describe.skipIf(obstacle)(`ssh${obstacle ? ` (skipped: ${obstacle})` : ''}`, () 
       expect((await output.next()).done).toBe(true);
       await expect(command.exit).rejects.toMatchObject({ name: 'ShellError', kind: 'lost' });
       await expect(connection.start('true')).rejects.toMatchObject({ kind: 'lost' });
+    });
+
+    it('lets go of an abandoned command, which then ends by its broken pipe', async () => {
+      const connection = await connect();
+      const command = await connection.start('echo $$; exec cat /dev/zero');
+      const first = (await command.stdout[Symbol.asyncIterator]().next()).value.toString();
+      const pid = Number.parseInt(first, 10);
+      command.abandon();
+      await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 5_000 }).toBe(false);
+      connection.close();
     });
 
     it('is unreachable without its sshd, while open connections go on, and comes back with it', async () => {
