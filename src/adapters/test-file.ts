@@ -1,0 +1,129 @@
+import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
+import { Fields, NAME } from './source-fields.js';
+import { headerKey, readHeader, TEST_KEYS } from './test-header.js';
+import { decodeUtf8, type FileProblem, type Position, readYaml, shown } from './yaml-source.js';
+
+/** A test file, as it was found or sent. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What came of reading a test file: all that is wrong with it at once. */
+export type TestFileResult =
+  | { readonly ok: true; readonly spec: TestSpec }
+  | { readonly ok: false; readonly problems: readonly FileProblem[] };
+
+/** The largest test file that is taken. */
+export const MAX_TEST_FILE_BYTES = 2 * 1024 * 1024;
+
+const START: Position = { line: 1, column: 1 };
+const ENV_NAME = /^(?!TESTYARD_)[A-Za-z_][A-Za-z0-9_]{0,99}$/;
+const ENV_RULE = 'a name for the environment: letters, digits and _, and not TESTYARD_..., which is ours';
+const COMMAND = /^[A-Za-z0-9_+./][A-Za-z0-9_+./@:-]{0,199}$/;
+/** Printable and of one line: it is shown in lists and written to JUnit XML. */
+const CASE = /^[^\p{Cc}]{1,500}$/u;
+const DIRTIES = ['nothing', 'use', 'boot', 'packages', 'image'] as const;
+const YAML_KEYS = ['testyard', ...TEST_KEYS, 'run', 'setup', 'teardown'];
+
+/**
+ * Reads a test file of either form: an executable with its needs in comments at its top, or YAML. Tags are
+ * checked against `knownTags`; undefined takes any well-formed name, as `testyard run` has no catalogue.
+ */
+export function readTestFile(file: NamedBytes, knownTags: ReadonlySet<string> | undefined): TestFileResult {
+  if (file.bytes.length === 0) return refused('the file is empty');
+  if (file.bytes.length > MAX_TEST_FILE_BYTES)
+    return refused(`the file has ${file.bytes.length} bytes; a test file has at most ${MAX_TEST_FILE_BYTES}`);
+  return isYaml(file) ? readYamlTest(file, knownTags) : readExecutable(file, knownTags);
+}
+
+function isYaml({ name, bytes }: NamedBytes): boolean {
+  if (/\.ya?ml$/i.test(name)) return true;
+  // Without the ending: what begins like our YAML, after comments, would be no program anyway.
+  const head = Buffer.from(bytes.subarray(0, 4096)).toString('latin1');
+  return !head.startsWith('#!') && /^(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
+}
+
+function readExecutable(file: NamedBytes, knownTags: ReadonlySet<string> | undefined): TestFileResult {
+  const header = readHeader(file.bytes);
+  const fields = new Fields(header.entries, TEST_KEYS, START, headerKey);
+  fields.problems.push(...header.problems);
+  return finished(fields, {
+    ...common(fields, file.name, knownTags),
+    run: Buffer.from(file.bytes).toString('base64'),
+  });
+}
+
+function readYamlTest(file: NamedBytes, knownTags: ReadonlySet<string> | undefined): TestFileResult {
+  const decoded = decodeUtf8(file.bytes);
+  if ('problem' in decoded) return { ok: false, problems: [decoded.problem] };
+  const yaml = readYaml(decoded.text);
+  if (!yaml.ok) return yaml;
+  if (yaml.root.kind !== 'map') return refused("a test in YAML begins with the line 'testyard: 1'");
+  const version = yaml.root.entries.find(({ key }) => key === 'testyard')?.value;
+  if (version === undefined) {
+    const lava = yaml.root.entries.some(({ key }) => key === 'metadata');
+    return refused(
+      lava
+        ? "this looks like a LAVA test definition, which is not read yet; a test in YAML has 'testyard: 1'"
+        : "the version is missing: write 'testyard: 1' as the first line",
+    );
+  }
+  // What another version means by its keys is not ours to guess, so nothing else is looked at.
+  if (version.kind !== 'text' || version.text !== '1') {
+    const found = version.kind === 'text' ? ` '${shown(version.text)}'` : '';
+    return refused(`version${found} is not known here: write 'testyard: 1'`, version.at);
+  }
+  const fields = new Fields(yaml.root.entries, YAML_KEYS, START);
+  if (!fields.has('run')) fields.wrong(START, "'run' is missing: say what the test runs");
+  const run = fields.text('run') ?? '';
+  const setup = fields.text('setup');
+  const teardown = fields.text('teardown');
+  return finished(fields, {
+    ...common(fields, file.name, knownTags),
+    run: Buffer.from(run.startsWith('#!') ? run : `#!/bin/sh\n${run}`).toString('base64'),
+    ...(setup === undefined ? {} : { setup }),
+    ...(teardown === undefined ? {} : { teardown }),
+  });
+}
+
+/** What both forms can say. */
+function common(fields: Fields, fileName: string, knownTags: ReadonlySet<string> | undefined) {
+  const owner = fields.line('owner');
+  const dirties = fields.oneOf('dirties', DIRTIES);
+  return {
+    name: fields.has('name') ? (fields.name('name') ?? '') : defaultName(fields, fileName),
+    ...(owner === undefined ? {} : { owner }),
+    requirement: fields.requirement('requires', knownTags),
+    labels: fields.words('labels', NAME, 'a label'),
+    environment: fields.texts('environment', ENV_NAME, ENV_RULE),
+    timeoutMs: fields.duration('timeout') ?? TEST_DEFAULTS.timeoutMs,
+    setupTimeoutMs: fields.duration('setup_timeout') ?? TEST_DEFAULTS.setupTimeoutMs,
+    teardownTimeoutMs: fields.duration('teardown_timeout') ?? TEST_DEFAULTS.teardownTimeoutMs,
+    ...(dirties === undefined ? {} : { dirties }),
+    cases: fields.words('cases', CASE, 'the name of a case'),
+    commands: fields.words('commands', COMMAND, 'the name of a command'),
+    underTest: fields.words('under_test', COMMAND, 'the name of a command'),
+    network: fields.flag('network') ?? false,
+  };
+}
+
+function defaultName(fields: Fields, fileName: string): string {
+  const base = fileName.slice(Math.max(fileName.lastIndexOf('/'), fileName.lastIndexOf('\\')) + 1);
+  const name = base.replace(/(?<=.)\.[^.]*$/, '');
+  if (!NAME.test(name))
+    fields.wrong(START, `the file's name '${shown(base)}' is no name for a test: say one with 'name: ...'`);
+  return name;
+}
+
+function finished(fields: Fields, spec: TestSpec): TestFileResult {
+  if (fields.problems.length === 0) return { ok: true, spec };
+  const byPlace = [...fields.problems].sort(
+    (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+  );
+  return { ok: false, problems: byPlace.slice(0, 50) };
+}
+
+function refused(message: string, at: Position = START): TestFileResult {
+  return { ok: false, problems: [{ message, ...at }] };
+}
