@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -218,7 +218,7 @@ async function startSshdHost(keyTypes: readonly KeyType[]): Promise<LabHost> {
       hostKeys: hostKeys.slice(0, 1),
     },
     stop: async () => {
-      await listener.signalAll('SIGKILL');
+      await listener.endAll();
       await rm(folder, { recursive: true, force: true });
     },
     killSshd: () => listener.kill(),
@@ -234,7 +234,7 @@ async function startSshdHost(keyTypes: readonly KeyType[]): Promise<LabHost> {
 class Listener {
   private process: ChildProcess | undefined;
   /** Connections of listeners that were killed. */
-  private orphans: readonly number[] = [];
+  private orphans: readonly Process[] = [];
 
   constructor(private readonly configFile: string) {}
 
@@ -273,30 +273,44 @@ class Listener {
 
   async kill(): Promise<void> {
     const listener = this.process;
-    if (!listener || listener.exitCode !== null || listener.signalCode !== null) return;
-    const below = await descendants([listener.pid ?? 0]);
-    this.orphans = [...this.orphans, ...below.filter((one) => one.name === 'sshd').map((one) => one.pid)];
+    if (!listener || !this.lives()) return;
+    const below = this.all().filter((one) => one.pid !== listener.pid);
+    this.orphans = below.filter((one) => one.name === 'sshd');
+    await this.end(listener);
+  }
+
+  private async end(listener: ChildProcess): Promise<void> {
     const gone = new Promise((resolve) => listener.once('exit', resolve));
     listener.kill('SIGKILL');
     await gone;
   }
 
   async cut(): Promise<void> {
-    for (const { pid, name } of await descendants(this.roots())) {
+    for (const { pid, name } of this.all()) {
       if (name === 'sshd' && pid !== this.process?.pid) send(pid, 'SIGKILL');
     }
   }
 
-  async signalAll(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void> {
-    const all = await descendants(this.roots());
-    if (signal === 'SIGKILL') await this.kill();
-    for (const { pid } of all) send(pid, signal);
+  async signalAll(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+    for (const { pid } of this.all()) send(pid, signal);
   }
 
-  private roots(): readonly number[] {
-    const pid = this.process?.pid;
-    const lives = this.process?.exitCode === null && this.process.signalCode === null;
-    return pid !== undefined && lives ? [pid, ...this.orphans] : this.orphans;
+  async endAll(): Promise<void> {
+    for (const { pid } of this.all()) send(pid, 'SIGKILL');
+    if (this.process && this.lives()) await this.end(this.process);
+  }
+
+  private lives(): boolean {
+    return this.process?.exitCode === null && this.process.signalCode === null;
+  }
+
+  /** The listener, the connections and what runs in them. */
+  private all(): readonly Process[] {
+    const listener = this.lives() ? this.process?.pid : undefined;
+    // A number may have been given to another process since; the time of its start tells.
+    const isOrphan = (one: Process) =>
+      this.orphans.some((orphan) => orphan.pid === one.pid && orphan.started === one.started);
+    return descendants((one) => one.pid === listener || isOrphan(one));
   }
 }
 
@@ -304,23 +318,36 @@ interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly name: string;
+  /** In ticks since the machine booted. */
+  readonly started: string;
 }
 
-/** The processes of `roots` and all below them, parents first. */
-async function descendants(roots: readonly number[]): Promise<readonly Process[]> {
-  const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const all = (await Promise.all(numbers.map(readProcess))).filter((one) => one !== undefined);
-  const found = all.filter((one) => roots.includes(one.pid));
+/** The processes that are roots and all below them, parents first. */
+function descendants(isRoot: (one: Process) => boolean): readonly Process[] {
+  // One after the other: a hundred hosts that stop at once would open more files than they may.
+  const all = readdirSync('/proc')
+    .map(readProcess)
+    .filter((one) => one !== undefined);
+  const found = all.filter(isRoot);
   // The list grows while it is walked.
   for (const above of found)
     found.push(...all.filter((one) => one.parent === above.pid && !found.includes(one)));
   return found;
 }
 
-async function readProcess(pid: string): Promise<Process | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const [, name = '', parent] = /\((.*)\) \S (\d+)/s.exec(stat) ?? [];
-  return parent === undefined ? undefined : { pid: Number(pid), parent: Number(parent), name };
+function readProcess(pid: string): Process | undefined {
+  if (!/^\d+$/.test(pid)) return undefined;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name may hold anything, spaces and brackets too; what follows it are numbered fields from 3.
+    const nameEnd = stat.lastIndexOf(')');
+    const fields = stat.slice(nameEnd + 2).split(' ');
+    const name = stat.slice(stat.indexOf('(') + 1, nameEnd);
+    return { pid: Number(pid), parent: Number(fields[1]), name, started: fields[19] ?? '' };
+  } catch {
+    // It ended since we looked.
+    return undefined;
+  }
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -19,6 +19,12 @@ export interface KeepAlive {
   readonly misses: number;
 }
 
+/**
+ * Linux takes no longer argument than 128 KiB: a longer command would end with an exit code that looks like its
+ * own, and from 256 KiB sshd drops the connection.
+ */
+const longestLine = 128 * 1024 - 1;
+
 type SshTransport = Extract<Transport, { readonly kind: 'ssh' }>;
 
 /** What ssh2 adds to the errors it emits: at which level the connection failed. */
@@ -190,9 +196,13 @@ class SshConnection implements ShellConnection {
     });
   }
 
-  start(command: string): Promise<ShellProcess> {
+  async start(command: string): Promise<ShellProcess> {
     // The user's login shell may be any shell; what it is handed is one quoted word.
     const line = `exec /bin/sh -c '${command.replaceAll("'", "'\\''")}'`;
+    if (Buffer.byteLength(line) > longestLine) {
+      const size = Buffer.byteLength(command);
+      throw new ShellError('unsupported', `${this.place}: a command of ${size} bytes is too long; use stdin`);
+    }
     return new Promise((resolve, reject) => {
       const refused = (error: Error) =>
         this.over || !this.socket.writable

@@ -203,11 +203,7 @@ function traces(host: LightHost): string[] {
   const state = process.env['TESTYARD_LAB_STATE'] ?? '/run/testyard-lab';
   const processes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) =>
-      spawnSync('cat', [`/proc/${pid}/cmdline`])
-        .stdout.toString()
-        .includes(host.name),
-    );
+    .filter((pid) => commandLine(pid).includes(host.name));
   return [
     ...execFileSync('ip', ['netns', 'list']).toString().split('\n'),
     ...execFileSync('ip', ['-o', 'addr']).toString().split('\n'),

@@ -103,14 +103,14 @@ export function shellContract(name: string, makeTarget: () => Promise<ContractTa
     it('lets what comes on stderr not open the gate for a stdout that nobody reads', async () => {
       const before = heldMegabytes();
       const command = await connection.start(
-        'i=0; while [ $i -lt 200 ]; do head -c 1M /dev/zero; echo x >&2; i=$((i + 1)); done',
+        'i=0; while [ $i -lt 2000 ]; do head -c 100K /dev/zero; echo x >&2; i=$((i + 1)); done',
       );
       command.stdin.end();
       const stderr = countBytes(command.stderr);
       await standstill();
       expect(heldMegabytes() - before).toBeLessThan(40);
-      expect(await countBytes(command.stdout)).toBe(200 * 1024 * 1024);
-      expect(await stderr).toBe(400);
+      expect(await countBytes(command.stdout)).toBe(2000 * 100 * 1024);
+      expect(await stderr).toBe(4000);
       expect(await command.exit).toEqual({ kind: 'exited', code: 0 });
     });
 

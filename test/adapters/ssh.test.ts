@@ -116,9 +116,10 @@ describe.skipIf(obstacle)(`ssh${obstacle ? ` (skipped: ${obstacle})` : ''}`, () 
       });
     });
 
-    it('is a time-out when what listens says nothing', async () => {
-      await withServer(undefined, async (port) => {
+    it('is a time-out when what listens says nothing, and no socket stays', async () => {
+      await withServer(undefined, async (port, openSockets) => {
         await expect(connect({ port }, 200)).rejects.toMatchObject({ kind: 'timeout' });
+        await expect.poll(openSockets).toBe(0);
       });
     });
 
@@ -165,6 +166,17 @@ describe.skipIf(obstacle)(`ssh${obstacle ? ` (skipped: ${obstacle})` : ''}`, () 
       }
     });
 
+    it('can be left at once while it hangs', async () => {
+      const connection = await new SshShell().connect(targetOf(host), 10_000);
+      await host.freeze();
+      try {
+        connection.close();
+        expect(await connection.ended).toBeUndefined();
+      } finally {
+        await host.thaw();
+      }
+    });
+
     it('keeps a quiet connection for much longer than the keep-alive, while it answers', async () => {
       const connection = await connect();
       const ran = await run(connection, 'sleep 1; echo still here');
@@ -185,6 +197,17 @@ describe.skipIf(obstacle)(`ssh${obstacle ? ` (skipped: ${obstacle})` : ''}`, () 
       expect((await output.next()).done).toBe(true);
       await expect(command.exit).rejects.toMatchObject({ name: 'ShellError', kind: 'lost' });
       await expect(connection.start('true')).rejects.toMatchObject({ kind: 'lost' });
+    });
+
+    it('is spared a command that is too long for one argument', async () => {
+      const connection = await connect();
+      expect((await run(connection, `: ${'x'.repeat(131_000)}`)).exit).toEqual({ kind: 'exited', code: 0 });
+      for (const size of [131_100, 3_000_000]) {
+        await expect(connection.start(`: ${'x'.repeat(size)}`)).rejects.toMatchObject({
+          kind: 'unsupported',
+        });
+      }
+      connection.close();
     });
 
     it('lets go of an abandoned command, which then ends by its broken pipe', async () => {
@@ -214,16 +237,21 @@ function targetOf(host: LabHost) {
 }
 
 /** Something on a port that says `greeting` to whoever comes, and nothing else. */
-async function withServer(greeting: string | undefined, use: (port: number) => Promise<void>): Promise<void> {
+async function withServer(
+  greeting: string | undefined,
+  use: (port: number, openSockets: () => Promise<number>) => Promise<void>,
+): Promise<void> {
   const server: Server = createServer((socket) => {
-    socket.on('error', () => {});
+    socket.on('error', () => {}).resume();
     if (greeting) socket.end(greeting);
   });
   const port = await new Promise<number>((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
   });
   try {
-    await use(port);
+    const openSockets = () =>
+      new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
+    await use(port, openSockets);
   } finally {
     server.close();
   }
