@@ -22,15 +22,15 @@ const WEEK_MS = 7 * 24 * 3_600_000;
  * on, so that all mistakes are told at once; what it returns then does not matter.
  */
 export class Fields {
-  readonly problems: FileProblem[] = [];
   private readonly entries: ReadonlyMap<string, SourceEntry>;
 
-  /** `spelled` says how the file spells a key, where that differs. */
+  /** `spelled` says how the file spells a key, where that differs; `problems` is where mistakes are noted. */
   constructor(
     entries: readonly SourceEntry[],
     known: readonly string[],
     readonly start: Position,
     private readonly spelled: (key: string) => string = (key) => key,
+    readonly problems: FileProblem[] = [],
   ) {
     this.entries = new Map(entries.map((entry) => [entry.key, entry]));
     for (const entry of entries.slice(0, MAX_ITEMS)) {
@@ -194,7 +194,7 @@ export class Fields {
   below(key: string, known: readonly string[]): Fields | undefined {
     const source = this.source(key);
     if (source === undefined) return undefined;
-    if (source.kind === 'map') return new Fields(source.entries, known, source.at);
+    if (source.kind === 'map') return new Fields(source.entries, known, source.at, undefined, this.problems);
     this.wrong(source.at, `'${this.spelled(key)}' has fields of its own: ${known.join(', ')}`);
     return undefined;
   }
