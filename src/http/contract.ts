@@ -341,3 +341,38 @@ export const EventView = z.object({
   data: z.record(z.string(), z.unknown()),
 });
 export type EventView = z.infer<typeof EventView>;
+
+export const SubmissionQuery = Paging.extend({ project: name.optional() });
+export const HostQuery = Paging.extend({ pool: z.string().max(100).optional() });
+export const TestQuery = Paging.extend({ project: name.optional() });
+export const IncidentQuery = Paging.extend({
+  /** true: only those that are not over; false: only those that are. */
+  open: z.enum(['true', 'false']).optional(),
+});
+
+export const LogQuery = z.object({
+  /** The last attempt unless said. */
+  attempt: attemptId.optional(),
+  role: z.string().max(100).default('main'),
+  /** The first byte wanted, counted from 0. */
+  from: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  /** true: goes on until the attempt has ended. */
+  follow: z.enum(['true', 'false']).default('false'),
+});
+
+export const EventQuery = z.object({
+  /** A cursor (what comes after it), or `start`; unset: from now on. The header Last-Event-ID goes before it. */
+  after: z.string().max(100).optional(),
+  project: name.optional(),
+  run: runId.optional(),
+});
+
+export const HealthView = z.object({ status: z.enum(['ok']) });
+
+export const SubmissionPage = page(SubmissionView);
+export const RunPage = page(RunView);
+export const HostPage = page(HostView);
+export const IncidentPage = page(IncidentView);
+export const TestPage = page(TestView);
+export const ProjectList = z.object({ items: z.array(ProjectView) });
+export const TokenList = z.object({ items: z.array(TokenView) });

@@ -1,0 +1,44 @@
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { readTestFile } from './adapters/test-file.js';
+import { AccessController } from './http/access.controller.js';
+import { type ApiDeps, INJECT } from './http/deps.js';
+import { EventController } from './http/event.controller.js';
+import { ExecutorController } from './http/executor.controller.js';
+import { GridController } from './http/grid.controller.js';
+import { RunController } from './http/run.controller.js';
+import { RouteGuard } from './http/serve.js';
+import { ServiceController } from './http/service.controller.js';
+import { SubmissionController } from './http/submission.controller.js';
+import type { TokensSeen } from './http/tokens-seen.js';
+
+/** The one Nest module: which adapter stands behind which port of the API. */
+@Module({})
+export class AppModule {
+  static with(deps: ApiDeps, tokens: TokensSeen, closing: AbortSignal): DynamicModule {
+    const value = (provide: symbol, useValue: unknown): Provider => ({ provide, useValue });
+    return {
+      module: AppModule,
+      controllers: [
+        ServiceController,
+        GridController,
+        SubmissionController,
+        RunController,
+        EventController,
+        AccessController,
+        ExecutorController,
+      ],
+      providers: [
+        value(INJECT.store, deps.store),
+        value(INJECT.wakeup, deps.wakeup),
+        value(INJECT.link, deps.link),
+        value(INJECT.blobs, deps.blobs),
+        value(INJECT.version, deps.version),
+        value(INJECT.readTestFile, readTestFile),
+        value(INJECT.tokens, tokens),
+        value(INJECT.closing, closing),
+        { provide: APP_GUARD, useClass: RouteGuard },
+      ],
+    };
+  }
+}

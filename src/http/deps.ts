@@ -1,0 +1,59 @@
+import type { Logger } from 'pino';
+import type { TestSpec } from '../domain/test.js';
+import type { Blobs } from '../ports/blobs.js';
+import type { GridLink } from '../protocol/grid-link.js';
+import type { Assignment, Claim, Register, Registered } from '../protocol/messages.js';
+import type { Store } from '../store/store.js';
+import type { Wakeup } from '../store/wakeup.js';
+import type { Mistake } from './problem.js';
+
+/** The grid's side of the executors' protocol. */
+export interface Desk extends GridLink {
+  /** The first registration of a name binds it to the token. */
+  register(request: Register, tokenId?: string): Promise<Registered>;
+  /** Answers early, with nothing, where `gone` aborts. */
+  claim(request: Claim, gone?: AbortSignal): Promise<readonly Assignment[]>;
+}
+
+/** Reads a test file against the names of the catalogue's tags. */
+export type ReadTestFile = (
+  file: { readonly name: string; readonly bytes: Uint8Array },
+  knownTags: ReadonlySet<string>,
+) =>
+  | { readonly ok: true; readonly spec: TestSpec }
+  | { readonly ok: false; readonly problems: readonly Omit<Mistake, 'where'>[] };
+
+/** Where the API listens; without `tls` only on a loopback address. */
+export interface Listen {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+}
+
+/** All that the API stands on. */
+export interface ApiDeps {
+  readonly store: Store;
+  readonly wakeup: Wakeup;
+  readonly link: Desk;
+  readonly blobs: Blobs;
+  readonly listen: Listen;
+  /** Testyard's own version. */
+  readonly version: string;
+  readonly log: Logger;
+  /** How often finished output is made into blobs; unset: every 5 s. 0: never. */
+  readonly upkeepEveryMs?: number;
+}
+
+/** Names the injected things that are no classes. */
+export const INJECT = {
+  store: Symbol('store'),
+  wakeup: Symbol('wakeup'),
+  link: Symbol('link'),
+  blobs: Symbol('blobs'),
+  version: Symbol('version'),
+  readTestFile: Symbol('readTestFile'),
+  tokens: Symbol('tokens'),
+  /** An AbortSignal: the server is about to close. */
+  closing: Symbol('closing'),
+} as const;

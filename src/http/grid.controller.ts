@@ -1,0 +1,98 @@
+import { Controller, Inject } from '@nestjs/common';
+import { z } from 'zod';
+import { readId } from '../domain/id.js';
+import { findProject, type Visible } from '../store/access.js';
+import { haltGrid, readGrid, resumeGrid } from '../store/grid.js';
+import { findHost, listHosts } from '../store/host.js';
+import { findIncident, listIncidents } from '../store/incident.js';
+import type { Store } from '../store/store.js';
+import { listTests, type TestKey } from '../store/test.js';
+import type { GridView, HostView, IncidentView } from './contract.js';
+import { INJECT } from './deps.js';
+import { notFound } from './problem.js';
+import { IdKey, pageView, printable, readCursor, wantId } from './reading.js';
+import { Ask, type Asked, Serves } from './serve.js';
+
+/** The grid, its hosts, what is wrong with them, and the tests there are. */
+@Controller()
+export class GridController {
+  constructor(
+    @Inject(INJECT.store) private readonly store: Store,
+    @Inject(INJECT.version) private readonly version: string,
+  ) {}
+
+  @Serves('readGrid')
+  read(@Ask() ask: Asked<'readGrid'>): Promise<GridView> {
+    return this.view(ask.visible);
+  }
+
+  @Serves('haltGrid')
+  async halt(@Ask() ask: Asked<'haltGrid'>): Promise<GridView> {
+    await haltGrid(this.store, ask.caller.name, ask.body.why, ask.body.mode);
+    return await this.view(ask.visible);
+  }
+
+  @Serves('resumeGrid')
+  async resume(@Ask() ask: Asked<'resumeGrid'>): Promise<GridView> {
+    await resumeGrid(this.store, ask.caller.name, ask.body.why);
+    return await this.view(ask.visible);
+  }
+
+  @Serves('listHosts')
+  async hosts(@Ask() ask: Asked<'listHosts'>) {
+    const { pool, limit, cursor } = ask.query;
+    const after = readCursor(z.string(), cursor);
+    return pageView(await listHosts(this.store, ask.visible, { pool, after, limit }));
+  }
+
+  @Serves('readHost')
+  async host(@Ask() ask: Asked<'readHost'>): Promise<HostView> {
+    const given = ask.params.host;
+    if (given.includes('\0')) throw notFound('such host');
+    const id = readId('host', given);
+    // A name may look like an id: names go first.
+    const host =
+      (await findHost(this.store, ask.visible, { name: given })) ??
+      (id === undefined ? undefined : await findHost(this.store, ask.visible, { id }));
+    if (host === undefined) throw notFound(`host '${printable(given)}'`);
+    return host;
+  }
+
+  @Serves('listIncidents')
+  async incidents(@Ask() ask: Asked<'listIncidents'>) {
+    const { open, limit, cursor } = ask.query;
+    const before = readCursor(IdKey, cursor);
+    const wanted = { open: open === undefined ? undefined : open === 'true', before, limit };
+    return pageView(await listIncidents(this.store, ask.visible, wanted));
+  }
+
+  @Serves('readIncident')
+  async incident(@Ask() ask: Asked<'readIncident'>): Promise<IncidentView> {
+    const incident = await findIncident(this.store, ask.visible, wantId('incident', ask.params.incident));
+    if (incident === undefined) throw notFound(`incident ${ask.params.incident}`);
+    return incident;
+  }
+
+  @Serves('listTests')
+  async tests(@Ask() ask: Asked<'listTests'>) {
+    const after: TestKey | undefined = readCursor(z.tuple([z.string(), z.string()]), ask.query.cursor);
+    const within = await withinProject(this.store, ask.visible, ask.query.project);
+    return pageView(await listTests(this.store, within, after, ask.query.limit));
+  }
+
+  private async view(visible: Visible): Promise<GridView> {
+    return { ...(await readGrid(this.store, visible)), version: this.version };
+  }
+}
+
+/** What may be seen of one project, if one is named; one that may not be seen is not there. */
+export async function withinProject(
+  store: Store,
+  visible: Visible,
+  name: string | undefined,
+): Promise<Visible> {
+  if (name === undefined) return visible;
+  const id = await findProject(store, visible, name);
+  if (id === undefined) throw notFound(`project '${name}'`);
+  return [id];
+}

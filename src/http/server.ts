@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises';
+import type { AddressInfo, Socket } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AppModule } from '../app.module.js';
+import type { ApiDeps, Listen } from './deps.js';
+import { problemOf, unreadable } from './problem.js';
+import { answerWith, ProblemFilter } from './problem-filter.js';
+import { LARGEST_BODY_BYTES, type Route, routes } from './routes.js';
+import { identify } from './serve.js';
+import { TokensSeen } from './tokens-seen.js';
+import { startUpkeep } from './upkeep.js';
+
+export type { ApiDeps, Desk, Listen, ReadTestFile } from './deps.js';
+
+/** The API, listening. */
+export interface RunningApi {
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** Ends streams and long polls, waits for what was begun, and stops listening. */
+  close(): Promise<void>;
+}
+
+const USUAL_BODY_BYTES = 1024 * 1024;
+
+/** How long what was begun may take after the server was told to close. */
+const CLOSE_MS = 5000;
+
+/** Starts the API. Rejects where it may or can not listen. */
+export async function startApi(deps: ApiDeps): Promise<RunningApi> {
+  const closing = new AbortController();
+  const tokens = new TokensSeen(deps.store);
+  const adapter = new FastifyAdapter({
+    ...(await tlsOf(deps.listen)),
+    bodyLimit: LARGEST_BODY_BYTES,
+    requestTimeout: 120_000,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      answerWith(error, request, reply, deps.log),
+    clientErrorHandler: refuseGarbage,
+  });
+  const server = adapter.getInstance() as unknown as FastifyInstance;
+  prepare(server, tokens, deps.listen.tls !== undefined);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.with(deps, tokens, closing.signal),
+    adapter,
+    { logger: false, bodyParser: false, abortOnError: false },
+  );
+  app.useGlobalFilters(new ProblemFilter(deps.log));
+  await app.init();
+  await server.ready();
+  await server.listen({ host: deps.listen.host, port: deps.listen.port });
+  const every = deps.upkeepEveryMs ?? 5000;
+  const upkeep = every > 0 ? startUpkeep(deps.store, deps.blobs, every, deps.log) : undefined;
+  return {
+    url: urlOf(server, deps.listen),
+    close: async () => {
+      closing.abort();
+      const late = setTimeout(() => server.server.closeAllConnections(), CLOSE_MS);
+      await app.close();
+      clearTimeout(late);
+      await upkeep?.stop();
+    },
+  };
+}
+
+async function tlsOf({ host, tls }: Listen) {
+  if (tls !== undefined) {
+    return { https: { cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) } };
+  }
+  if (!/^(localhost|127(\.[0-9]{1,3}){3}|::1)$/.test(host)) {
+    throw new Error(
+      `Plain HTTP is for loopback addresses only, and ${host} is none: give a certificate and its key`,
+    );
+  }
+  return {};
+}
+
+/** What holds for every request, before any controller. */
+function prepare(server: FastifyInstance, tokens: TokensSeen, tls: boolean): void {
+  server.removeContentTypeParser('text/plain');
+  const limits = new Map<string, number>(
+    (Object.values(routes) as Route[]).map((route) => [
+      `${route.method} ${route.path}`,
+      route.bodyLimitBytes ?? USUAL_BODY_BYTES,
+    ]),
+  );
+  server.addHook('onRoute', (route) => {
+    const limit = limits.get(`${String(route.method)} ${route.url}`);
+    if (limit !== undefined) route.bodyLimit = limit;
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
+    if (tls) reply.header('strict-transport-security', 'max-age=31536000');
+    await identify(request, tokens);
+  });
+}
+
+/** What is no HTTP at all gets an answer of the same form. */
+function refuseGarbage(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const body = JSON.stringify(problemOf(unreadable('This is no HTTP request')));
+  socket.end(
+    'HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json; charset=utf-8\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function urlOf(server: FastifyInstance, listen: Listen): string {
+  const { port } = server.server.address() as AddressInfo;
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
+  return `${listen.tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+}

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { Controller, Inject } from '@nestjs/common';
+import { canonicalJson } from '../domain/digest.js';
+import type { Id } from '../domain/id.js';
+import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
+import type { Store, Transaction } from '../store/store.js';
+import {
+  acceptSubmission,
+  cancelSubmission,
+  findSubmission,
+  listSubmissions,
+  once,
+  projectOfSubmission,
+} from '../store/submission.js';
+import type { SubmissionView } from './contract.js';
+import { INJECT, type ReadTestFile } from './deps.js';
+import { withinProject } from './grid.controller.js';
+import { forbidden, notFound, Refusal, unreadable } from './problem.js';
+import { IdKey, pageView, readCursor, wantId } from './reading.js';
+import { Ask, type Asked, Serves } from './serve.js';
+import { understand } from './submit.js';
+
+/** Submissions. */
+@Controller()
+export class SubmissionController {
+  constructor(
+    @Inject(INJECT.store) private readonly store: Store,
+    @Inject(INJECT.readTestFile) private readonly readTestFile: ReadTestFile,
+  ) {}
+
+  @Serves('submit')
+  async submit(@Ask() ask: Asked<'submit'>): Promise<SubmissionView> {
+    const projectId = await findProject(this.store, ask.visible, ask.body.project);
+    if (projectId === undefined) throw notFound(`project '${ask.body.project}'`);
+    wantSubmitter(ask.caller, projectId, ask.body.project);
+    const understood = await understand(this.store, projectId, ask.body, this.readTestFile);
+    return await acceptOnce(this.store, ask, ask.body, async (tx) => {
+      const submission = { ...understood.submission, actor: ask.caller.name };
+      return await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) });
+    });
+  }
+
+  @Serves('listSubmissions')
+  async list(@Ask() ask: Asked<'listSubmissions'>) {
+    const before = readCursor(IdKey, ask.query.cursor);
+    const within = await withinProject(this.store, ask.visible, ask.query.project);
+    return pageView(await listSubmissions(this.store, within, before, ask.query.limit));
+  }
+
+  @Serves('readSubmission')
+  async read(@Ask() ask: Asked<'readSubmission'>): Promise<SubmissionView> {
+    return await this.find(ask.visible, wantId('submission', ask.params.submission));
+  }
+
+  @Serves('cancelSubmission')
+  async cancel(@Ask() ask: Asked<'cancelSubmission'>): Promise<SubmissionView> {
+    const id = wantId('submission', ask.params.submission);
+    const projectId = await projectOfSubmission(this.store, ask.visible, id);
+    if (projectId === undefined) throw notFound(`submission s${id}`);
+    wantSubmitter(ask.caller, projectId);
+    await this.store.transaction((tx) =>
+      cancelSubmission(tx, { id, projectId }, ask.caller.name, ask.body.why),
+    );
+    return await this.find(ask.visible, id);
+  }
+
+  private async find(visible: Visible, id: Id): Promise<SubmissionView> {
+    const submission = await findSubmission(this.store, visible, id);
+    if (submission === undefined) throw notFound(`submission s${id}`);
+    return submission;
+  }
+}
+
+/** Refuses a caller who may see the project and may not submit to it. */
+export function wantSubmitter(caller: Caller, projectId: Id, project = 'the project'): void {
+  if (!maySubmit(caller, projectId)) {
+    throw forbidden(`This takes the role submitter of ${project}, or a grid admin`);
+  }
+}
+
+/** Accepts a submission in one transaction; with an Idempotency-Key once, however often it is asked. */
+export async function acceptOnce(
+  store: Store,
+  ask: Pick<Asked<'submit'>, 'caller' | 'header'>,
+  request: unknown,
+  accept: (tx: Transaction) => Promise<Id>,
+): Promise<SubmissionView> {
+  const key = ask.header('idempotency-key');
+  if (key !== undefined && !/^[\x21-\x7e]{1,200}$/.test(key)) {
+    throw unreadable('The header Idempotency-Key is 1 to 200 printable characters without spaces');
+  }
+  return await store.transaction(async (tx) => {
+    const work = async (): Promise<SubmissionView> => {
+      const made = await findSubmission(tx, 'all', await accept(tx));
+      if (made === undefined) throw new Error('A submission vanished while it was accepted');
+      return made;
+    };
+    if (key === undefined) return await work();
+    const digest = createHash('sha256').update(canonicalJson(request)).digest();
+    const answer = await once(tx, { tokenId: ask.caller.tokenId, key, request: digest }, work);
+    if (answer === 'other_request') {
+      throw new Refusal(422, 'idempotency-key-reused', 'This Idempotency-Key was used for another request');
+    }
+    return answer;
+  });
+}

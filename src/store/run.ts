@@ -1,0 +1,240 @@
+import { type Id, showId } from '../domain/id.js';
+import type { NoVerdict } from '../domain/outcome.js';
+import { type Visible, visibleIds } from './access.js';
+import { chronicle } from './chronicle.js';
+import { type Sql, type Transaction, wake } from './store.js';
+import { pageOf, type Shown, shown } from './view.js';
+
+/** Which runs are wanted; unset: any. */
+export interface RunQuestion {
+  readonly visible: Visible;
+  readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
+  readonly submission?: Id | undefined;
+  readonly test?: string | undefined;
+  readonly state?: 'waiting' | 'held' | 'running' | 'done' | undefined;
+  readonly verdict?: 'passed' | 'failed' | 'skipped' | 'none' | undefined;
+  readonly before?: Id | undefined;
+  readonly limit: number;
+}
+
+interface RunRow {
+  readonly id: string;
+  readonly project: string;
+  readonly submission: string;
+  readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
+  readonly test: string;
+  readonly variant: Record<string, string>;
+  readonly requirement: string;
+  readonly state: 'waiting' | 'held' | 'running' | 'done';
+  readonly verdict: 'passed' | 'failed' | 'skipped' | 'none' | null;
+  readonly noVerdict: NoVerdict | null;
+  readonly reason: string;
+  readonly reasonCode: string | null;
+  readonly marks: string[];
+  readonly incident: string | null;
+  readonly deadline: Date | null;
+  readonly host: string | null;
+  readonly attempts: number;
+  readonly retryOf: string | null;
+  readonly createdAt: Date;
+  readonly judgedAt: Date | null;
+}
+
+/** `chosen` is SQL text of this file that gives rows of `run`, as few as are shown. */
+const runsOf = (chosen: string, more = '') => `
+  SELECT 'r' || r.id AS id, p.name AS project, 's' || r.submission_id AS submission, r.purpose,
+         r.test_name AS test, r.variant, t.requirement,
+         CASE WHEN r.verdict IS NOT NULL THEN 'done' ELSE coalesce(q.state, 'waiting') END AS state,
+         r.verdict, r.no_verdict AS "noVerdict", coalesce(r.reason, q.reason, 'just accepted') AS reason,
+         CASE WHEN r.verdict IS NULL THEN q.reason_code END AS "reasonCode", r.marks,
+         'i' || q.incident_id AS incident, q.deadline, h.name AS host,
+         greatest(r.attempts, coalesce(q.attempts, 0)) AS attempts, 'r' || r.retry_of AS "retryOf",
+         r.created_at AS "createdAt", r.judged_at AS "judgedAt" ${more}
+  FROM (${chosen}) r JOIN project p ON p.id = r.project_id JOIN test t ON t.id = r.test_id
+  LEFT JOIN queue q ON q.run_id = r.id
+  LEFT JOIN LATERAL (
+    SELECT host.name FROM place JOIN host ON host.id = place.host_id WHERE place.run_id = r.id
+    ORDER BY place.attempt_id DESC, place.role <> 'main', place.role LIMIT 1) h ON true
+  ORDER BY r.id DESC`;
+
+/** Runs that may be seen, newest first. What is not done yet is few, so that one starts from the queue there. */
+export async function listRuns(sql: Sql, question: RunQuestion) {
+  const undone = question.state !== undefined && question.state !== 'done';
+  const rows = await sql.rows<RunRow>(
+    runsOf(`SELECT run.* FROM ${undone ? 'queue JOIN run ON run.id = queue.run_id' : 'run'}
+      WHERE ($1::bigint[] IS NULL OR run.project_id = ANY ($1)) AND run.purpose = $2
+        AND ($3::bigint IS NULL OR run.submission_id = $3) AND ($4::text IS NULL OR run.test_name = $4)
+        AND ${undone ? 'queue.state = $5 AND run.verdict IS NULL' : "($5::text IS NULL OR $5 = 'done' AND run.verdict IS NOT NULL)"}
+        AND ($6::text IS NULL OR run.verdict = $6) AND ($7::bigint IS NULL OR run.id < $7)
+      ORDER BY run.id DESC LIMIT $8`),
+    [
+      visibleIds(question.visible),
+      question.purpose,
+      question.submission ?? null,
+      question.test ?? null,
+      question.state ?? null,
+      question.verdict ?? null,
+      question.before ?? null,
+      question.limit + 1,
+    ],
+  );
+  return pageOf(rows.map(shown), question.limit, (last) => last.id.slice(1));
+}
+
+const ONE = `SELECT * FROM run WHERE id = $2 AND ($1::bigint[] IS NULL OR project_id = ANY ($1))`;
+
+/** One run, if it may be seen. */
+export async function findRun(sql: Sql, visible: Visible, id: Id) {
+  const [row] = await sql.rows<RunRow>(runsOf(ONE), [visibleIds(visible), id]);
+  return row === undefined ? undefined : shown(row);
+}
+
+/** What must be known of a run before something is done to it, if it may be seen. */
+export async function findRunState(sql: Sql, visible: Visible, id: Id) {
+  const [row] = await sql.rows<{ projectId: Id; done: boolean; purpose: string }>(
+    `SELECT project_id AS "projectId", verdict IS NOT NULL AS done, purpose FROM (${ONE}) r`,
+    [visibleIds(visible), id],
+  );
+  return row;
+}
+
+/** A run with all its attempts, if it may be seen. */
+export async function findRunDetail(sql: Sql, visible: Visible, id: Id) {
+  const [row] = await sql.rows<RunRow & { readonly evidence: Record<string, unknown> | null }>(
+    runsOf(ONE, ', r.evidence'),
+    [visibleIds(visible), id],
+  );
+  if (row === undefined) return undefined;
+  return { ...shown(row), attemptList: await attemptsOf(sql, id) };
+}
+
+async function attemptsOf(sql: Sql, runId: Id) {
+  const attempts = await sql.rows<{
+    key: Id;
+    id: string;
+    number: number;
+    executor: string;
+    createdAt: Date;
+    begunAt: Date | null;
+    chainDoneAt: Date | null;
+    tagsVerifiedAt: Date | null;
+    testStartedAt: Date | null;
+    endedAt: Date | null;
+    outcome: string | null;
+    detail: Record<string, unknown> | null;
+  }>(
+    `SELECT a.id AS key, 'a' || a.id AS id, a.number, coalesce(x.name, '') AS executor, a.created_at AS "createdAt",
+            a.begun_at AS "begunAt", a.chain_done_at AS "chainDoneAt", a.tags_verified_at AS "tagsVerifiedAt",
+            a.test_started_at AS "testStartedAt", a.ended_at AS "endedAt", a.outcome, a.detail
+     FROM attempt a LEFT JOIN lease l ON l.id = a.lease_id LEFT JOIN executor x ON x.id = l.executor_id
+     WHERE a.run_id = $1 ORDER BY a.id`,
+    [runId],
+  );
+  const [places, steps, cases] = [
+    await placesOf(sql, runId),
+    await stepsOf(sql, runId),
+    await casesOf(sql, runId),
+  ];
+  return attempts.map(({ key, ...attempt }) => ({
+    ...shown(attempt),
+    places: places.get(key) ?? [],
+    steps: steps.get(key) ?? [],
+    cases: cases.get(key) ?? [],
+  }));
+}
+
+async function placesOf(sql: Sql, runId: Id) {
+  const rows = await sql.rows<{
+    key: Id;
+    role: string;
+    host: string;
+    seat: number;
+    fresh: boolean;
+    dirtied: string | null;
+    outputBytes: number;
+    outputCut: number;
+  }>(
+    `SELECT p.attempt_id AS key, p.role, h.name AS host, p.seat, p.fresh, p.dirtied,
+            p.output_bytes::double precision AS "outputBytes", p.output_cut::double precision AS "outputCut"
+     FROM place p JOIN host h ON h.id = p.host_id WHERE p.run_id = $1 ORDER BY p.attempt_id, p.role`,
+    [runId],
+  );
+  return byAttempt(rows);
+}
+
+async function stepsOf(sql: Sql, runId: Id) {
+  const rows = await sql.rows<{
+    key: Id;
+    role: string;
+    seq: number;
+    kind: 'chain' | 'setup' | 'test' | 'teardown';
+    step: string;
+    layer: string | null;
+    startedAt: Date;
+    result: string | null;
+    exitCode: number | null;
+    durationS: number | null;
+    message: string | null;
+  }>(
+    `SELECT attempt_id AS key, role, seq, kind, step, layer, started_at AS "startedAt", result,
+            exit_code AS "exitCode", duration_ms / 1000 AS "durationS", message
+     FROM step_run WHERE run_id = $1 ORDER BY attempt_id, role, seq`,
+    [runId],
+  );
+  return byAttempt(rows);
+}
+
+async function casesOf(sql: Sql, runId: Id) {
+  const rows = await sql.rows<{
+    key: Id;
+    seq: number;
+    name: string;
+    result: 'pass' | 'fail' | 'skip';
+    message: string;
+    measurement: { raw: string; unit: string; value?: number } | null;
+  }>(
+    `SELECT c.attempt_id AS key, c.seq, c.name, c.result, c.message,
+            (SELECT jsonb_strip_nulls(jsonb_build_object('raw', m.raw, 'value', m.value, 'unit', m.unit))
+             FROM measurement m WHERE m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
+             ORDER BY m.seq LIMIT 1) AS measurement
+     FROM case_result c WHERE c.run_id = $1 ORDER BY c.attempt_id, c.seq`,
+    [runId],
+  );
+  return byAttempt(rows);
+}
+
+function byAttempt<Row extends { readonly key: Id }>(rows: readonly Row[]) {
+  const groups = new Map<Id, Shown<Omit<Row, 'key'>>[]>();
+  for (const { key, ...row } of rows) {
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [shown(row)]);
+    else group.push(shown(row));
+  }
+  return groups;
+}
+
+/** Asks for the end of a run; false where it is done or was asked before. */
+export async function cancelRun(
+  tx: Transaction,
+  run: { readonly id: Id; readonly projectId: Id },
+  actor: string,
+  why: string,
+): Promise<boolean> {
+  const asked = await tx.rows(
+    `UPDATE queue SET cancelled_by = $2 WHERE run_id = $1 AND cancelled_by IS NULL RETURNING run_id`,
+    [run.id, actor],
+  );
+  if (asked.length === 0) return false;
+  await chronicle(tx, [
+    {
+      project: run.projectId,
+      run: run.id,
+      kind: 'run.cancel_asked',
+      subject: showId('run', run.id),
+      actor,
+      data: { why },
+    },
+  ]);
+  await wake(tx, 'testyard_scheduler', 'testyard_history');
+  return true;
+}

@@ -1,0 +1,262 @@
+import { type Id, showId } from '../domain/id.js';
+import { type Visible, visibleIds } from './access.js';
+import { chronicle } from './chronicle.js';
+import { type Sql, type Transaction, wake } from './store.js';
+import { pageOf, shown } from './view.js';
+
+/** Who asked for something with which idempotency key, and a digest of what. */
+export interface OnceKey {
+  readonly tokenId: Id;
+  readonly key: string;
+  readonly request: Buffer;
+}
+
+/**
+ * Does `work` once for a key, and answers with the same again whenever it is asked the same; concurrent
+ * requests wait for the first. `other_request`: the key has been used for something else.
+ */
+export async function once<Answer>(
+  tx: Sql,
+  { tokenId, key, request }: OnceKey,
+  work: () => Promise<Answer>,
+): Promise<Answer | 'other_request'> {
+  const mine = await tx.rows(
+    `INSERT INTO idempotency (token_id, key, request_digest, status, response) VALUES ($1, $2, $3, 0, 'null')
+     ON CONFLICT (token_id, key) DO NOTHING RETURNING key`,
+    [tokenId, key, request],
+  );
+  if (mine.length === 0) {
+    const [earlier] = await tx.rows<{ same: boolean; response: Answer }>(
+      `SELECT request_digest = $3 AS same, response FROM idempotency WHERE token_id = $1 AND key = $2`,
+      [tokenId, key, request],
+    );
+    return earlier?.same ? earlier.response : 'other_request';
+  }
+  const answer = await work();
+  await tx.rows(`UPDATE idempotency SET status = 201, response = $3 WHERE token_id = $1 AND key = $2`, [
+    tokenId,
+    key,
+    JSON.stringify(answer),
+  ]);
+  return answer;
+}
+
+/** Forgets keys a week after their use. */
+export async function forgetOldKeys(sql: Sql): Promise<void> {
+  await sql.rows(`DELETE FROM idempotency WHERE at < grid_now() - interval '7 days'`);
+}
+
+/** Something under test that comes with a submission: at a URL, or in a blob. */
+export interface Artefact {
+  readonly name: string;
+  readonly url?: string | undefined;
+  readonly blob?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly buildId?: string | undefined;
+}
+
+/** A submission that has been understood and may be accepted. */
+export interface NewSubmission {
+  readonly projectId: Id;
+  readonly name: string;
+  readonly actor: string;
+  readonly tests: readonly Id[];
+  readonly variants: readonly Readonly<Record<string, string>>[];
+  readonly targets: readonly object[];
+  readonly priority: number;
+  readonly queueTimeoutS?: number | undefined;
+  readonly artefacts: readonly Artefact[];
+}
+
+/** Accepts a submission: from now on it is never lost. The scheduler unfolds it into runs. */
+export async function acceptSubmission(tx: Transaction, submission: NewSubmission): Promise<Id> {
+  const [made] = await tx.rows<{ id: Id }>(
+    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout)
+     VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision))
+     RETURNING id`,
+    [
+      submission.projectId,
+      submission.name,
+      submission.actor,
+      submission.tests,
+      JSON.stringify(submission.variants),
+      JSON.stringify(submission.targets),
+      submission.priority,
+      submission.queueTimeoutS ?? null,
+    ],
+  );
+  const id = made?.id ?? '';
+  await tx.rows(
+    `INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
+     SELECT $1, a.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+       AS a (name, url, blob_digest, digest, build_id)`,
+    [
+      id,
+      submission.artefacts.map((artefact) => artefact.name),
+      submission.artefacts.map((artefact) => artefact.url ?? null),
+      submission.artefacts.map((artefact) => artefact.blob ?? null),
+      submission.artefacts.map((artefact) => artefact.digest ?? null),
+      submission.artefacts.map((artefact) => artefact.buildId ?? null),
+    ],
+  );
+  await chronicle(tx, [
+    {
+      project: submission.projectId,
+      kind: 'submission.accepted',
+      subject: showId('submission', id),
+      actor: submission.actor,
+      data: {
+        name: submission.name,
+        tests: submission.tests.length,
+        variants: submission.variants.length,
+        targets: submission.targets.length,
+      },
+    },
+  ]);
+  await wake(tx, 'testyard_scheduler', 'testyard_history');
+  return id;
+}
+
+/** A new submission of the one test, variant and target of a run that is done, with what was under test then. */
+export async function retryRun(
+  tx: Transaction,
+  run: { readonly id: Id; readonly projectId: Id },
+  actor: string,
+): Promise<Id> {
+  const [made] = await tx.rows<{ id: Id }>(
+    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, retry_of)
+     SELECT r.project_id, s.name, 'user', $2, ARRAY[r.test_id], jsonb_build_array(r.variant),
+            jsonb_build_array(r.target), s.priority, s.queue_timeout, r.id
+     FROM run r JOIN submission s ON s.id = r.submission_id WHERE r.id = $1 RETURNING id`,
+    [run.id, actor],
+  );
+  const id = made?.id ?? '';
+  await tx.rows(
+    `INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
+     SELECT $2, a.name, a.url, a.blob_digest, a.digest, a.build_id
+     FROM artefact a JOIN run r ON r.submission_id = a.submission_id WHERE r.id = $1`,
+    [run.id, id],
+  );
+  const entry = { project: run.projectId, actor };
+  await chronicle(tx, [
+    {
+      ...entry,
+      kind: 'submission.accepted',
+      subject: showId('submission', id),
+      data: { retryOf: showId('run', run.id) },
+    },
+    {
+      ...entry,
+      run: run.id,
+      kind: 'run.retried',
+      subject: showId('run', run.id),
+      data: { submission: showId('submission', id) },
+    },
+  ]);
+  await wake(tx, 'testyard_scheduler', 'testyard_history');
+  return id;
+}
+
+/** The digests among these of which there is no blob. */
+export async function missingBlobs(sql: Sql, digests: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await sql.rows<{ digest: string }>(
+    `SELECT wanted.digest FROM unnest($1::text[]) AS wanted (digest)
+     WHERE NOT EXISTS (SELECT FROM blob b WHERE b.digest = wanted.digest)`,
+    [digests],
+  );
+  return new Set(rows.map((row) => row.digest));
+}
+
+interface SubmissionRow {
+  readonly id: string;
+  readonly project: string;
+  readonly name: string;
+  readonly actor: string;
+  readonly createdAt: Date;
+  readonly runCount: number | null;
+  readonly counts: Record<'waiting' | 'held' | 'running' | 'passed' | 'failed' | 'skipped' | 'none', number>;
+}
+
+/** `chosen` is SQL text of this file that gives rows of `submission`. */
+const submissionsOf = (chosen: string) => `
+  SELECT 's' || s.id AS id, p.name AS project, s.name, s.actor, s.created_at AS "createdAt",
+         s.run_count AS "runCount", c.counts
+  FROM (${chosen}) s JOIN project p ON p.id = s.project_id
+  CROSS JOIN LATERAL (
+    SELECT jsonb_build_object(
+      'waiting', count(*) FILTER (WHERE r.verdict IS NULL AND coalesce(q.state, 'waiting') = 'waiting'),
+      'held', count(*) FILTER (WHERE r.verdict IS NULL AND q.state = 'held'),
+      'running', count(*) FILTER (WHERE r.verdict IS NULL AND q.state = 'running'),
+      'passed', count(*) FILTER (WHERE r.verdict = 'passed'),
+      'failed', count(*) FILTER (WHERE r.verdict = 'failed'),
+      'skipped', count(*) FILTER (WHERE r.verdict = 'skipped'),
+      'none', count(*) FILTER (WHERE r.verdict = 'none')) AS counts
+    FROM run r LEFT JOIN queue q ON q.run_id = r.id WHERE r.submission_id = s.id) c
+  ORDER BY s.id DESC`;
+
+/** Submissions that may be seen, newest first, older than `before`. */
+export async function listSubmissions(sql: Sql, visible: Visible, before: Id | undefined, limit: number) {
+  const rows = await sql.rows<SubmissionRow>(
+    submissionsOf(`SELECT * FROM submission
+      WHERE ($1::bigint[] IS NULL OR project_id = ANY ($1)) AND ($2::bigint IS NULL OR id < $2)
+      ORDER BY id DESC LIMIT $3`),
+    [visibleIds(visible), before ?? null, limit + 1],
+  );
+  return pageOf(rows.map(shown), limit, (last) => last.id.slice(1));
+}
+
+/** One submission, if it may be seen. */
+export async function findSubmission(sql: Sql, visible: Visible, id: Id) {
+  const [row] = await sql.rows<SubmissionRow>(
+    submissionsOf(
+      `SELECT * FROM submission WHERE id = $2 AND ($1::bigint[] IS NULL OR project_id = ANY ($1))`,
+    ),
+    [visibleIds(visible), id],
+  );
+  return row === undefined ? undefined : shown(row);
+}
+
+/** The project of a submission, if it may be seen. */
+export async function projectOfSubmission(sql: Sql, visible: Visible, id: Id): Promise<Id | undefined> {
+  const [row] = await sql.rows<{ project_id: Id }>(
+    `SELECT project_id FROM submission WHERE id = $2 AND ($1::bigint[] IS NULL OR project_id = ANY ($1))`,
+    [visibleIds(visible), id],
+  );
+  return row?.project_id;
+}
+
+/** Asks for the end of every run of a submission that is not done; one not yet unfolded gets none. */
+export async function cancelSubmission(
+  tx: Transaction,
+  submission: { readonly id: Id; readonly projectId: Id },
+  actor: string,
+  why: string,
+): Promise<void> {
+  const unborn = await tx.rows(
+    `UPDATE submission SET unfolded_at = grid_now(), run_count = 0 WHERE id = $1 AND unfolded_at IS NULL RETURNING id`,
+    [submission.id],
+  );
+  const runs = await tx.rows<{ run_id: Id }>(
+    `UPDATE queue SET cancelled_by = $2 WHERE cancelled_by IS NULL
+       AND run_id IN (SELECT id FROM run WHERE submission_id = $1 AND verdict IS NULL) RETURNING run_id`,
+    [submission.id, actor],
+  );
+  if (unborn.length + runs.length === 0) return;
+  const entry = { project: submission.projectId, actor };
+  await chronicle(tx, [
+    {
+      ...entry,
+      kind: 'submission.cancel_asked',
+      subject: showId('submission', submission.id),
+      data: { why, runs: runs.length },
+    },
+    ...runs.map(({ run_id }) => ({
+      ...entry,
+      run: run_id,
+      kind: 'run.cancel_asked',
+      subject: showId('run', run_id),
+      data: { why },
+    })),
+  ]);
+  await wake(tx, 'testyard_scheduler', 'testyard_history');
+}

@@ -1,0 +1,90 @@
+import { digestOf } from '../domain/digest.js';
+import type { Id } from '../domain/id.js';
+import type { TestSpec } from '../domain/test.js';
+import { type Visible, visibleIds } from './access.js';
+import type { Sql } from './store.js';
+import { pageOf, shown } from './view.js';
+
+/** The names of all tags that requirements may speak of. */
+export async function readTagNames(sql: Sql): Promise<ReadonlySet<string>> {
+  const rows = await sql.rows<{ name: string }>(`SELECT name FROM tag WHERE removed_at IS NULL`);
+  return new Set(rows.map((row) => row.name));
+}
+
+/** The latest version of each named test of a project; names without one are missing from the map. */
+export async function findTests(
+  sql: Sql,
+  projectId: Id,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Id>> {
+  const rows = await sql.rows<{ name: string; id: Id }>(
+    `SELECT name, max(id) AS id FROM test WHERE project_id = $1 AND name = ANY ($2::text[]) GROUP BY name`,
+    [projectId, names],
+  );
+  return new Map(rows.map((row) => [row.name, row.id]));
+}
+
+/** The names of a project's tests, to look for the one that was meant. */
+export async function readTestNames(sql: Sql, projectId: Id): Promise<readonly string[]> {
+  const rows = await sql.rows<{ name: string }>(
+    `SELECT DISTINCT name FROM test WHERE project_id = $1 ORDER BY name LIMIT 10000`,
+    [projectId],
+  );
+  return rows.map((row) => row.name);
+}
+
+/** Makes sure that these versions of tests exist, and gives their ids in the order asked. */
+export async function putTests(tx: Sql, projectId: Id, specs: readonly TestSpec[]): Promise<readonly Id[]> {
+  if (specs.length === 0) return [];
+  const digests = specs.map(digestOf);
+  const byDigest = new Map(specs.map((spec, index) => [digests[index] ?? '', spec]));
+  // In order, so that two transactions with the same tests wait for each other instead of deadlocking.
+  const versions = [...byDigest].sort(([a], [b]) => (a < b ? -1 : 1));
+  await tx.rows(
+    `INSERT INTO test (project_id, name, digest, spec, requirement, requirement_key, owner)
+     SELECT $1, v.* FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[])
+       AS v (name, digest, spec, requirement, requirement_key, owner)
+     ON CONFLICT (project_id, name, digest) DO NOTHING`,
+    [
+      projectId,
+      versions.map(([, spec]) => spec.name),
+      versions.map(([digest]) => digest),
+      versions.map(([, spec]) => JSON.stringify(spec)),
+      versions.map(([, spec]) => spec.requirement),
+      versions.map(([, spec]) => digestOf(spec.requirement)),
+      versions.map(([, spec]) => spec.owner ?? null),
+    ],
+  );
+  const rows = await tx.rows<{ id: Id; digest: string }>(
+    `SELECT t.id, t.digest FROM unnest($2::text[], $3::text[]) AS v (name, digest)
+     JOIN test t ON t.project_id = $1 AND t.name = v.name AND t.digest = v.digest`,
+    [projectId, versions.map(([, spec]) => spec.name), versions.map(([digest]) => digest)],
+  );
+  const idOf = new Map(rows.map((row) => [row.digest, row.id]));
+  return digests.map((digest) => idOf.get(digest) ?? '');
+}
+
+/** Where a page of tests goes on: after this project and name. */
+export type TestKey = readonly [project: string, name: string];
+
+/** The latest version of every test that may be seen, by project and name. */
+export async function listTests(sql: Sql, visible: Visible, after: TestKey | undefined, limit: number) {
+  const rows = await sql.rows<{
+    project: string;
+    name: string;
+    requirement: string;
+    owner: string | null;
+    labels: string[];
+    timeoutS: number;
+  }>(
+    `SELECT DISTINCT ON (p.name, t.name) p.name AS project, t.name, t.requirement, t.owner,
+            coalesce(t.spec->'labels', '[]') AS labels,
+            (t.spec->>'timeoutMs')::double precision / 1000 AS "timeoutS"
+     FROM test t JOIN project p ON p.id = t.project_id
+     WHERE ($1::bigint[] IS NULL OR p.id = ANY ($1))
+       AND ($2::text IS NULL OR (p.name, t.name) > ($2, $3))
+     ORDER BY p.name, t.name, t.id DESC LIMIT $4`,
+    [visibleIds(visible), after?.[0] ?? null, after?.[1] ?? null, limit + 1],
+  );
+  return pageOf(rows.map(shown), limit, (last): TestKey => [last.project, last.name]);
+}
