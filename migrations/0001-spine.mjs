@@ -15,6 +15,13 @@ const statements = [
   `CREATE FUNCTION grid_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS
      $$ SELECT coalesce((SELECT set_to FROM grid_clock), statement_timestamp()) $$`,
 
+  // ---- layers of a host's state, lowest first ------------------------------------------------------
+  `CREATE FUNCTION layer_rank(layer text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+     $$ SELECT array_position(ARRAY['firmware', 'image', 'packages', 'build', 'boot', 'use'], layer) $$`,
+  `CREATE FUNCTION least_layer(a text, b text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+     $$ SELECT CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a
+                    WHEN layer_rank(a) <= layer_rank(b) THEN a ELSE b END $$`,
+
   // ---- who ------------------------------------------------------------------------------------
   `CREATE TABLE project (
      id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT project_pk PRIMARY KEY,
@@ -53,6 +60,8 @@ const statements = [
      who text NOT NULL DEFAULT 'testyard',
      why text NOT NULL DEFAULT 'new grid',
      since timestamptz NOT NULL DEFAULT grid_now(),
+     name text NOT NULL DEFAULT 'testyard',
+     admin text NOT NULL DEFAULT 'admin',
      history_epoch uuid NOT NULL DEFAULT gen_random_uuid())`,
   `INSERT INTO grid DEFAULT VALUES`,
   `CREATE TABLE leadership (

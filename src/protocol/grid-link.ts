@@ -1,13 +1,4 @@
-import type {
-  Assignment,
-  Claim,
-  Register,
-  Registered,
-  Renew,
-  Renewed,
-  Report,
-  Reported,
-} from './messages.js';
+import type { Claim, Claimed, Register, Registered, Renew, Renewed, Report, Reported } from './messages.js';
 
 /**
  * What an executor sees of the grid; it knows nothing else. Counterparts: the grid in process, the grid over
@@ -16,7 +7,7 @@ import type {
  */
 export abstract class GridLink {
   abstract register(request: Register): Promise<Registered>;
-  abstract claim(request: Claim): Promise<readonly Assignment[]>;
+  abstract claim(request: Claim): Promise<Claimed>;
   abstract renew(request: Renew): Promise<Renewed>;
   /** Idempotent: entries and segments already recorded are passed over. */
   abstract report(request: Report): Promise<Reported>;

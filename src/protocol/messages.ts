@@ -200,6 +200,13 @@ export const Claim = z.strictObject({ lease: id, waitMs: z.int().min(0).max(30_0
 /** See above. */
 export type Claim = z.infer<typeof Claim>;
 
+/** Work that is new to the executor, and attempts that it is to stop. */
+export interface Claimed {
+  /** May name an attempt again whose first hand-out got lost: one under way already is passed over. */
+  readonly assignments: readonly Assignment[];
+  readonly stop: readonly { readonly attempt: string; readonly why: string }[];
+}
+
 /** Renews the lease; `attempts` are those the executor is working on. */
 export const Renew = z.strictObject({ lease: id, attempts: z.array(id).max(10_000), draining: z.boolean() });
 /** See above. */

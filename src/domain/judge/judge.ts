@@ -45,9 +45,10 @@ export interface JudgeContext {
   readonly freshCanBeHad: boolean;
   readonly memory: RunMemory;
   readonly cancelledBy?: string;
-  /** Whether a host has done other work well after an attempt, and is trusted now. */
-  readonly survived: (host: Id, attempt: Id) => boolean;
 }
+
+/** Whether a host has done other work well after an attempt; unknown until a canary has told. */
+export type Survived = (host: Id, attempt: Id) => 'yes' | 'no' | 'unknown';
 
 /** What is to be done with the run. */
 export type Decision =
@@ -285,15 +286,14 @@ function lost(
  * A run that lost two hosts waits until it is known whether other work survives there: then the test
  * crashed them. Undefined: nothing of the kind; 'wait': not known yet.
  */
-export function crashedTwice(
-  memory: RunMemory,
-  survived: JudgeContext['survived'],
-): Decision | 'wait' | undefined {
+export function crashedTwice(memory: RunMemory, survived: Survived): Decision | 'wait' | undefined {
   const killed = (memory.losses ?? []).filter((l) => l.testStarted && !l.back);
   const hosts = [...new Map(killed.map((l) => [l.host, l])).values()];
   const last = killed.at(-1);
   if (hosts.length < 2 || last === undefined) return undefined;
-  if (!hosts.every((l) => survived(l.host, l.attempt))) return 'wait';
+  const answers = hosts.map((l) => survived(l.host, l.attempt));
+  if (answers.includes('no')) return undefined;
+  if (answers.includes('unknown')) return 'wait';
   const reason = `crashed: ${hosts.length} hosts were lost while the test ran, on which other work survives`;
   return {
     do: 'verdict',

@@ -105,7 +105,8 @@ export function fitOf(
   const ever = planChain(wish, host, steps);
   if (!ever.ok && ever.presence === 'absent') return { kind: 'never', host, why: ever.why };
 
-  const checking = demand.purpose === 'canary' || demand.purpose === 'recovery';
+  const own = demand.purpose === 'canary' || demand.purpose === 'recovery';
+  const checking = own && target.host !== undefined;
   const later = (code: LaterCode, why: string, incident?: Id): Fit => ({
     kind: 'later',
     host,
@@ -137,7 +138,7 @@ export function fitOf(
     (i) =>
       i.step !== undefined && (i.scope === 'step' || (i.scope === 'step_on_host' && i.hostId === host.id)),
   );
-  const open = checking ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
+  const open = own ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
   const now = planChain(wish, host, open);
   if (now.ok) return { kind: 'yes', host, chain: now };
   if (ever.ok) {

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { chronicle } from '../store/chronicle.js';
+import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
+import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
+import { pulse } from '../store/pulse.js';
+import { type Store, wake } from '../store/store.js';
+import type { Wakeup } from '../store/wakeup.js';
+import { type World, WorldReader } from '../store/world.js';
+import { endCrashWaits, endHopeless, endOverdue } from './end.js';
+import { judgeEnded } from './judge.js';
+import { plan } from './plan.js';
+import { recover } from './recover.js';
+import type { Settings } from './settings.js';
+import { submit } from './submit.js';
+
+/**
+ * The one that decides. A beat reads the world, lets each stage decide and commit, and never waits for
+ * hardware. Only the leader's beats do anything; each deciding transaction proves its epoch. Tests call
+ * `beat()` by hand; `start()` beats whenever somebody wakes it, and at least every `beatMs`.
+ */
+export class Heartbeat {
+  private readonly holder = randomUUID();
+  private readonly reader = new WorldReader();
+  private timer: NodeJS.Timeout | undefined;
+  private beating: Promise<void> | undefined;
+  private wanted = false;
+  private stopped = true;
+  private lastPartitions = Number.NEGATIVE_INFINITY;
+  private unlisten = () => {};
+
+  constructor(
+    private readonly store: Store,
+    private readonly settings: Settings,
+    private readonly log: (line: string) => void,
+  ) {}
+
+  /** Beats from now on, until `stop`. */
+  start(wakeup: Wakeup): void {
+    this.stopped = false;
+    const stop = wakeup.on('testyard_scheduler', () => this.kick());
+    this.unlisten = () => void stop();
+    this.kick();
+  }
+
+  /** Ends after the beat under way and gives the leadership back. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.unlisten();
+    clearTimeout(this.timer);
+    await this.beating;
+    await stepDown(this.store, this.holder).catch(() => undefined);
+  }
+
+  private kick(): void {
+    this.wanted = true;
+    if (this.beating !== undefined || this.stopped) return;
+    clearTimeout(this.timer);
+    this.beating = this.run().finally(() => {
+      this.beating = undefined;
+      if (this.stopped) return;
+      if (this.wanted) this.kick();
+      else this.timer = setTimeout(() => this.kick(), this.settings.beatMs);
+    });
+  }
+
+  private async run(): Promise<void> {
+    this.wanted = false;
+    try {
+      if (await this.beat()) this.wanted = true;
+    } catch (error) {
+      if (error instanceof NotLeader) return;
+      this.log(`scheduler: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** One beat; true where something was done, so that another one is worth while at once. */
+  async beat(): Promise<boolean> {
+    const { store, settings } = this;
+    const turn = await lead(store, this.holder, settings.leaderTtlMs);
+    if (turn === undefined) return false;
+    const { epoch } = turn;
+    // Nobody could renew while nothing beat (an outage of the database, a stopped scheduler).
+    if (turn.pauseS * 1000 > Math.max(settings.leaseTtlMs / 2, settings.beatMs * 2)) {
+      this.log(`scheduler: ${turn.pauseS.toFixed(1)} s without a beat: every lease is granted in full again`);
+      await grantAnew(store, settings.leaseTtlMs);
+    }
+    await this.partitions();
+    const felt = await pulse(store);
+    let done = 0;
+    if (felt.lapsed) done += await this.lapse(epoch);
+    let world = await this.reader.read(store);
+    if (felt.ended || done > 0) {
+      const judged = await judgeEnded(store, epoch, world, settings);
+      if (judged > 0) world = await this.reader.read(store);
+      done += judged;
+    }
+    if (felt.overdue) done += await endOverdue(store, epoch);
+    if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
+    if (felt.pending) done += await submit(store, epoch, world);
+    const planned =
+      felt.waiting || done > 0
+        ? await plan(store, epoch, world, settings)
+        : { assigned: 0, hopeless: [], wantCanary: [] };
+    done += planned.assigned;
+    done += await endHopeless(store, epoch, planned.hopeless);
+    done += await recover(store, epoch, world, planned.wantCanary);
+    return done > 0;
+  }
+
+  /** What the last beat saw, for whoever explains things. */
+  async world(): Promise<World> {
+    return this.reader.read(this.store);
+  }
+
+  private async lapse(epoch: string): Promise<number> {
+    const lapsed = await lapsedLeases(this.store);
+    for (const lease of lapsed) {
+      await decide(this.store, epoch, async (tx) => {
+        const reason = `the lease of executor ${lease.executor} ran out`;
+        if (!(await endLease(tx, lease.id, reason, true))) return;
+        await chronicle(tx, [
+          { kind: 'lease.lapsed', subject: `l${lease.id}`, data: { executor: lease.executor, reason } },
+        ]);
+        await wake(tx, 'testyard_executors', 'testyard_history');
+      });
+    }
+    return lapsed.length;
+  }
+
+  private async partitions(): Promise<void> {
+    if (performance.now() - this.lastPartitions < 60_000) return;
+    this.lastPartitions = performance.now();
+    await this.store.rows('SELECT grid_ensure_partitions()');
+  }
+}

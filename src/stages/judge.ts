@@ -1,0 +1,248 @@
+import { type Demand, demandKey } from '../domain/demand.js';
+import { crashedTwice, type Decision, judge, type RunMemory, type Survived } from '../domain/judge/judge.js';
+import { fitsOf } from '../domain/plan/fit.js';
+import { signatureOf } from '../domain/recover/blame.js';
+import { addEvidence, openIncident, openIncidents } from '../store/blaming.js';
+import { chronicle } from '../store/chronicle.js';
+import {
+  type BackInQueue,
+  type EndedAttempt,
+  endedAttempts,
+  keepRecords,
+  type NewVerdict,
+  putBack,
+  type Result,
+  ranBefore,
+  writeVerdicts,
+} from '../store/judging.js';
+import { decide } from '../store/leader.js';
+import { type Store, type Transaction, wake } from '../store/store.js';
+import { ensureDemands } from '../store/unfolding.js';
+import { okAttempts, type World } from '../store/world.js';
+import { checkEnded, type Failure, infrastructureFailed } from './recover.js';
+import type { Settings } from './settings.js';
+
+/** Gives every ended attempt's run its answer: a verdict, another attempt, or a place in somebody's incident. */
+export async function judgeEnded(
+  store: Store,
+  epoch: string,
+  world: World,
+  settings: Settings,
+): Promise<number> {
+  const ended = await endedAttempts(store, 500);
+  if (ended.length === 0) return 0;
+  const decided: { attempt: EndedAttempt; decision: Decision }[] = [];
+  for (const attempt of ended) decided.push({ attempt, decision: await decideOne(store, world, attempt) });
+  const survived = await survivors(store, world);
+  await decide(store, epoch, async (tx) => {
+    await keepRecords(
+      tx,
+      decided.flatMap(({ attempt, decision }) => resultsOf(attempt, decision)),
+    );
+    const verdicts: NewVerdict[] = [];
+    const backs: BackInQueue[] = [];
+    const demands = new Map<string, Demand>();
+    for (const { attempt, decision } of decided) {
+      if (decision.do === 'verdict') verdicts.push(newVerdict(attempt, decision));
+      else if (decision.do === 'hold_for_owner')
+        backs.push(await holdForOwner(tx, attempt, decision, world, settings, demands));
+      else
+        backs.push(
+          backInQueue(attempt, decision, demands, crashedTwice(decision.memory, survived) === 'wait'),
+        );
+    }
+    await ensureDemands(tx, demands);
+    await writeVerdicts(tx, verdicts);
+    await putBack(tx, backs);
+    for (const { attempt, decision } of decided) {
+      const failure = failureOf(attempt, decision);
+      if (failure !== undefined) await infrastructureFailed(tx, failure, world, settings);
+      if (attempt.purpose === 'recovery' && attempt.incidentId !== null) {
+        await checkEnded(tx, attempt, decision, world, settings);
+      }
+    }
+    await chronicle(
+      tx,
+      decided.flatMap(({ attempt }) => teardownTold(attempt, world)),
+    );
+    await wake(tx, 'testyard_history');
+  });
+  return ended.length;
+}
+
+async function decideOne(store: Store, world: World, attempt: EndedAttempt): Promise<Decision> {
+  const host = world.byId.get(attempt.hostId);
+  const demand = demandOf(attempt, attempt.memory, true);
+  const context = {
+    spec: attempt.spec,
+    purpose: attempt.purpose,
+    host: { id: attempt.hostId, name: host?.name ?? `h${attempt.hostId}` },
+    attempt: attempt.attemptId,
+    testStarted: attempt.testStarted,
+    fresh: attempt.fresh,
+    cases: attempt.cases,
+    ranBefore: [],
+    freshCanBeHad:
+      !attempt.fresh && fitsOf(demand, world.hosts, world.steps, world.incidents).fits.length > 0,
+    memory: attempt.memory,
+    ...(attempt.last === null ? {} : { last: attempt.last }),
+    ...(attempt.cancelledBy === null ? {} : { cancelledBy: attempt.cancelledBy }),
+  };
+  const decision = judge(attempt.end, context);
+  if (decision.do !== 'again' || decision.memory.red === undefined || attempt.memory.red !== undefined)
+    return decision;
+  const before = await ranBefore(store, attempt.hostId, attempt.attemptId);
+  return { ...decision, memory: { ...decision.memory, red: { ...decision.memory.red, ranBefore: before } } };
+}
+
+/** A demand as the run's next attempt has it. */
+export function demandOf(
+  attempt: Pick<EndedAttempt, 'requirement' | 'target' | 'purpose'>,
+  memory: RunMemory,
+  fresh: boolean,
+): Demand {
+  return {
+    requirement: attempt.requirement,
+    target: attempt.target,
+    purpose: attempt.purpose,
+    fresh,
+    avoid: memory.avoid ?? [],
+  };
+}
+
+/** Tells whether hosts that were lost have done other work well since. */
+export async function survivors(store: Store, world: World): Promise<Survived> {
+  const ok = await okAttempts(store);
+  return (host, attempt) => {
+    const health = world.byId.get(host)?.health;
+    if (health === undefined || health === 'quarantined' || health === 'maintenance') return 'no';
+    return BigInt(ok.get(host) ?? '0') > BigInt(attempt) ? 'yes' : 'unknown';
+  };
+}
+
+function newVerdict(attempt: EndedAttempt, decision: Extract<Decision, { do: 'verdict' }>): NewVerdict {
+  const { verdict } = decision;
+  return {
+    runId: attempt.runId,
+    verdict: verdict.verdict,
+    reason: verdict.reason,
+    marks: verdict.marks,
+    hadCases: attempt.cases.length > 0,
+    ...(verdict.verdict === 'none' ? { noVerdict: verdict.noVerdict } : {}),
+    ...(decision.proof === undefined ? {} : { proof: decision.proof }),
+    ...(decision.evidence === undefined ? {} : { evidence: decision.evidence }),
+  };
+}
+
+function backInQueue(
+  attempt: EndedAttempt,
+  decision: Extract<Decision, { do: 'again' }>,
+  demands: Map<string, Demand>,
+  putOff: boolean,
+): BackInQueue {
+  const demand = demandOf(attempt, decision.memory, decision.fresh);
+  const key = demandKey(demand);
+  demands.set(key, demand);
+  return { runId: attempt.runId, demand: key, memory: decision.memory, reason: decision.reason, putOff };
+}
+
+/** The test's own setup is broken: one incident per test, its owner told once, the run held until the test changes. */
+async function holdForOwner(
+  tx: Transaction,
+  attempt: EndedAttempt,
+  decision: Extract<Decision, { do: 'hold_for_owner' }>,
+  world: World,
+  settings: Settings,
+  demands: Map<string, Demand>,
+): Promise<BackInQueue> {
+  const open = (await openIncidents(tx)).find(
+    (i) => i.scope === 'test' && i.testName === attempt.testName && i.projectId === attempt.projectId,
+  );
+  const signature = signatureOf(decision.reason);
+  const incident =
+    open?.id ??
+    (await openIncident(tx, {
+      scope: 'test',
+      testName: attempt.testName,
+      projectId: attempt.projectId,
+      signature,
+      title: `setup of test ${attempt.testName} is broken: ${decision.reason}`,
+      owner: attempt.owner ?? world.grid.admin,
+    }));
+  await addEvidence(tx, incident, {
+    host: attempt.hostId,
+    work: `setup:${attempt.testName}`,
+    ok: false,
+    run: attempt.runId,
+    attempt: attempt.attemptId,
+    signature,
+    detail: decision.reason,
+  });
+  // When it is let go the run starts with a clean slate: the test has changed.
+  const demand = demandOf(attempt, {}, false);
+  const key = demandKey(demand);
+  demands.set(key, demand);
+  return {
+    runId: attempt.runId,
+    demand: key,
+    memory: {},
+    reason: decision.reason,
+    putOff: false,
+    incident,
+    holdS: settings.holdS,
+  };
+}
+
+/** What an attempt says about pieces of work on its host. */
+function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
+  const of = (work: string, ok: boolean): Result => ({
+    host: attempt.hostId,
+    work,
+    attempt: attempt.attemptId,
+    ok,
+  });
+  const results = attempt.chainOk.map((step) => of(`step:${step}`, true));
+  const { outcome } = attempt.end;
+  const own = attempt.purpose === 'canary' || attempt.purpose === 'recovery';
+  const came = outcome.kind === 'ended' || (outcome.kind === 'timed_out' && outcome.hostAnswered);
+  if (came) results.push(of('reach', true), of('clean', true), of(own ? 'canary' : 'test', true));
+  const failure = failureOf(attempt, decision);
+  if (failure !== undefined) results.push(of(failure.work, false));
+  return results;
+}
+
+/** The infrastructure failure that an attempt shows, if it does. */
+function failureOf(attempt: EndedAttempt, decision: Decision): Failure | undefined {
+  const base = { host: attempt.hostId, run: attempt.runId, attempt: attempt.attemptId };
+  if (decision.do === 'again' && decision.blame !== undefined) return { ...base, ...decision.blame };
+  const { outcome } = attempt.end;
+  if (outcome.kind === 'host_lost' && attempt.purpose === 'test') {
+    return { ...base, work: 'reach', message: outcome.message };
+  }
+  if (attempt.purpose !== 'canary' && attempt.purpose !== 'recovery') return undefined;
+  if (outcome.kind === 'chain_failed' || (outcome.kind === 'tag_lied' && outcome.step !== undefined)) {
+    const message =
+      outcome.kind === 'chain_failed'
+        ? outcome.message
+        : `claims ${outcome.tag}, which is ${outcome.presence}`;
+    return { ...base, work: `step:${outcome.step}`, step: outcome.step ?? '', message };
+  }
+  if (outcome.kind === 'host_lost' || outcome.kind === 'unclean' || outcome.kind === 'executor_unable') {
+    return { ...base, work: 'canary', message: outcome.message };
+  }
+  if (outcome.kind === 'timed_out') return { ...base, work: 'canary', message: 'the canary ran out of time' };
+  return undefined;
+}
+
+function teardownTold(attempt: EndedAttempt, world: World) {
+  if (attempt.end.teardown !== 'failed' && attempt.end.teardown !== 'timed_out') return [];
+  return [
+    {
+      kind: 'test.teardown_failed',
+      subject: `r${attempt.runId}`,
+      run: attempt.runId,
+      project: attempt.projectId,
+      data: { test: attempt.testName, owner: attempt.owner ?? world.grid.admin },
+    },
+  ];
+}

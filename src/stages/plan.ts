@@ -1,0 +1,215 @@
+import type { Id } from '../domain/id.js';
+import { type Answer, fitsOf, why } from '../domain/plan/fit.js';
+import { fromCanonical, tagsOf } from '../domain/requirement.js';
+import type { PlacePlan, TagProbe } from '../protocol/messages.js';
+import { assign, type LiveExecutor, liveExecutors, type NewAttempt, seatsTaken } from '../store/assigning.js';
+import { decide } from '../store/leader.js';
+import { type Store, wake } from '../store/store.js';
+import { headOfDemand, holdDemand, sayWhy, type WaitingDemand, waitingDemands } from '../store/waiting.js';
+import { type KnownHost, okAttempts, type World } from '../store/world.js';
+import type { Settings } from './settings.js';
+
+/** What planning found that others must see to. */
+export interface Planned {
+  readonly assigned: number;
+  /** Demands that nothing can serve any more, with why. */
+  readonly hopeless: readonly { readonly key: string; readonly reason: string; readonly fresh: boolean }[];
+  /** Hosts that wait for other work to succeed on them before a run may come back. */
+  readonly wantCanary: readonly KnownHost[];
+}
+
+/** Matches what waits with hosts that can serve it, gives it to executors, and says why the rest waits. */
+export async function plan(store: Store, epoch: string, world: World, settings: Settings): Promise<Planned> {
+  const demands = await waitingDemands(store);
+  if (demands.length === 0) return { assigned: 0, hopeless: [], wantCanary: [] };
+  const hosts = demands.some((d) => d.spec.avoid.length > 0) ? await withRecords(store, world) : world.hosts;
+  const executors = await liveExecutors(store);
+  const taken = await seatsTaken(store);
+  const answers = new Map(demands.map((d) => [d.key, fitsOf(d.spec, hosts, world.steps, world.incidents)]));
+
+  const stopped =
+    world.grid.state === 'online' ? undefined : `the grid is ${world.grid.state}: ${world.grid.why}`;
+  const attempts =
+    stopped === undefined ? await match(store, demands, answers, { world, hosts, executors, taken }) : [];
+  const says: { key: string; code: string; reason: string }[] = [];
+  const holds: { key: string; incident: Id; reason: string }[] = [];
+  const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
+  const wantCanary = new Map<Id, KnownHost>();
+  for (const demand of demands) {
+    const answer = answers.get(demand.key);
+    if (answer === undefined) continue;
+    const reachable = answer.fits.some((f) =>
+      executors.some((x) => f.host.executor === undefined || f.host.executor === x.name),
+    );
+    const reason = why(answer, hosts.length, reachable ? 'busy' : 'no_executor');
+    if (reason.kind === 'never')
+      hopeless.push({ key: demand.key, reason: reason.reason, fresh: demand.spec.fresh });
+    else if (stopped !== undefined) says.push({ key: demand.key, code: 'grid_stopped', reason: stopped });
+    else if (reason.kind === 'held' && demand.spec.purpose === 'test')
+      holds.push({ key: demand.key, ...reason });
+    else
+      says.push({
+        key: demand.key,
+        code: reason.kind === 'held' ? 'incident' : reason.code,
+        reason: reason.reason,
+      });
+    if (answer.fits.length === 0) {
+      for (const later of answer.laters) {
+        const host = world.byId.get(later.host.id);
+        if (later.code === 'avoided' && host !== undefined) wantCanary.set(host.id, host);
+      }
+    }
+  }
+  const news = says.filter((s) => {
+    const before = demands.find((d) => d.key === s.key);
+    return before?.reasonCode !== s.code || before.reason !== s.reason;
+  });
+  if (attempts.length === 0 && news.length === 0 && holds.length === 0) {
+    return { assigned: 0, hopeless, wantCanary: [...wantCanary.values()] };
+  }
+  const assigned = await decide(store, epoch, async (tx) => {
+    const count = attempts.length > 0 ? await assign(tx, attempts) : 0;
+    await sayWhy(tx, news);
+    for (const hold of holds) await holdDemand(tx, hold.key, hold.incident, hold.reason, settings.holdS);
+    await wake(tx, 'testyard_history', ...(count > 0 ? (['testyard_executors'] as const) : []));
+    return count;
+  });
+  return { assigned, hopeless, wantCanary: [...wantCanary.values()] };
+}
+
+interface Means {
+  readonly world: World;
+  readonly hosts: readonly KnownHost[];
+  readonly executors: readonly LiveExecutor[];
+  readonly taken: ReadonlyMap<Id, ReadonlySet<number>>;
+}
+
+/** Takes runs in their order and gives each the cheapest host that has a seat and an executor to work on it. */
+async function match(
+  store: Store,
+  demands: readonly WaitingDemand[],
+  answers: ReadonlyMap<string, Answer>,
+  means: Means,
+): Promise<NewAttempt[]> {
+  const free = new Map(
+    means.hosts.map((h) => {
+      const taken = means.taken.get(h.id) ?? new Set<number>();
+      return [h.id, Array.from({ length: h.seats }, (_, i) => i + 1).filter((seat) => !taken.has(seat))];
+    }),
+  );
+  const room = means.executors.map((x) => ({ ...x }));
+  const servable = demands.filter((d) =>
+    answers.get(d.key)?.fits.some((f) => (free.get(f.host.id)?.length ?? 0) > 0),
+  );
+  const seats = [...free.values()].reduce((sum, list) => sum + list.length, 0);
+  const slots = Math.min(
+    seats,
+    room.reduce((sum, x) => sum + Math.max(x.room, 0), 0),
+    500,
+  );
+  if (servable.length === 0 || slots <= 0) return [];
+  const specs = new Map(demands.map((d) => [d.key, d.spec]));
+  const attempts: NewAttempt[] = [];
+  for (const head of await headOfDemand(
+    store,
+    servable.map((d) => d.key),
+    slots,
+  )) {
+    const demand = specs.get(head.demand);
+    const answer = answers.get(head.demand);
+    if (demand === undefined || answer === undefined) continue;
+    const chosen = choose(answer, free, room, means.world);
+    if (chosen === undefined) continue;
+    const { chain } = chosen.fit;
+    const host = chosen.host;
+    // A chain with a step below `use` needs all seats.
+    if (chain.steps.some((s) => s.layer !== 'use')) free.set(host.id, []);
+    else
+      free.set(
+        host.id,
+        (free.get(host.id) ?? []).filter((seat) => seat !== chosen.seat),
+      );
+    chosen.executor.room -= 1;
+    const observe = demand.purpose === 'canary' || demand.purpose === 'recovery';
+    attempts.push({
+      runId: head.runId,
+      demand: head.demand,
+      lease: chosen.executor.lease,
+      hostId: host.id,
+      seat: chosen.seat,
+      requirement: demand.requirement,
+      fresh: chain.fresh,
+      place: placePlan(host, chosen.seat, chosen.fit.chain, demand.requirement, observe, means.world),
+    });
+    if (attempts.length >= slots) break;
+  }
+  return attempts;
+}
+
+function choose(
+  answer: Answer,
+  free: ReadonlyMap<Id, readonly number[]>,
+  room: readonly { lease: Id; name: string; room: number }[],
+  world: World,
+) {
+  for (const fit of answer.fits) {
+    const host = world.byId.get(fit.host.id);
+    const seats = free.get(fit.host.id) ?? [];
+    const seat = seats[0];
+    if (host === undefined || seat === undefined) continue;
+    if (fit.chain.steps.some((s) => s.layer !== 'use') && seats.length < host.seats) continue;
+    const executor = [...room]
+      .filter((x) => x.room > 0 && (host.executor === undefined || host.executor === x.name))
+      .sort((a, b) => b.room - a.room)[0];
+    const live = room.find((x) => x.lease === executor?.lease);
+    if (live !== undefined) return { fit, host, seat, executor: live };
+  }
+  return undefined;
+}
+
+function placePlan(
+  host: KnownHost,
+  seat: number,
+  chain: Extract<Answer['fits'][number]['chain'], { ok: true }>,
+  requirement: string,
+  observe: boolean,
+  world: World,
+): PlacePlan {
+  const probe = (tag: string): TagProbe => {
+    const script = world.tags.get(tag)?.probe;
+    const step =
+      chain.steps.find((s) => s.gives.includes(tag))?.name ??
+      host.stack.find((e) => e.gives.includes(tag))?.step;
+    return { tag, ...(script === undefined ? {} : { script }), ...(step === undefined ? {} : { step }) };
+  };
+  const needed = tagsOf(fromCanonical(requirement));
+  const others = observe
+    ? [...world.tags.values()].filter((t) => t.probe !== undefined && !needed.includes(t.name))
+    : [];
+  // What is kept of the stack, or taken to be fresh, must still be as it was left.
+  const relies =
+    !host.isolated &&
+    (chain.fresh || host.stack.length > 0) &&
+    !chain.steps.some((s) => s.action.kind === 'restore');
+  return {
+    role: 'main',
+    host: {
+      id: host.id,
+      name: host.name,
+      transport: host.transport,
+      expendable: host.expendable,
+      ...(host.restore === undefined ? {} : { restore: host.restore }),
+    },
+    seat,
+    chain: chain.steps,
+    verify: needed.map(probe),
+    observe: others.map((t) => probe(t.name)),
+    fresh: chain.fresh,
+    ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
+  };
+}
+
+async function withRecords(store: Store, world: World): Promise<readonly KnownHost[]> {
+  const ok = await okAttempts(store);
+  return world.hosts.map((h) => ({ ...h, okAttempt: ok.get(h.id) ?? '0' }));
+}

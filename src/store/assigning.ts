@@ -1,0 +1,80 @@
+import type { Id } from '../domain/id.js';
+import type { PlacePlan } from '../protocol/messages.js';
+import type { Sql } from './store.js';
+
+/** An executor that may be given work. */
+export interface LiveExecutor {
+  readonly lease: Id;
+  readonly name: string;
+  /** Attempts it can still take. */
+  readonly room: number;
+}
+
+/** Executors whose lease lives and that take work. */
+export function liveExecutors(sql: Sql): Promise<LiveExecutor[]> {
+  return sql.rows<LiveExecutor>(
+    `SELECT l.id AS lease, x.name,
+       (l.capacity - (SELECT count(*) FROM queue q WHERE q.lease_id = l.id))::integer AS room
+     FROM lease l JOIN executor x ON x.id = l.executor_id
+     WHERE l.ended_at IS NULL AND NOT l.draining AND l.expires_at > grid_now() ORDER BY l.id`,
+  );
+}
+
+/** Seats that are taken, by host. */
+export async function seatsTaken(sql: Sql): Promise<ReadonlyMap<Id, ReadonlySet<number>>> {
+  const rows = await sql.rows<{ host_id: Id; seat: number }>(`SELECT host_id, seat FROM host_seat`);
+  const taken = new Map<Id, Set<number>>();
+  for (const row of rows) taken.set(row.host_id, (taken.get(row.host_id) ?? new Set()).add(row.seat));
+  return taken;
+}
+
+/** One run on one seat of one host, by one executor. */
+export interface NewAttempt {
+  readonly runId: Id;
+  readonly demand: string;
+  readonly lease: Id;
+  readonly hostId: Id;
+  readonly seat: number;
+  readonly requirement: string;
+  readonly fresh: boolean;
+  readonly place: PlacePlan;
+}
+
+/**
+ * Gives attempts to executors: queue, attempt, place and seat in one go. A run that is no longer waiting, or an
+ * executor whose lease has ended meanwhile, leaves that attempt out. Gives how many were assigned.
+ */
+export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise<number> {
+  const rows = await sql.rows<{ n: number }>(
+    `WITH given AS (
+       SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,
+         seat integer, requirement text, fresh boolean, place jsonb)
+       WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR SHARE)),
+     taken AS (
+       UPDATE queue q SET state = 'running', since = grid_now(), attempt_id = nextval('attempt_id_seq'),
+         lease_id = g.lease, attempts = q.attempts + 1, report_seq = 0, claimed_at = NULL, reason_code = 'running',
+         reason = 'runs on ' || (g.place->'host'->>'name'), stop_why = NULL
+       FROM given g WHERE q.run_id = g."runId" AND q.state = 'waiting' AND q.demand = g.demand AND q.cancelled_by IS NULL
+       RETURNING q.run_id, q.attempt_id, q.attempts, q.lease_id, q.project_id),
+     tried AS (
+       INSERT INTO attempt (run_id, id, number, lease_id, plan)
+       SELECT t.run_id, t.attempt_id, t.attempts, t.lease_id, jsonb_build_array(g.place)
+       FROM taken t JOIN given g ON g."runId" = t.run_id),
+     placed AS (
+       INSERT INTO place (run_id, attempt_id, role, host_id, seat, requirement, fresh)
+       SELECT t.run_id, t.attempt_id, 'main', g."hostId", g.seat, g.requirement, g.fresh
+       FROM taken t JOIN given g ON g."runId" = t.run_id),
+     seated AS (
+       INSERT INTO host_seat (host_id, seat, run_id, attempt_id, lease_id, role)
+       SELECT g."hostId", g.seat, t.run_id, t.attempt_id, t.lease_id, 'main'
+       FROM taken t JOIN given g ON g."runId" = t.run_id),
+     told AS (
+       INSERT INTO history (project_id, run_id, kind, subject, actor, data)
+       SELECT t.project_id, t.run_id, 'run.running', 'r' || t.run_id, 'testyard',
+         jsonb_build_object('attempt', 'a' || t.attempt_id, 'host', g.place->'host'->>'name')
+       FROM taken t JOIN given g ON g."runId" = t.run_id)
+     SELECT count(*)::integer AS n FROM taken`,
+    [JSON.stringify(attempts)],
+  );
+  return rows[0]?.n ?? 0;
+}

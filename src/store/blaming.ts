@@ -1,0 +1,204 @@
+import type { Health } from '../domain/host.js';
+import type { Id } from '../domain/id.js';
+import type { WorkRecord } from '../domain/recover/blame.js';
+import { chronicle } from './chronicle.js';
+import type { Sql } from './store.js';
+
+/** An incident as the grid works on it. */
+export interface Incident {
+  readonly id: Id;
+  readonly scope: 'host' | 'step' | 'step_on_host' | 'test';
+  readonly hostId: Id | null;
+  readonly step: string | null;
+  readonly testName: string | null;
+  readonly projectId: Id | null;
+  readonly signature: string;
+  readonly title: string;
+  readonly owner: string;
+  readonly checks: number;
+  readonly openedAt: string;
+  /** The piece of work whose failure opened it, and in which attempt. */
+  readonly work: string;
+  readonly attempt: Id;
+  readonly failedOn: Id | null;
+}
+
+const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.test_name AS "testName",
+    i.project_id AS "projectId", i.signature, i.title, i.owner, i.checks, i.opened_at AS "openedAt",
+    e.work, e.attempt_id AS attempt, e.host_id AS "failedOn"
+  FROM incident i JOIN LATERAL (SELECT work, attempt_id, host_id FROM evidence
+    WHERE incident_id = i.id AND NOT ok ORDER BY id LIMIT 1) e ON true`;
+
+/** Open incidents, oldest first. */
+export function openIncidents(sql: Sql): Promise<Incident[]> {
+  return sql.rows<Incident>(`${INCIDENT} WHERE i.closed_at IS NULL ORDER BY i.id`);
+}
+
+/** Open incidents whose next recovery check is due and not under way. */
+export function dueChecks(sql: Sql): Promise<Incident[]> {
+  return sql.rows<Incident>(
+    `${INCIDENT} WHERE i.closed_at IS NULL AND i.next_check_at <= grid_now() AND i.check_run_id IS NULL ORDER BY i.id`,
+  );
+}
+
+/** All that is known of a piece of work anywhere, and of a host. */
+export async function recordsAbout(sql: Sql, host: Id, work: string): Promise<WorkRecord[]> {
+  return sql.rows<WorkRecord>(
+    `SELECT host_id AS host, work, ok_attempt AS "okAttempt", bad_attempt AS "badAttempt"
+     FROM host_record WHERE host_id = $1 OR work = $2`,
+    [host, work],
+  );
+}
+
+/** What an incident is opened with. */
+export interface NewIncident {
+  readonly scope: Incident['scope'];
+  readonly hostId?: Id;
+  readonly step?: string;
+  readonly testName?: string;
+  readonly projectId?: Id;
+  readonly signature: string;
+  readonly title: string;
+  readonly owner: string;
+  /** Seconds until the first recovery check; undefined: none, somebody must act. */
+  readonly checkInS?: number;
+}
+
+/** Opens an incident and tells its owner through history; gives its id. */
+export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id> {
+  const [row] = await sql.rows<{ id: Id }>(
+    `INSERT INTO incident (scope, host_id, step, test_name, project_id, signature, title, owner, next_check_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, grid_now() + $9 * interval '1 s') RETURNING id`,
+    [
+      incident.scope,
+      incident.hostId ?? null,
+      incident.step ?? null,
+      incident.testName ?? null,
+      incident.projectId ?? null,
+      incident.signature,
+      incident.title,
+      incident.owner,
+      incident.checkInS ?? null,
+    ],
+  );
+  if (row === undefined) throw new Error('an insert gives its row');
+  await chronicle(sql, [
+    {
+      kind: 'incident.opened',
+      subject: `i${row.id}`,
+      data: { scope: incident.scope, title: incident.title, owner: incident.owner },
+    },
+  ]);
+  return row.id;
+}
+
+/** Moves an incident to what its blame has moved to. */
+export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<void> {
+  await sql.rows(
+    `UPDATE incident SET scope = $2, host_id = $3, step = $4, title = $5, owner = $6, checks = 0, check_run_id = NULL,
+       next_check_at = grid_now() + $7 * interval '1 s' WHERE id = $1`,
+    [id, to.scope, to.hostId ?? null, to.step ?? null, to.title, to.owner, to.checkInS ?? null],
+  );
+  await chronicle(sql, [
+    {
+      kind: 'incident.moved',
+      subject: `i${id}`,
+      data: { scope: to.scope, title: to.title, owner: to.owner },
+    },
+  ]);
+}
+
+/** Writes down what speaks for or against an incident. */
+export async function addEvidence(
+  sql: Sql,
+  incident: Id,
+  seen: { host: Id; work: string; ok: boolean; run: Id; attempt: Id; signature: string; detail: string },
+): Promise<void> {
+  await sql.rows(
+    `INSERT INTO evidence (incident_id, host_id, work, ok, run_id, attempt_id, signature, detail)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      incident,
+      seen.host,
+      seen.work,
+      seen.ok,
+      seen.run,
+      seen.attempt,
+      seen.signature,
+      seen.detail.slice(0, 2000),
+    ],
+  );
+}
+
+/** The check that was under way came to nothing: the next one is due after `delayS`. */
+export async function nextCheck(sql: Sql, id: Id, delayS: number, failed: boolean): Promise<void> {
+  await sql.rows(
+    `UPDATE incident SET checks = checks + $3::integer, check_run_id = NULL,
+       next_check_at = grid_now() + $2 * interval '1 s' WHERE id = $1 AND closed_at IS NULL`,
+    [id, delayS, failed ? 1 : 0],
+  );
+}
+
+/** A check was asked for and has not come back: no second one meanwhile. */
+export async function checkUnderWay(sql: Sql, id: Id): Promise<void> {
+  await sql.rows(`UPDATE incident SET check_run_id = 0 WHERE id = $1`, [id]);
+}
+
+/** Closes an incident and lets the runs it held wait again; gives how many. */
+export async function closeIncident(sql: Sql, id: Id, reason: string): Promise<number> {
+  await sql.rows(
+    `UPDATE incident SET closed_at = grid_now(), close_reason = $2, next_check_at = NULL, check_run_id = NULL
+     WHERE id = $1 AND closed_at IS NULL`,
+    [id, reason],
+  );
+  await chronicle(sql, [{ kind: 'incident.closed', subject: `i${id}`, data: { reason } }]);
+  return releaseHeld(sql, id, reason);
+}
+
+/** Lets the runs that an incident holds wait again. */
+export async function releaseHeld(sql: Sql, id: Id, reason: string): Promise<number> {
+  const rows = await sql.rows<{ run_id: Id }>(
+    `WITH released AS (
+       UPDATE queue q SET state = 'waiting', since = grid_now(), incident_id = NULL, reason_code = 'released',
+         reason = $2, deadline = (SELECT q.enqueued_at + s.queue_timeout FROM run r
+           JOIN submission s ON s.id = r.submission_id WHERE r.id = q.run_id)
+       WHERE q.incident_id = $1 AND q.state = 'held' RETURNING q.run_id, q.project_id)
+     INSERT INTO history (project_id, run_id, kind, subject, actor, data)
+     SELECT project_id, run_id, 'run.released', 'r' || run_id, 'testyard',
+       jsonb_build_object('incident', 'i' || $1::bigint, 'reason', $2::text) FROM released RETURNING run_id`,
+    [id, reason],
+  );
+  return rows.length;
+}
+
+/** Says how far a host may be trusted. */
+export async function setHealth(sql: Sql, host: Id, health: Health, why: string): Promise<void> {
+  const rows = await sql.rows<{ name: string }>(
+    `UPDATE host SET health = $2, health_why = $3, health_since = grid_now(), version = nextval('host_version_seq')
+     WHERE id = $1 AND (health, health_why) IS DISTINCT FROM ($2, $3) AND health <> 'maintenance' RETURNING name`,
+    [host, health, why],
+  );
+  if (rows.length === 0) return;
+  await chronicle(sql, [{ kind: `host.${health}`, subject: `h${host}`, data: { host: rows[0]?.name, why } }]);
+}
+
+/** Halts a pool, or lets it go on. */
+export async function setPool(sql: Sql, pool: Id, state: 'online' | 'halted', why: string): Promise<void> {
+  const rows = await sql.rows<{ name: string }>(
+    `UPDATE pool SET state = $2, why = $3 WHERE id = $1 AND state <> $2 RETURNING name`,
+    [pool, state, state === 'halted' ? why : null],
+  );
+  if (rows.length === 0) return;
+  await chronicle(sql, [{ kind: `pool.${state}`, subject: `pool:${rows[0]?.name}`, data: { why } }]);
+}
+
+/** Own work that waits or runs for hosts, so that none is given twice. */
+export async function hostsBeingLookedAt(sql: Sql): Promise<ReadonlySet<string>> {
+  const rows = await sql.rows<{ host: string | null }>(
+    `SELECT target->>'host' AS host FROM queue WHERE purpose IN ('canary', 'recovery')
+     UNION ALL
+     SELECT t->>'host' FROM submission s CROSS JOIN LATERAL jsonb_array_elements(s.targets) AS t
+     WHERE s.unfolded_at IS NULL AND s.purpose IN ('canary', 'recovery')`,
+  );
+  return new Set(rows.flatMap((r) => (r.host === null ? [] : [r.host])));
+}

@@ -1,0 +1,177 @@
+import type { Id } from '../domain/id.js';
+import type { RunMemory, SeenCase } from '../domain/judge/judge.js';
+import type { AttemptEnd } from '../domain/outcome.js';
+import type { TestSpec } from '../domain/test.js';
+import type { Sql } from './store.js';
+
+/** An attempt that has ended and whose run has no answer yet. */
+export interface EndedAttempt {
+  readonly runId: Id;
+  readonly projectId: Id;
+  readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
+  readonly incidentId: Id | null;
+  readonly attemptId: Id;
+  readonly testId: Id;
+  readonly testName: string;
+  readonly variantKey: string;
+  readonly spec: TestSpec;
+  readonly requirement: string;
+  readonly owner: string | null;
+  readonly target: { readonly host?: string; readonly hostType?: string; readonly step?: string };
+  readonly memory: RunMemory;
+  readonly cancelledBy: string | null;
+  readonly end: AttemptEnd;
+  readonly testStarted: boolean;
+  readonly hostId: Id;
+  readonly fresh: boolean;
+  readonly chainOk: readonly string[];
+  readonly cases: readonly SeenCase[];
+  readonly last: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean } | null;
+}
+
+/** The oldest ended attempts with all that the judge asks for. */
+export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttempt[]> {
+  return sql.rows<EndedAttempt>(
+    `SELECT q.run_id AS "runId", q.project_id AS "projectId", q.purpose, q.incident_id AS "incidentId",
+       q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
+       t.spec - 'run' - 'setup' - 'teardown' AS spec, t.requirement, t.owner, q.target, q.memory,
+       q.cancelled_by AS "cancelledBy", q.ended AS "end", a.test_started_at IS NOT NULL AS "testStarted",
+       p.host_id AS "hostId", p.fresh,
+       ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
+             AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
+       coalesce((SELECT jsonb_agg(jsonb_build_object('name', c.name, 'result', c.result) || CASE WHEN m.raw IS NULL
+           THEN '{}'::jsonb ELSE jsonb_build_object('measurement', jsonb_build_object('raw', m.raw)) END ORDER BY c.seq)
+         FROM case_result c LEFT JOIN measurement m
+           ON m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
+         WHERE c.run_id = q.run_id AND c.attempt_id = q.attempt_id), '[]') AS cases,
+       (SELECT jsonb_build_object('verdict', l.verdict, 'hadCases', l.had_cases) FROM test_last l
+         WHERE l.project_id = q.project_id AND l.test_name = r.test_name AND l.variant_key = r.variant_key) AS last
+     FROM queue q
+     JOIN run r ON r.id = q.run_id
+     JOIN attempt a ON a.run_id = q.run_id AND a.id = q.attempt_id
+     JOIN place p ON p.run_id = q.run_id AND p.attempt_id = q.attempt_id AND p.role = 'main'
+     JOIN test t ON t.id = q.test_id
+     WHERE q.ended IS NOT NULL ORDER BY q.run_id LIMIT $1`,
+    [limit],
+  );
+}
+
+/** The attempts that ran on a host since its stack was put in place, newest first, 20 at most. */
+export async function ranBefore(sql: Sql, hostId: Id, attemptId: Id): Promise<Id[]> {
+  const rows = await sql.rows<{ attempt_id: Id }>(
+    `SELECT p.attempt_id FROM place p JOIN host h ON h.id = p.host_id
+     WHERE p.host_id = $1 AND p.attempt_id < $2 AND p.attempt_id > h.stack_attempt
+     ORDER BY p.attempt_id DESC LIMIT 20`,
+    [hostId, attemptId],
+  );
+  return rows.map((r) => r.attempt_id);
+}
+
+/** A verdict to be written. */
+export interface NewVerdict {
+  readonly runId: Id;
+  readonly verdict: 'passed' | 'failed' | 'skipped' | 'none';
+  readonly noVerdict?: string;
+  readonly reason: string;
+  readonly marks: readonly string[];
+  readonly proof?: Id;
+  readonly evidence?: Readonly<Record<string, unknown>>;
+  readonly hadCases: boolean;
+}
+
+/** Writes verdicts, once each, and clears the runs from queue and seats. Gives the ids that were written. */
+export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): Promise<ReadonlySet<Id>> {
+  if (verdicts.length === 0) return new Set();
+  const ids = verdicts.map((v) => BigInt(v.runId));
+  const low = ids.reduce((a, b) => (a < b ? a : b)).toString();
+  const high = ids.reduce((a, b) => (a > b ? a : b)).toString();
+  const rows = await sql.rows<{ id: Id }>(
+    `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
+         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean)),
+     gone AS (DELETE FROM queue q USING given v WHERE q.run_id = v."runId" RETURNING q.run_id, q.attempts),
+     freed AS (DELETE FROM host_seat s USING given v WHERE s.run_id = v."runId"),
+     judged AS (
+       UPDATE run r SET verdict = v.verdict, no_verdict = v."noVerdict", reason = v.reason, marks = v.marks,
+         verdict_attempt = v.proof, evidence = v.evidence, judged_at = grid_now(), attempts = g.attempts
+       FROM given v JOIN gone g ON g.run_id = v."runId"
+       WHERE r.id = v."runId" AND r.verdict IS NULL AND r.id BETWEEN $2 AND $3
+       RETURNING r.id, r.project_id, r.test_name, r.variant_key, r.purpose, r.verdict, r.no_verdict, r.reason,
+         r.submission_id, v."hadCases"),
+     remembered AS (
+       INSERT INTO test_last (project_id, test_name, variant_key, verdict, run_id, had_cases)
+       SELECT DISTINCT ON (project_id, test_name, variant_key)
+         project_id, test_name, variant_key, verdict, id, "hadCases"
+       FROM judged WHERE verdict <> 'none' AND purpose = 'test'
+       ORDER BY project_id, test_name, variant_key, id DESC
+       ON CONFLICT (project_id, test_name, variant_key) DO UPDATE SET verdict = EXCLUDED.verdict,
+         run_id = EXCLUDED.run_id, had_cases = test_last.had_cases OR EXCLUDED.had_cases, at = grid_now()),
+     told AS (
+       INSERT INTO history (project_id, run_id, kind, subject, actor, data)
+       SELECT project_id, id, 'run.done', 'r' || id, 'testyard', jsonb_strip_nulls(jsonb_build_object(
+         'test', test_name, 'verdict', verdict, 'noVerdict', no_verdict, 'reason', reason,
+         'submission', 's' || submission_id)) FROM judged)
+     SELECT id FROM judged`,
+    [JSON.stringify(verdicts), low, high],
+  );
+  return new Set(rows.map((r) => r.id));
+}
+
+/** A run that gets another attempt, or is held for its test's owner. */
+export interface BackInQueue {
+  readonly runId: Id;
+  readonly demand: string;
+  readonly memory: RunMemory;
+  readonly reason: string;
+  /** Put off until somebody puts it on again. */
+  readonly putOff: boolean;
+  readonly incident?: Id;
+  readonly holdS?: number;
+}
+
+/** Puts runs back into the queue and frees their seats. */
+export async function putBack(sql: Sql, runs: readonly BackInQueue[]): Promise<void> {
+  if (runs.length === 0) return;
+  await sql.rows(
+    `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, memory jsonb,
+         reason text, "putOff" boolean, incident bigint, "holdS" float8)),
+     freed AS (DELETE FROM host_seat s USING given g WHERE s.run_id = g."runId"),
+     back AS (
+       UPDATE queue q SET state = CASE WHEN g.incident IS NULL THEN 'waiting' ELSE 'held' END, since = grid_now(),
+         demand = g.demand, memory = g.memory, reason = g.reason,
+         reason_code = CASE WHEN g.incident IS NOT NULL THEN 'incident' WHEN g."putOff" THEN 'put_off' ELSE 'again' END,
+         not_before = CASE WHEN g."putOff" THEN 'infinity'::timestamptz END,
+         deadline = CASE WHEN g.incident IS NOT NULL THEN grid_now() + g."holdS" * interval '1 s' ELSE q.deadline END,
+         incident_id = coalesce(g.incident, CASE WHEN q.purpose = 'test' THEN NULL ELSE q.incident_id END),
+         attempt_id = NULL, lease_id = NULL, report_seq = 0, ended = NULL, claimed_at = NULL, stop_why = NULL
+       FROM given g WHERE q.run_id = g."runId"
+       RETURNING q.run_id, q.project_id, q.state, q.reason, q.incident_id)
+     INSERT INTO history (project_id, run_id, kind, subject, actor, data)
+     SELECT project_id, run_id, CASE state WHEN 'held' THEN 'run.held' ELSE 'run.waiting' END, 'r' || run_id,
+       'testyard', jsonb_strip_nulls(jsonb_build_object('reason', reason, 'incident', 'i' || incident_id)) FROM back`,
+    [JSON.stringify(runs)],
+  );
+}
+
+/** What one piece of work came to on a host. */
+export interface Result {
+  readonly host: Id;
+  readonly work: string;
+  readonly attempt: Id;
+  readonly ok: boolean;
+}
+
+/** Keeps the newest result of every piece of work on every host. */
+export async function keepRecords(sql: Sql, results: readonly Result[]): Promise<void> {
+  if (results.length === 0) return;
+  await sql.rows(
+    `INSERT INTO host_record AS h (host_id, work, ok_attempt, ok_at, bad_attempt, bad_at)
+     SELECT host, work, coalesce(max(attempt) FILTER (WHERE ok), 0), max(CASE WHEN ok THEN grid_now() END),
+       coalesce(max(attempt) FILTER (WHERE NOT ok), 0), max(CASE WHEN NOT ok THEN grid_now() END)
+     FROM jsonb_to_recordset($1::jsonb) AS r(host bigint, work text, attempt bigint, ok boolean)
+     GROUP BY host, work ORDER BY host, work
+     ON CONFLICT (host_id, work) DO UPDATE SET
+       ok_attempt = greatest(h.ok_attempt, EXCLUDED.ok_attempt), ok_at = greatest(h.ok_at, EXCLUDED.ok_at),
+       bad_attempt = greatest(h.bad_attempt, EXCLUDED.bad_attempt), bad_at = greatest(h.bad_at, EXCLUDED.bad_at)`,
+    [JSON.stringify(results)],
+  );
+}

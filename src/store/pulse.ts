@@ -1,0 +1,32 @@
+import type { Sql } from './store.js';
+
+/** Whether there is anything for each stage to do: one round trip that saves an idle beat the rest. */
+export interface Pulse {
+  readonly ended: boolean;
+  readonly pending: boolean;
+  readonly waiting: boolean;
+  readonly overdue: boolean;
+  readonly lapsed: boolean;
+  readonly due: boolean;
+  readonly crashWaits: boolean;
+  /** Something about hosts has changed since this number. */
+  readonly hostVersion: string;
+}
+
+/** Feels the pulse. */
+export async function pulse(sql: Sql): Promise<Pulse> {
+  const [row] = await sql.rows<Pulse>(
+    `SELECT EXISTS (SELECT FROM queue WHERE ended IS NOT NULL) AS ended,
+       EXISTS (SELECT FROM submission WHERE unfolded_at IS NULL) AS pending,
+       EXISTS (SELECT FROM queue WHERE state = 'waiting') AS waiting,
+       EXISTS (SELECT FROM queue WHERE state <> 'running' AND cancelled_by IS NOT NULL)
+         OR EXISTS (SELECT FROM queue WHERE state <> 'running' AND deadline <= grid_now()) AS overdue,
+       EXISTS (SELECT FROM lease WHERE ended_at IS NULL AND expires_at <= grid_now()) AS lapsed,
+       EXISTS (SELECT FROM incident WHERE closed_at IS NULL AND next_check_at <= grid_now()
+         AND check_run_id IS NULL) AS due,
+       EXISTS (SELECT FROM queue WHERE state = 'waiting' AND not_before = 'infinity') AS "crashWaits",
+       (SELECT last_value FROM host_version_seq)::text AS "hostVersion"`,
+  );
+  if (row === undefined) throw new Error('a select of constants gives a row');
+  return row;
+}

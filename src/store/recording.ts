@@ -1,0 +1,379 @@
+import type { Id } from '../domain/id.js';
+import type { Layer } from '../domain/layer.js';
+import type { TestSpec } from '../domain/test.js';
+import type { PlacePlan } from '../protocol/messages.js';
+import type { Sql } from './store.js';
+
+/** True while the lease lives; keeps it alive until the transaction ends, so that nothing is written under a dead one. */
+export async function holdLease(sql: Sql, lease: Id): Promise<boolean> {
+  const rows = await sql.rows(`SELECT 1 FROM lease WHERE id = $1 AND ended_at IS NULL FOR SHARE`, [lease]);
+  return rows.length > 0;
+}
+
+/** Grants a lease to an incarnation of an executor; the same incarnation gets the same lease again. */
+export async function grantLease(
+  sql: Sql,
+  request: { executor: string; incarnation: string; protocol: string; capacity: number },
+  token: Id | undefined,
+  ttlMs: number,
+): Promise<{ lease: Id; executor: Id } | 'not_yours' | 'incarnation_over'> {
+  const [executor] = await sql.rows<{ id: Id; token_id: Id | null }>(
+    `INSERT INTO executor AS x (name, token_id) VALUES ($1, $2)
+     ON CONFLICT (name) DO UPDATE SET token_id = coalesce(x.token_id, EXCLUDED.token_id) RETURNING id, token_id`,
+    [request.executor, token ?? null],
+  );
+  if (executor === undefined) throw new Error('an upsert gives its row');
+  if ((executor.token_id ?? undefined) !== token) return 'not_yours';
+  const [same] = await sql.rows<{ id: Id; ended: boolean }>(
+    `SELECT id, ended_at IS NOT NULL AS ended FROM lease WHERE incarnation = $1`,
+    [request.incarnation],
+  );
+  if (same !== undefined) return same.ended ? 'incarnation_over' : { lease: same.id, executor: executor.id };
+  const [lease] = await sql.rows<{ id: Id }>(
+    `INSERT INTO lease (executor_id, incarnation, version, capacity, expires_at)
+     VALUES ($1, $2, $3, $4, grid_now() + $5 * interval '1 ms') RETURNING id`,
+    [executor.id, request.incarnation, request.protocol, request.capacity, ttlMs],
+  );
+  if (lease === undefined) throw new Error('an insert gives its row');
+  return { lease: lease.id, executor: executor.id };
+}
+
+/** Leases of an executor's earlier incarnations that nobody has ended yet. */
+export function olderLeases(sql: Sql, executorName: string, incarnation: string): Promise<{ id: Id }[]> {
+  return sql.rows(
+    `SELECT l.id FROM lease l JOIN executor x ON x.id = l.executor_id
+     WHERE x.name = $1 AND l.ended_at IS NULL AND l.incarnation <> $2`,
+    [executorName, incarnation],
+  );
+}
+
+/** Renews a lease; false where it has ended. */
+export async function renewLease(sql: Sql, lease: Id, ttlMs: number, draining: boolean): Promise<boolean> {
+  const rows = await sql.rows(
+    `UPDATE lease SET renewed_at = grid_now(), expires_at = grid_now() + $2 * interval '1 ms', draining = $3
+     WHERE id = $1 AND ended_at IS NULL RETURNING id`,
+    [lease, ttlMs, draining],
+  );
+  return rows.length > 0;
+}
+
+/** Attempts of a lease that live, and those of them that are to be stopped. */
+export function livingAttempts(sql: Sql, lease: Id): Promise<{ attempt: Id; stop: string | null }[]> {
+  return sql.rows(
+    `SELECT attempt_id AS attempt,
+       CASE WHEN cancelled_by IS NOT NULL THEN 'cancelled by ' || cancelled_by ELSE stop_why END AS stop
+     FROM queue WHERE lease_id = $1 AND ended IS NULL`,
+    [lease],
+  );
+}
+
+/** An attempt as it is handed out. */
+export interface Handout {
+  readonly run: Id;
+  readonly attempt: Id;
+  readonly number: number;
+  readonly places: readonly PlacePlan[];
+  readonly spec: TestSpec;
+  readonly variant: Readonly<Record<string, string>>;
+}
+
+/** Attempts that were assigned to a lease and not handed out, or so long ago without a word that it got lost. */
+export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> {
+  return sql.rows<Handout>(
+    `WITH mine AS (
+       UPDATE queue SET claimed_at = grid_now() WHERE run_id IN (
+         SELECT run_id FROM queue WHERE lease_id = $1 AND ended IS NULL AND report_seq = 0
+           AND (claimed_at IS NULL OR claimed_at < grid_now() - interval '5 s')
+         ORDER BY run_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+       RETURNING run_id, attempt_id, test_id)
+     SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant
+     FROM mine m JOIN attempt a ON a.run_id = m.run_id AND a.id = m.attempt_id
+     JOIN test t ON t.id = m.test_id JOIN run r ON r.id = m.run_id ORDER BY m.run_id`,
+    [lease, limit],
+  );
+}
+
+/** Attempts named in a report: those that this lease may still write to, locked until the transaction ends. */
+export function lockAttempts(
+  sql: Sql,
+  lease: Id,
+  attempts: readonly Id[],
+): Promise<{ attempt: Id; run: Id; project: Id; seq: number; ended: boolean }[]> {
+  return sql.rows(
+    `SELECT attempt_id AS attempt, run_id AS run, project_id AS project, report_seq AS seq, ended IS NOT NULL AS ended
+     FROM queue WHERE attempt_id = ANY($2::bigint[]) AND lease_id = $1 ORDER BY attempt_id FOR UPDATE`,
+    [lease, attempts],
+  );
+}
+
+/** Of attempts that left the queue: those that this lease had ended itself before. */
+export async function endedBy(
+  sql: Sql,
+  lease: Id,
+  attempts: readonly { run: Id; attempt: Id }[],
+): Promise<ReadonlySet<Id>> {
+  if (attempts.length === 0) return new Set();
+  const rows = await sql.rows<{ id: Id }>(
+    `SELECT a.id FROM jsonb_to_recordset($2::jsonb) AS g(run bigint, attempt bigint)
+     JOIN attempt a ON a.run_id = g.run AND a.id = g.attempt
+     WHERE a.lease_id = $1 AND a.ended_at IS NOT NULL AND a.outcome <> 'executor_lost'`,
+    [lease, JSON.stringify(attempts)],
+  );
+  return new Set(rows.map((r) => r.id));
+}
+
+/** What a batch of events comes to, table by table. */
+export interface Batch {
+  readonly progress: {
+    run: Id;
+    attempt: Id;
+    seq: number;
+    begun: boolean;
+    chainDone: boolean;
+    verified: boolean;
+    testStarted: boolean;
+    outcome?: string;
+    detail?: unknown;
+    ended?: unknown;
+  }[];
+  readonly stepsStarted: {
+    run: Id;
+    attempt: Id;
+    role: string;
+    seq: number;
+    kind: string;
+    step: string;
+    layer?: string;
+    key?: string;
+  }[];
+  readonly stepsEnded: {
+    run: Id;
+    attempt: Id;
+    role: string;
+    seq: number;
+    result: string;
+    exitCode?: number;
+    durationMs: number;
+    message: string;
+  }[];
+  readonly cases: {
+    run: Id;
+    attempt: Id;
+    role: string;
+    seq: number;
+    name: string;
+    result: string;
+    message: string;
+  }[];
+  readonly measurements: { run: Id; attempt: Id; seq: number; raw: string; value?: number; unit: string }[];
+  readonly places: {
+    run: Id;
+    attempt: Id;
+    role: string;
+    verified?: unknown;
+    before?: unknown;
+    after?: unknown;
+    dirtied?: string;
+    bootId?: string;
+    outputBytes?: number;
+    outputCut?: number;
+  }[];
+  readonly segments: { run: Id; attempt: Id; role: string; seq: number; atByte: number; data: string }[];
+  readonly tags: { attempt: Id; role: string; tag: string; presence: 'present' | 'absent' | 'unknown' }[];
+}
+
+/** Writes a batch in a handful of statements, whatever its size. */
+export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
+  const json = JSON.stringify;
+  if (batch.stepsStarted.length > 0) {
+    await sql.rows(
+      `INSERT INTO step_run (run_id, attempt_id, role, seq, kind, step, layer, key)
+       SELECT run, attempt, role, seq, kind, step, layer, key FROM jsonb_to_recordset($1::jsonb)
+         AS g(run bigint, attempt bigint, role text, seq integer, kind text, step text, layer text, key text)`,
+      [json(batch.stepsStarted)],
+    );
+  }
+  if (batch.stepsEnded.length > 0) {
+    await sql.rows(
+      `UPDATE step_run s SET ended_at = grid_now(), result = g.result, exit_code = g."exitCode",
+         duration_ms = g."durationMs", message = g.message
+       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, seq integer, result text,
+         "exitCode" integer, "durationMs" float8, message text)
+       WHERE s.run_id = g.run AND s.attempt_id = g.attempt AND s.role = g.role AND s.seq = g.seq`,
+      [json(batch.stepsEnded)],
+    );
+  }
+  if (batch.cases.length > 0) {
+    await sql.rows(
+      `INSERT INTO case_result (run_id, attempt_id, seq, role, name, result, message)
+       SELECT run, attempt, seq, role, name, result, message FROM jsonb_to_recordset($1::jsonb)
+         AS g(run bigint, attempt bigint, seq integer, role text, name text, result text, message text)`,
+      [json(batch.cases)],
+    );
+  }
+  if (batch.measurements.length > 0) {
+    await sql.rows(
+      `INSERT INTO measurement (run_id, attempt_id, seq, case_seq, raw, value, unit)
+       SELECT run, attempt, seq, seq, raw, value, unit FROM jsonb_to_recordset($1::jsonb)
+         AS g(run bigint, attempt bigint, seq integer, raw text, value float8, unit text)`,
+      [json(batch.measurements)],
+    );
+  }
+  if (batch.segments.length > 0) {
+    await sql.rows(
+      `INSERT INTO output_segment (run_id, attempt_id, role, seq, at_byte, data)
+       SELECT run, attempt, role, seq, "atByte", decode(data, 'base64') FROM jsonb_to_recordset($1::jsonb)
+         AS g(run bigint, attempt bigint, role text, seq integer, "atByte" bigint, data text)
+       ON CONFLICT DO NOTHING`,
+      [json(batch.segments)],
+    );
+  }
+  if (batch.places.length > 0) {
+    await sql.rows(
+      `UPDATE place p SET verified = coalesce(g.verified, p.verified),
+         fingerprint_before = coalesce(g.before, p.fingerprint_before),
+         fingerprint_after = coalesce(g.after, p.fingerprint_after), dirtied = coalesce(g.dirtied, p.dirtied),
+         boot_id = coalesce(g."bootId", p.boot_id), output_bytes = coalesce(g."outputBytes", p.output_bytes),
+         output_cut = coalesce(g."outputCut", p.output_cut)
+       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, before jsonb,
+         after jsonb, dirtied text, "bootId" text, "outputBytes" bigint, "outputCut" bigint)
+       WHERE p.run_id = g.run AND p.attempt_id = g.attempt AND p.role = g.role`,
+      [json(batch.places)],
+    );
+  }
+  if (batch.progress.length > 0) {
+    await sql.rows(
+      `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, seq integer,
+           begun boolean, "chainDone" boolean, verified boolean, "testStarted" boolean, outcome text, detail jsonb,
+           ended jsonb)),
+       moved AS (
+         UPDATE attempt a SET begun_at = CASE WHEN g.begun THEN coalesce(a.begun_at, grid_now()) ELSE a.begun_at END,
+           chain_done_at = CASE WHEN g."chainDone" THEN coalesce(a.chain_done_at, grid_now()) ELSE a.chain_done_at END,
+           tags_verified_at = CASE WHEN g.verified THEN coalesce(a.tags_verified_at, grid_now()) ELSE a.tags_verified_at END,
+           test_started_at = CASE WHEN g."testStarted" THEN coalesce(a.test_started_at, grid_now()) ELSE a.test_started_at END,
+           ended_at = CASE WHEN g.outcome IS NOT NULL THEN grid_now() ELSE a.ended_at END,
+           outcome = coalesce(g.outcome, a.outcome), detail = coalesce(g.detail, a.detail)
+         FROM given g WHERE a.run_id = g.run AND a.id = g.attempt)
+       UPDATE queue q SET report_seq = g.seq, ended = coalesce(g.ended, q.ended)
+       FROM given g WHERE q.run_id = g.run AND q.attempt_id = g.attempt`,
+      [json(batch.progress)],
+    );
+  }
+}
+
+/** Tags as they were seen on hosts: the newest look counts. Hosts whose facts changed get a new version. */
+export async function seeTags(sql: Sql, batch: Batch): Promise<void> {
+  if (batch.tags.length === 0) return;
+  await sql.rows(
+    `WITH given AS (
+       SELECT DISTINCT ON (s.host_id, g.tag) s.host_id, g.tag, g.presence
+       FROM jsonb_to_recordset($1::jsonb) WITH ORDINALITY AS g(attempt bigint, role text, tag text, presence text, n bigint)
+       JOIN host_seat s ON s.attempt_id = g.attempt AND s.role = g.role
+       JOIN tag t ON t.name = g.tag AND t.spec ? 'probe'
+       ORDER BY s.host_id, g.tag, g.n DESC),
+     looked AS (
+       INSERT INTO host_probe AS p (host_id, probe, worked) SELECT host_id, tag, presence <> 'unknown' FROM given
+       ORDER BY host_id, tag
+       ON CONFLICT (host_id, probe) DO UPDATE SET worked = EXCLUDED.worked, seen_at = grid_now()
+       WHERE p.worked <> EXCLUDED.worked OR p.seen_at < grid_now() - interval '1 minute'
+       RETURNING host_id, xmax = 0 AS new),
+     gone AS (
+       DELETE FROM host_tag h USING given g
+       WHERE h.host_id = g.host_id AND h.name = g.tag AND h.source = 'probed' AND g.presence <> 'present'
+       RETURNING h.host_id),
+     came AS (
+       INSERT INTO host_tag (host_id, name, source) SELECT host_id, tag, 'probed' FROM given WHERE presence = 'present'
+       ON CONFLICT (host_id, name, instance, source) DO NOTHING RETURNING host_id)
+     UPDATE host SET version = nextval('host_version_seq') WHERE id IN (
+       SELECT host_id FROM looked WHERE new UNION SELECT host_id FROM gone UNION SELECT host_id FROM came)`,
+    [JSON.stringify(batch.tags)],
+  );
+}
+
+/** A change of what a host carries, in the order it happened. */
+export type StackChange =
+  /** A step of this layer has begun: until it ends well, that layer and those above are unknown. */
+  | { readonly kind: 'step_started'; readonly attempt: Id; readonly role: string; readonly layer: Layer }
+  | {
+      readonly kind: 'step_ok';
+      readonly attempt: Id;
+      readonly role: string;
+      readonly layer: Layer;
+      readonly step: string;
+      readonly key: string;
+      readonly gives: readonly string[];
+      readonly restore: boolean;
+    }
+  | { readonly kind: 'step_failed'; readonly attempt: Id; readonly role: string }
+  /** Somebody's work has begun there: the host is no longer fresh. */
+  | { readonly kind: 'used'; readonly attempt: Id; readonly role: string }
+  /** From this layer up nothing is as the stack says. */
+  | { readonly kind: 'dirtied'; readonly attempt: Id; readonly role: string; readonly layer: Layer }
+  | { readonly kind: 'looks'; readonly attempt: Id; readonly role: string; readonly fingerprint: unknown };
+
+/** Applies one change; hosts under `local` carry nothing from one attempt to the next and are passed over. */
+export async function changeStack(sql: Sql, change: StackChange): Promise<void> {
+  const host = `(SELECT h.id FROM host_seat s JOIN host h ON h.id = s.host_id
+    WHERE s.attempt_id = $1 AND s.role = $2 AND h.transport->>'kind' <> 'local')`;
+  const bump = `version = nextval('host_version_seq')`;
+  const at = [change.attempt, change.role];
+  switch (change.kind) {
+    case 'step_started':
+      await sql.rows(`UPDATE host SET step_layer = $3, ${bump} WHERE id = ${host}`, [...at, change.layer]);
+      return;
+    case 'step_failed':
+      await dropFrom(sql, host, at, null);
+      return;
+    case 'step_ok':
+      if (change.restore) {
+        await sql.rows(
+          `WITH dropped AS (DELETE FROM host_stack WHERE host_id = ${host}),
+           forgotten AS (DELETE FROM host_probe WHERE host_id = ${host})
+           UPDATE host SET dirty_from = NULL, used_since_stack = false, fingerprint = NULL, stack_attempt = $1 WHERE id = ${host}`,
+          at,
+        );
+      }
+      await sql.rows(
+        `WITH dropped AS (
+           DELETE FROM host_stack WHERE host_id = ${host} AND (layer_rank(layer) > layer_rank($3) OR step = $4)),
+         added AS (
+           INSERT INTO host_stack (host_id, position, layer, step, key, gives, attempt_id)
+           SELECT h.id, coalesce((SELECT max(position) FROM host_stack WHERE host_id = h.id), 0) + 1, $3, $4, $5, $6, $1
+           FROM host h WHERE h.id = ${host})
+         UPDATE host SET step_layer = NULL, fingerprint = NULL, ${bump} WHERE id = ${host}`,
+        [...at, change.layer, change.step, change.key, change.gives],
+      );
+      return;
+    case 'used':
+      await sql.rows(
+        `UPDATE host SET used_since_stack = true, ${bump} WHERE id = ${host} AND NOT used_since_stack`,
+        at,
+      );
+      return;
+    case 'dirtied':
+      await dropFrom(sql, host, at, change.layer);
+      return;
+    case 'looks':
+      await sql.rows(
+        `UPDATE host SET fingerprint = $3, ${bump} WHERE id = ${host} AND fingerprint IS DISTINCT FROM $3::jsonb`,
+        [...at, JSON.stringify(change.fingerprint)],
+      );
+  }
+}
+
+/** Voids a stack from `layer` (or from the step under way) up, and forgets what its steps had given. */
+async function dropFrom(sql: Sql, host: string, at: readonly unknown[], layer: Layer | null): Promise<void> {
+  await sql.rows(
+    `WITH hit AS (
+       SELECT id, least_layer(dirty_from, least_layer(step_layer, $3::text)) AS layer FROM host WHERE id = ${host}),
+     dropped AS (
+       DELETE FROM host_stack k USING hit WHERE k.host_id = hit.id AND layer_rank(k.layer) >= layer_rank(hit.layer)
+       RETURNING k.host_id, k.gives),
+     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND p.probe = ANY(d.gives))
+     UPDATE host h SET dirty_from = hit.layer, step_layer = NULL, used_since_stack = true,
+       version = nextval('host_version_seq')
+     FROM hit WHERE h.id = hit.id AND (h.dirty_from IS DISTINCT FROM hit.layer OR h.step_layer IS NOT NULL
+       OR NOT h.used_since_stack)`,
+    [...at, layer],
+  );
+}

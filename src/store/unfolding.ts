@@ -1,0 +1,157 @@
+import type { Demand, Target } from '../domain/demand.js';
+import type { Id } from '../domain/id.js';
+import type { TestSpec } from '../domain/test.js';
+import type { Sql } from './store.js';
+
+/** A submission that has not been unfolded into runs yet. */
+export interface PendingSubmission {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly purpose: Demand['purpose'];
+  readonly incidentId?: Id;
+  readonly priority: number;
+  readonly queueTimeoutS?: number;
+  readonly retryOf?: Id;
+  readonly variants: readonly Readonly<Record<string, string>>[];
+  readonly targets: readonly Target[];
+  readonly tests: readonly {
+    readonly id: Id;
+    readonly name: string;
+    readonly spec: TestSpec;
+    readonly requirement: string;
+    readonly requirementKey: string;
+  }[];
+}
+
+/** A run to be made: `never` ends it at once as not compatible. */
+export interface NewRun {
+  readonly testId: Id;
+  readonly testName: string;
+  readonly variant: Readonly<Record<string, string>>;
+  readonly variantKey: string;
+  readonly target: Target;
+  readonly requirementKey: string;
+  readonly demandKey: string;
+  readonly never?: string;
+}
+
+/** The oldest submissions that are still to be unfolded. */
+export async function pendingSubmissions(sql: Sql, limit: number): Promise<PendingSubmission[]> {
+  const rows = await sql.rows<{
+    id: Id;
+    project_id: Id;
+    purpose: Demand['purpose'];
+    incident_id: Id | null;
+    priority: number;
+    timeout_s: number | null;
+    retry_of: Id | null;
+    variants: Record<string, string>[];
+    targets: Target[];
+    tests: Id[];
+  }>(
+    `SELECT id, project_id, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
+       retry_of, variants, targets, tests
+     FROM submission WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
+    [limit],
+  );
+  if (rows.length === 0) return [];
+  const tests = await sql.rows<{
+    id: Id;
+    name: string;
+    spec: TestSpec;
+    requirement: string;
+    requirement_key: string;
+  }>(`SELECT id, name, spec, requirement, requirement_key FROM test WHERE id = ANY($1::bigint[])`, [
+    [...new Set(rows.flatMap((r) => r.tests))],
+  ]);
+  const byId = new Map(tests.map((t) => [t.id, t]));
+  return rows.map((r) => ({
+    id: r.id,
+    projectId: r.project_id,
+    purpose: r.purpose,
+    priority: r.priority,
+    variants: r.variants,
+    targets: r.targets,
+    tests: r.tests.map((id) => {
+      const test = byId.get(id);
+      if (test === undefined) throw new Error(`submission ${r.id} names test ${id}, which is not there`);
+      return {
+        id,
+        name: test.name,
+        spec: test.spec,
+        requirement: test.requirement,
+        requirementKey: test.requirement_key,
+      };
+    }),
+    ...(r.incident_id === null ? {} : { incidentId: r.incident_id }),
+    ...(r.timeout_s === null ? {} : { queueTimeoutS: r.timeout_s }),
+    ...(r.retry_of === null ? {} : { retryOf: r.retry_of }),
+  }));
+}
+
+/** Makes the runs of a submission: each waits in the queue or has its verdict, never neither. */
+export async function insertRuns(sql: Sql, from: PendingSubmission, runs: readonly NewRun[]): Promise<void> {
+  await sql.rows(
+    `WITH given AS (
+       SELECT nextval('run_id_seq') AS id, g.* FROM jsonb_to_recordset($1::jsonb) AS g(
+         "testId" bigint, "testName" text, variant jsonb, "variantKey" text, target jsonb,
+         "requirementKey" text, "demandKey" text, never text)),
+     made AS (
+       INSERT INTO run (id, project_id, submission_id, purpose, test_id, test_name, variant, variant_key, target,
+         requirement_key, retry_of, verdict, no_verdict, reason, judged_at)
+       SELECT id, $2, $3, $4, "testId", "testName", variant, "variantKey", target, "requirementKey", $5,
+         CASE WHEN never IS NOT NULL THEN 'none' END, CASE WHEN never IS NOT NULL THEN 'not_compatible' END,
+         never, CASE WHEN never IS NOT NULL THEN grid_now() END
+       FROM given),
+     waiting AS (
+       INSERT INTO queue (run_id, project_id, purpose, test_id, demand, target, priority, deadline, incident_id)
+       SELECT id, $2, $4, "testId", "demandKey", target, $6, grid_now() + $7 * interval '1 s', $8
+       FROM given WHERE never IS NULL),
+     told AS (
+       INSERT INTO history (project_id, run_id, kind, subject, actor, data)
+       SELECT $2, id, CASE WHEN never IS NULL THEN 'run.accepted' ELSE 'run.done' END, 'r' || id, 'testyard',
+         jsonb_build_object('test', "testName", 'submission', 's' || $3::bigint)
+           || CASE WHEN never IS NULL THEN '{}'::jsonb ELSE
+             jsonb_build_object('verdict', 'none', 'noVerdict', 'not_compatible', 'reason', never) END
+       FROM given)
+     UPDATE submission SET unfolded_at = grid_now(), run_count = (SELECT count(*) FROM given) WHERE id = $3`,
+    [
+      JSON.stringify(runs),
+      from.projectId,
+      from.id,
+      from.purpose,
+      from.retryOf ?? null,
+      from.priority,
+      from.queueTimeoutS ?? null,
+      from.purpose === 'test' ? null : (from.incidentId ?? null),
+    ],
+  );
+}
+
+/** Makes the rows that runs with equal demands share. */
+export async function ensureDemands(sql: Sql, demands: ReadonlyMap<string, Demand>): Promise<void> {
+  await sql.rows(
+    `INSERT INTO demand (key, spec) SELECT d.key, d.spec FROM jsonb_to_recordset($1::jsonb) AS d(key text, spec jsonb)
+     ON CONFLICT (key) DO NOTHING`,
+    [JSON.stringify([...demands].map(([key, spec]) => ({ key, spec })))],
+  );
+}
+
+/** Work that the grid gives itself: a canary or a recovery check, in its own project. */
+export async function submitOwnWork(
+  sql: Sql,
+  work: {
+    readonly purpose: 'canary' | 'recovery';
+    readonly incident?: Id;
+    readonly target: Target;
+    readonly why: string;
+  },
+): Promise<void> {
+  await sql.rows(
+    `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, incident_id, queue_timeout)
+     SELECT p.id, $1, 'grid', 'testyard', ARRAY[t.id], jsonb_build_array($2::jsonb), 1000000, $3, $4, interval '10 minutes'
+     FROM project p JOIN test t ON t.project_id = p.id AND t.name = 'canary'
+     WHERE p.name = 'testyard' ORDER BY t.id DESC LIMIT 1`,
+    [work.why, JSON.stringify(work.target), work.purpose, work.incident ?? null],
+  );
+}

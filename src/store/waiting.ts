@@ -1,0 +1,111 @@
+import type { Demand } from '../domain/demand.js';
+import type { Id } from '../domain/id.js';
+import type { RunMemory } from '../domain/judge/judge.js';
+import type { Sql } from './store.js';
+
+/** A demand that runs wait with, and how many. */
+export interface WaitingDemand {
+  readonly key: string;
+  readonly spec: Demand;
+  readonly reasonCode: string;
+  readonly reason: string;
+}
+
+/** Every demand that some run waits with and may be served now; one index probe each, however many runs. */
+export async function waitingDemands(sql: Sql): Promise<WaitingDemand[]> {
+  return sql.rows<WaitingDemand>(
+    `WITH RECURSIVE waiting AS (
+       (SELECT demand FROM queue WHERE state = 'waiting' ORDER BY demand LIMIT 1)
+       UNION ALL
+       SELECT (SELECT q.demand FROM queue q WHERE q.state = 'waiting' AND q.demand > w.demand ORDER BY q.demand LIMIT 1)
+       FROM waiting w WHERE w.demand IS NOT NULL)
+     SELECT d.key, d.spec, d.reason_code AS "reasonCode", d.reason
+     FROM waiting w JOIN demand d ON d.key = w.demand`,
+  );
+}
+
+/** The first runs of a demand in the order they will be served. */
+export async function headOfDemand(
+  sql: Sql,
+  keys: readonly string[],
+  limit: number,
+): Promise<{ runId: Id; demand: string; priority: number; testId: Id }[]> {
+  return sql.rows(
+    `SELECT q.run_id AS "runId", q.demand, q.priority, q.test_id AS "testId"
+     FROM unnest($1::text[]) AS k(key) CROSS JOIN LATERAL (
+       SELECT run_id, demand, priority, test_id FROM queue
+       WHERE state = 'waiting' AND demand = k.key AND cancelled_by IS NULL
+         AND (not_before IS NULL OR not_before <= grid_now())
+       ORDER BY priority DESC, run_id LIMIT $2) AS q
+     ORDER BY q.priority DESC, q.run_id`,
+    [keys, limit],
+  );
+}
+
+/** Says why a demand waits, if that is something new. */
+export async function sayWhy(
+  sql: Sql,
+  says: readonly { key: string; code: string; reason: string }[],
+): Promise<void> {
+  if (says.length === 0) return;
+  await sql.rows(
+    `UPDATE demand d SET reason_code = s.code, reason = s.reason, since = grid_now()
+     FROM jsonb_to_recordset($1::jsonb) AS s(key text, code text, reason text) WHERE d.key = s.key`,
+    [JSON.stringify(says)],
+  );
+}
+
+/** Holds every waiting run of a demand by an incident, `holdS` seconds at most; gives their ids. */
+export async function holdDemand(
+  sql: Sql,
+  key: string,
+  incident: Id,
+  reason: string,
+  holdS: number,
+): Promise<Id[]> {
+  const rows = await sql.rows<{ run_id: Id }>(
+    `WITH held AS (
+       UPDATE queue SET state = 'held', since = grid_now(), incident_id = $2, reason_code = 'incident', reason = $3,
+         deadline = grid_now() + $4 * interval '1 s'
+       WHERE state = 'waiting' AND demand = $1 AND purpose = 'test' RETURNING run_id, project_id),
+     told AS (
+       INSERT INTO history (project_id, run_id, kind, subject, actor, data)
+       SELECT project_id, run_id, 'run.held', 'r' || run_id, 'testyard',
+         jsonb_build_object('incident', 'i' || $2::bigint, 'reason', $3::text) FROM held)
+     SELECT run_id FROM held`,
+    [key, incident, reason, holdS],
+  );
+  return rows.map((r) => r.run_id);
+}
+
+/** Runs that wait with a demand and remember earlier attempts. */
+export async function memoriesOfDemand(sql: Sql, key: string): Promise<{ runId: Id; memory: RunMemory }[]> {
+  return sql.rows(`SELECT run_id AS "runId", memory FROM queue WHERE state = 'waiting' AND demand = $1`, [
+    key,
+  ]);
+}
+
+/** Runs that wait to see whether hosts that were lost under them survive other work. */
+export async function crashWaits(sql: Sql): Promise<{ runId: Id; memory: RunMemory; demand: string }[]> {
+  return sql.rows(
+    `SELECT run_id AS "runId", memory, demand FROM queue WHERE not_before = 'infinity' AND state = 'waiting'`,
+  );
+}
+
+/** Lets a run that was put off be served again. */
+export async function putOn(sql: Sql, runs: readonly Id[]): Promise<void> {
+  await sql.rows(`UPDATE queue SET not_before = NULL WHERE run_id = ANY($1::bigint[])`, [runs]);
+}
+
+/** Runs whose deadline has passed, and those that somebody cancelled and that do not run. */
+export async function overdue(
+  sql: Sql,
+): Promise<
+  { runId: Id; state: 'waiting' | 'held'; cancelledBy: string | null; memory: RunMemory; reason: string }[]
+> {
+  return sql.rows(
+    `SELECT run_id AS "runId", state, cancelled_by AS "cancelledBy", memory, reason FROM queue
+     WHERE state <> 'running' AND (cancelled_by IS NOT NULL OR deadline <= grid_now())
+     ORDER BY run_id LIMIT 1000 FOR UPDATE`,
+  );
+}

@@ -1,0 +1,197 @@
+import type { Fingerprint, Health, StackEntry } from '../domain/host.js';
+import type { Id } from '../domain/id.js';
+import type { Layer } from '../domain/layer.js';
+import type { Candidate, OpenIncident } from '../domain/plan/fit.js';
+import type { Presence } from '../domain/requirement.js';
+import type { StepSpec } from '../domain/step.js';
+import type { TagSpec } from '../domain/tag.js';
+import type { Restore } from '../ports/images.js';
+import type { Transport } from '../ports/shell.js';
+import type { Sql } from './store.js';
+
+/** A host with what an executor needs to reach it. */
+export interface KnownHost extends Candidate {
+  readonly poolId: Id;
+  readonly owner?: string;
+  readonly transport: Transport;
+  readonly restore?: Restore;
+  /** Catalogue tags that have a probe which was never carried out here, or not since the host changed. */
+  readonly unseen: readonly string[];
+}
+
+/** What deciding is done from: read once, at the start of a beat. */
+export interface World {
+  readonly hosts: readonly KnownHost[];
+  readonly byId: ReadonlyMap<Id, KnownHost>;
+  readonly steps: readonly StepSpec[];
+  readonly tags: ReadonlyMap<string, TagSpec>;
+  readonly incidents: readonly OpenIncident[];
+  readonly grid: {
+    readonly state: 'online' | 'offline' | 'halted';
+    readonly why: string;
+    readonly admin: string;
+  };
+}
+
+interface HostRow {
+  id: Id;
+  version: string;
+  name: string;
+  pool_id: Id;
+  pool: string;
+  pool_state: string;
+  pool_why: string | null;
+  host_type: string;
+  owner: string | null;
+  transport: Transport;
+  restore: Restore | null;
+  executor: string | null;
+  seats: number;
+  expendable: Layer[];
+  offline: boolean;
+  health: Health;
+  health_why: string;
+  dirty_from: Layer | null;
+  used_since_stack: boolean;
+  fingerprint: Fingerprint | null;
+  stack: StackEntry[] | null;
+  probes: { probe: string; worked: boolean }[] | null;
+  seen: { name: string; source: string }[] | null;
+  ok_attempt: Id;
+}
+
+/** Keeps what did not change from beat to beat: hosts are read again only when their version moved. */
+export class WorldReader {
+  private readonly cached = new Map<Id, { version: string; row: HostRow }>();
+  private steps: readonly StepSpec[] = [];
+  private tags: ReadonlyMap<string, TagSpec> = new Map();
+  private builtFrom = '';
+  private hosts: readonly KnownHost[] = [];
+
+  /** Reads the world as it is now. */
+  async read(sql: Sql): Promise<World> {
+    const versions = await sql.rows<{ id: Id; version: string }>(
+      `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') AS version
+       FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL ORDER BY h.id`,
+    );
+    const changed = versions.filter((v) => this.cached.get(v.id)?.version !== v.version);
+    if (changed.length > 0) {
+      for (const row of await hostRows(
+        sql,
+        changed.map((v) => v.id),
+      )) {
+        const version = changed.find((v) => v.id === row.id)?.version ?? '';
+        this.cached.set(row.id, { version, row });
+      }
+      await this.readCatalogue(sql);
+    }
+    const signature = versions.map((v) => v.version).join();
+    if (signature !== this.builtFrom) {
+      this.hosts = versions.flatMap((v) => {
+        const entry = this.cached.get(v.id);
+        return entry === undefined ? [] : [known(entry.row, this.tags)];
+      });
+      this.builtFrom = signature;
+    }
+    const incidents = await sql.rows<{
+      id: Id;
+      scope: OpenIncident['scope'];
+      host_id: Id | null;
+      step: string | null;
+      title: string;
+    }>(`SELECT id, scope, host_id, step, title FROM incident WHERE closed_at IS NULL ORDER BY id`);
+    const [grid] = await sql.rows<World['grid']>(`SELECT state, why, admin FROM grid`);
+    return {
+      hosts: this.hosts,
+      byId: new Map(this.hosts.map((h) => [h.id, h])),
+      steps: this.steps,
+      tags: this.tags,
+      incidents: incidents.map((i) => ({
+        id: i.id,
+        scope: i.scope,
+        title: i.title,
+        ...(i.host_id === null ? {} : { hostId: i.host_id }),
+        ...(i.step === null ? {} : { step: i.step }),
+      })),
+      grid: grid ?? { state: 'offline', why: 'no grid row', admin: 'admin' },
+    };
+  }
+
+  private async readCatalogue(sql: Sql): Promise<void> {
+    const steps = await sql.rows<{ spec: StepSpec }>(
+      `SELECT spec FROM step WHERE removed_at IS NULL ORDER BY name`,
+    );
+    const tags = await sql.rows<{ spec: TagSpec }>(
+      `SELECT spec FROM tag WHERE removed_at IS NULL ORDER BY name`,
+    );
+    this.steps = steps.map((s) => s.spec);
+    this.tags = new Map(tags.map((t) => [t.spec.name, t.spec]));
+    this.builtFrom = '';
+  }
+}
+
+function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
+  return sql.rows<HostRow>(
+    `SELECT h.id, h.name, h.pool_id, p.name AS pool, p.state AS pool_state, p.why AS pool_why, h.host_type,
+       h.owner, h.transport, h.restore, h.executor, h.seats, h.expendable, h.offline, h.health, h.health_why,
+       h.dirty_from, h.used_since_stack, h.fingerprint,
+       (SELECT jsonb_agg(jsonb_build_object('layer', layer, 'step', step, 'key', key, 'gives', gives)
+          ORDER BY position) FROM host_stack s WHERE s.host_id = h.id) AS stack,
+       (SELECT jsonb_agg(jsonb_build_object('probe', probe, 'worked', worked))
+          FROM host_probe pr WHERE pr.host_id = h.id) AS probes,
+       (SELECT jsonb_agg(jsonb_build_object('name', name, 'source', source))
+          FROM host_tag ht WHERE ht.host_id = h.id) AS seen,
+       '0' AS ok_attempt
+     FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.id = ANY($1::bigint[])`,
+    [ids],
+  );
+}
+
+function known(row: HostRow, tags: ReadonlyMap<string, TagSpec>): KnownHost {
+  const worked = new Map((row.probes ?? []).map((p) => [p.probe, p.worked]));
+  const probed = new Set((row.seen ?? []).filter((t) => t.source === 'probed').map((t) => t.name));
+  const declared = new Set((row.seen ?? []).filter((t) => t.source === 'declared').map((t) => t.name));
+  const stack = row.stack ?? [];
+  const produced = new Set(stack.flatMap((entry) => entry.gives));
+  const presenceOf = (tag: string): Presence => {
+    if (tags.get(tag)?.probe === undefined)
+      return declared.has(tag) || produced.has(tag) ? 'present' : 'absent';
+    const result = worked.get(tag);
+    if (result === undefined || !result) return 'unknown';
+    return probed.has(tag) ? 'present' : 'absent';
+  };
+  return {
+    id: row.id,
+    name: row.name,
+    pool: row.pool,
+    poolId: row.pool_id,
+    type: row.host_type,
+    seats: row.seats,
+    expendable: row.expendable,
+    canRestore: row.restore !== null,
+    offline: row.offline,
+    health: row.health,
+    healthWhy: row.health_why,
+    isolated: row.transport.kind === 'local',
+    stack,
+    used: row.used_since_stack,
+    presenceOf,
+    okAttempt: row.ok_attempt,
+    transport: row.transport,
+    unseen: [...tags.values()].filter((t) => t.probe !== undefined && !worked.has(t.name)).map((t) => t.name),
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    ...(row.restore === null ? {} : { restore: row.restore }),
+    ...(row.executor === null ? {} : { executor: row.executor }),
+    ...(row.dirty_from === null ? {} : { dirtyFrom: row.dirty_from }),
+    ...(row.fingerprint === null ? {} : { fingerprint: row.fingerprint }),
+    ...(row.pool_state === 'halted' ? { poolHalted: row.pool_why ?? 'halted' } : {}),
+  };
+}
+
+/** The newest attempt in which each host did somebody's work or a canary well. */
+export async function okAttempts(sql: Sql): Promise<ReadonlyMap<Id, Id>> {
+  const rows = await sql.rows<{ host_id: Id; ok: Id }>(
+    `SELECT host_id, max(ok_attempt) AS ok FROM host_record WHERE work IN ('test', 'canary') GROUP BY host_id`,
+  );
+  return new Map(rows.map((r) => [r.host_id, r.ok]));
+}
