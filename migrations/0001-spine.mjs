@@ -62,6 +62,7 @@ const statements = [
      since timestamptz NOT NULL DEFAULT grid_now(),
      name text NOT NULL DEFAULT 'testyard',
      admin text NOT NULL DEFAULT 'admin',
+     default_requirement text NOT NULL DEFAULT '',
      history_epoch uuid NOT NULL DEFAULT gen_random_uuid())`,
   `INSERT INTO grid DEFAULT VALUES`,
   `CREATE TABLE leadership (

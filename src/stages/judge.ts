@@ -97,12 +97,12 @@ async function decideOne(store: Store, world: World, attempt: EndedAttempt): Pro
 
 /** A demand as the run's next attempt has it. */
 export function demandOf(
-  attempt: Pick<EndedAttempt, 'requirement' | 'target' | 'purpose'>,
+  attempt: Pick<EndedAttempt, 'demanded' | 'target' | 'purpose'>,
   memory: RunMemory,
   fresh: boolean,
 ): Demand {
   return {
-    requirement: attempt.requirement,
+    requirement: attempt.demanded,
     target: attempt.target,
     purpose: attempt.purpose,
     fresh,

@@ -1,6 +1,7 @@
 import { type Demand, demandKey, type Target } from '../domain/demand.js';
 import { canonicalJson } from '../domain/digest.js';
 import { fitsOf, why } from '../domain/plan/fit.js';
+import { canonical, fromCanonical, normal } from '../domain/requirement.js';
 import { decide } from '../store/leader.js';
 import type { Store } from '../store/store.js';
 import { wake } from '../store/store.js';
@@ -37,7 +38,8 @@ function unfold(
   const runs = submission.tests.flatMap((test) =>
     submission.targets.flatMap((target) => {
       const demand: Demand = {
-        requirement: test.requirement,
+        requirement:
+          submission.purpose === 'test' ? joined(test.requirement, world.grid.defaultRequirement) : '',
         target: clean(target),
         purpose: submission.purpose,
         fresh: false,
@@ -73,4 +75,9 @@ function unfold(
 
 function clean(target: Target): Target {
   return Object.fromEntries(Object.entries(target).filter(([, value]) => value !== undefined));
+}
+
+/** The common set-up is part of every run. */
+function joined(requirement: string, common: string): string {
+  return canonical(normal({ kind: 'all', of: [fromCanonical(requirement), fromCanonical(common)] }));
 }

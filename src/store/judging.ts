@@ -15,7 +15,8 @@ export interface EndedAttempt {
   readonly testName: string;
   readonly variantKey: string;
   readonly spec: TestSpec;
-  readonly requirement: string;
+  /** The requirement of the run's demand, the grid's default included. */
+  readonly demanded: string;
   readonly owner: string | null;
   readonly target: { readonly host?: string; readonly hostType?: string; readonly step?: string };
   readonly memory: RunMemory;
@@ -34,7 +35,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
   return sql.rows<EndedAttempt>(
     `SELECT q.run_id AS "runId", q.project_id AS "projectId", q.purpose, q.incident_id AS "incidentId",
        q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
-       t.spec - 'run' - 'setup' - 'teardown' AS spec, t.requirement, t.owner, q.target, q.memory,
+       t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec->>'requirement' AS demanded, t.owner, q.target, q.memory,
        q.cancelled_by AS "cancelledBy", q.ended AS "end", a.test_started_at IS NOT NULL AS "testStarted",
        p.host_id AS "hostId", p.fresh,
        ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
@@ -51,6 +52,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
      JOIN attempt a ON a.run_id = q.run_id AND a.id = q.attempt_id
      JOIN place p ON p.run_id = q.run_id AND p.attempt_id = q.attempt_id AND p.role = 'main'
      JOIN test t ON t.id = q.test_id
+     JOIN demand d ON d.key = q.demand
      WHERE q.ended IS NOT NULL ORDER BY q.run_id LIMIT $1`,
     [limit],
   );

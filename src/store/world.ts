@@ -30,6 +30,8 @@ export interface World {
     readonly state: 'online' | 'offline' | 'halted';
     readonly why: string;
     readonly admin: string;
+    /** Canonical; added to every run that does not contradict it. */
+    readonly defaultRequirement: string;
   };
 }
 
@@ -100,7 +102,9 @@ export class WorldReader {
       step: string | null;
       title: string;
     }>(`SELECT id, scope, host_id, step, title FROM incident WHERE closed_at IS NULL ORDER BY id`);
-    const [grid] = await sql.rows<World['grid']>(`SELECT state, why, admin FROM grid`);
+    const [grid] = await sql.rows<World['grid']>(
+      `SELECT state, why, admin, default_requirement AS "defaultRequirement" FROM grid`,
+    );
     return {
       hosts: this.hosts,
       byId: new Map(this.hosts.map((h) => [h.id, h])),
@@ -113,7 +117,7 @@ export class WorldReader {
         ...(i.host_id === null ? {} : { hostId: i.host_id }),
         ...(i.step === null ? {} : { step: i.step }),
       })),
-      grid: grid ?? { state: 'offline', why: 'no grid row', admin: 'admin' },
+      grid: grid ?? { state: 'offline', why: 'no grid row', admin: 'admin', defaultRequirement: '' },
     };
   }
 

@@ -1,0 +1,111 @@
+import type { AttemptEvent, Report } from '../protocol/messages.js';
+import type { Batch } from '../store/recording.js';
+
+type Entry = Report['entries'][number];
+
+/** Sorts events and output into the rows that they come to, table by table. */
+export function batchOf(entries: readonly Entry[], segments: Report['segments']): Batch {
+  const progress = new Map<string, Batch['progress'][number]>();
+  const batch = {
+    stepsStarted: [] as Batch['stepsStarted'][number][],
+    stepsEnded: [] as Batch['stepsEnded'][number][],
+    cases: [] as Batch['cases'][number][],
+    measurements: [] as Batch['measurements'][number][],
+    tags: [] as Batch['tags'][number][],
+  };
+  const places = new Map<string, Batch['places'][number]>();
+  const place = (entry: Entry, role: string, news: Partial<Batch['places'][number]>) => {
+    const key = `${entry.attempt} ${role}`;
+    places.set(key, { run: entry.run, attempt: entry.attempt, role, ...places.get(key), ...news });
+  };
+  for (const entry of entries) {
+    const { run, attempt, event } = entry;
+    const ids = { run, attempt };
+    const so = progress.get(attempt) ?? {
+      ...ids,
+      seq: 0,
+      begun: false,
+      chainDone: false,
+      verified: false,
+      testStarted: false,
+    };
+    const now = { ...so, seq: entry.seq };
+    switch (event.kind) {
+      case 'begun':
+        now.begun = true;
+        break;
+      case 'chain_done':
+        now.chainDone = true;
+        break;
+      case 'test_started':
+        now.testStarted = true;
+        break;
+      case 'seen':
+        place(entry, event.role, {
+          before: event.fingerprint,
+          ...(event.fingerprint ? { bootId: event.fingerprint.boot } : {}),
+        });
+        batch.tags.push(...event.tags.map((t) => ({ attempt, role: event.role, ...t })));
+        break;
+      case 'verified':
+        now.verified = true;
+        place(entry, event.role, { verified: event.tags });
+        batch.tags.push(...event.tags.map((t) => ({ attempt, role: event.role, ...t })));
+        break;
+      case 'step_started':
+        batch.stepsStarted.push({ ...ids, kind: event.what, ...pick(event) });
+        break;
+      case 'step_ended':
+        batch.stepsEnded.push({ ...ids, ...event });
+        break;
+      case 'case':
+        batch.cases.push({
+          ...ids,
+          role: event.role,
+          seq: event.seq,
+          name: event.name,
+          result: event.result,
+          message: event.message,
+        });
+        if (event.measurement !== undefined)
+          batch.measurements.push({ ...ids, seq: event.seq, ...measured(event.measurement) });
+        break;
+      case 'ended': {
+        const { outcome } = event.end;
+        Object.assign(now, { outcome: outcome.kind, detail: { ...event.end }, ended: event.end });
+        for (const p of event.places) {
+          const dirtied = event.end.dirtied === undefined ? {} : { dirtied: event.end.dirtied };
+          place(entry, p.role, {
+            after: p.fingerprint,
+            outputBytes: p.outputBytes,
+            outputCut: p.outputCut,
+            ...dirtied,
+          });
+        }
+        if (outcome.kind === 'tag_lied') {
+          for (const p of event.places)
+            batch.tags.push({ attempt, role: p.role, tag: outcome.tag, presence: outcome.presence });
+        }
+        break;
+      }
+    }
+    progress.set(attempt, now);
+  }
+  return { ...batch, progress: [...progress.values()], places: [...places.values()], segments };
+}
+
+function pick(event: Extract<AttemptEvent, { kind: 'step_started' }>) {
+  const { role, seq, step, layer, key } = event;
+  return {
+    role,
+    seq,
+    step,
+    ...(layer === undefined ? {} : { layer }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+function measured(measurement: { raw: string; unit: string }) {
+  const value = Number(measurement.raw);
+  return measurement.raw.trim() !== '' && Number.isFinite(value) ? { ...measurement, value } : measurement;
+}

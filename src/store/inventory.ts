@@ -1,0 +1,132 @@
+import { digestOf } from '../domain/digest.js';
+import type { Inventory } from '../domain/inventory.js';
+import { canonical, fromCanonical } from '../domain/requirement.js';
+import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
+import { chronicle } from './chronicle.js';
+import { type Store, type Transaction, wake } from './store.js';
+
+/** The known piece of work that a suspect host is given: it needs a shell, a file and arithmetic. */
+const CANARY: TestSpec = {
+  name: 'canary',
+  requirement: '',
+  labels: [],
+  run: Buffer.from(
+    '#!/bin/sh\nset -e\necho "canary on $(uname -n)"\necho 6 >canary\n[ $(($(cat canary) * 7)) -eq 42 ]\n',
+  ).toString('base64'),
+  environment: {},
+  ...TEST_DEFAULTS,
+  timeoutMs: 60_000,
+  dirties: 'nothing',
+  cases: [],
+  commands: [],
+  underTest: [],
+  network: false,
+};
+
+/** Makes the grid what the inventory says, all or nothing; what it no longer names is taken out of use. */
+export async function applyInventory(store: Store, inventory: Inventory): Promise<void> {
+  await store.transaction(async (tx) => {
+    await tx.rows(`SELECT pg_advisory_xact_lock(7470002)`);
+    await tx.rows(`UPDATE grid SET name = $1, admin = $2, default_requirement = $3`, [
+      inventory.grid.name,
+      inventory.grid.admin,
+      inventory.grid.default,
+    ]);
+    await applyCatalogue(tx, inventory);
+    await applyHosts(tx, inventory);
+    await putTests(tx, 'default', inventory.tests);
+    await putTests(tx, 'testyard', [CANARY]);
+    const { tags, hosts, steps, tests } = inventory;
+    const counts = { tags: tags.length, hosts: hosts.length, steps: steps.length, tests: tests.length };
+    await chronicle(tx, [{ kind: 'inventory.applied', subject: 'inventory', data: counts }]);
+    await wake(tx, 'testyard_scheduler', 'testyard_history');
+  });
+}
+
+async function applyCatalogue(tx: Transaction, { tags, steps }: Inventory): Promise<void> {
+  await tx.rows(
+    `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(name text, spec jsonb)),
+     put AS (INSERT INTO tag (name, spec) SELECT name, spec FROM given
+       ON CONFLICT (name) DO UPDATE SET spec = EXCLUDED.spec, removed_at = NULL)
+     UPDATE tag SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
+    [JSON.stringify(tags.map((spec) => ({ name: spec.name, spec })))],
+  );
+  await tx.rows(
+    `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(name text, digest text, spec jsonb)),
+     put AS (INSERT INTO step (name, digest, spec) SELECT name, digest, spec FROM given
+       ON CONFLICT (name) DO UPDATE SET spec = EXCLUDED.spec, digest = EXCLUDED.digest, removed_at = NULL)
+     UPDATE step SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
+    [JSON.stringify(steps.map((spec) => ({ name: spec.name, digest: digestOf(spec), spec })))],
+  );
+}
+
+async function applyHosts(tx: Transaction, { hosts }: Inventory): Promise<void> {
+  await tx.rows(`INSERT INTO pool (name) SELECT unnest($1::text[]) ON CONFLICT (name) DO NOTHING`, [
+    [...new Set(hosts.map((h) => h.pool))],
+  ]);
+  const rows = hosts.map(
+    ({ name, type, pool, owner, seats, expendable, executor, transport, restore, tags }) => ({
+      name,
+      type,
+      pool,
+      owner,
+      seats,
+      expendable,
+      executor,
+      transport,
+      restore,
+      tags,
+    }),
+  );
+  await tx.rows(
+    `WITH given AS (SELECT g.*, p.id AS pool_id FROM jsonb_to_recordset($1::jsonb) AS g(name text, type text, pool text,
+         owner text, seats integer, expendable text[], executor text, transport jsonb, restore jsonb)
+       JOIN pool p ON p.name = g.pool)
+     INSERT INTO host (name, pool_id, host_type, owner, seats, expendable, executor, transport, restore)
+     SELECT name, pool_id, type, owner, seats, expendable, executor, transport, restore FROM given
+     ON CONFLICT (name) DO UPDATE SET pool_id = EXCLUDED.pool_id, host_type = EXCLUDED.host_type,
+       owner = EXCLUDED.owner, seats = EXCLUDED.seats, expendable = EXCLUDED.expendable, executor = EXCLUDED.executor,
+       transport = EXCLUDED.transport, restore = EXCLUDED.restore, removed_at = NULL`,
+    [JSON.stringify(rows)],
+  );
+  // Whatever changed in the catalogue concerns every host: all are read anew.
+  await tx.rows(
+    `UPDATE host SET version = nextval('host_version_seq'),
+       removed_at = CASE WHEN name = ANY($1::text[]) THEN NULL ELSE coalesce(removed_at, grid_now()) END`,
+    [hosts.map((h) => h.name)],
+  );
+  await tx.rows(
+    `WITH given AS (SELECT h.id, t.tag FROM jsonb_to_recordset($1::jsonb) AS g(name text, tags jsonb)
+       JOIN host h ON h.name = g.name CROSS JOIN LATERAL jsonb_array_elements_text(g.tags) AS t(tag)),
+     gone AS (DELETE FROM host_tag d WHERE d.source = 'declared'
+       AND NOT EXISTS (SELECT FROM given g WHERE g.id = d.host_id AND g.tag = d.name))
+     INSERT INTO host_tag (host_id, name, source) SELECT id, tag, 'declared' FROM given ON CONFLICT DO NOTHING`,
+    [JSON.stringify(rows.map(({ name, tags }) => ({ name, tags })))],
+  );
+}
+
+/** Keeps a version of each test; a held run whose test has changed is tried again with the new one. */
+export async function putTests(tx: Transaction, project: string, tests: readonly TestSpec[]): Promise<void> {
+  if (tests.length === 0) return;
+  await tx.rows(
+    `INSERT INTO test (project_id, name, digest, spec, requirement, requirement_key, owner)
+     SELECT p.id, g.name, g.digest, g.spec, g.requirement, g.key, g.owner
+     FROM jsonb_to_recordset($2::jsonb)
+       AS g(name text, digest text, spec jsonb, requirement text, key text, owner text)
+     JOIN project p ON p.name = $1
+     ON CONFLICT (project_id, name, digest) DO NOTHING`,
+    [
+      project,
+      JSON.stringify(
+        tests.map((spec) => ({
+          name: spec.name,
+          digest: digestOf(spec),
+          spec,
+          requirement: canonical(fromCanonical(spec.requirement)),
+          key: digestOf(spec.requirement),
+          owner: spec.owner,
+        })),
+      ),
+    ],
+  );
+}
