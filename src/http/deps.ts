@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { TestSpec } from '../domain/test.js';
 import type { Blobs } from '../ports/blobs.js';
 import type { GridLink } from '../protocol/grid-link.js';
-import type { Assignment, Claim, Register, Registered } from '../protocol/messages.js';
+import type { Claim, Claimed, Register, Registered } from '../protocol/messages.js';
 import type { Store } from '../store/store.js';
 import type { Wakeup } from '../store/wakeup.js';
 import type { Mistake } from './problem.js';
@@ -12,7 +12,7 @@ export interface Desk extends GridLink {
   /** The first registration of a name binds it to the token. */
   register(request: Register, tokenId?: string): Promise<Registered>;
   /** Answers early, with nothing, where `gone` aborts. */
-  claim(request: Claim, gone?: AbortSignal): Promise<readonly Assignment[]>;
+  claim(request: Claim, gone?: AbortSignal): Promise<Claimed>;
 }
 
 /** Reads a test file against the names of the catalogue's tags. */

@@ -42,7 +42,10 @@ export async function readGrid(sql: Sql, visible: Visible) {
   return shown(row);
 }
 
-/** Halts the grid: it starts nothing more. Halting it again says the new reason. */
+/**
+ * Halts the grid: it starts nothing more, and with `kill` what runs is stopped, to be run again later. Halting
+ * it again says the new reason.
+ */
 export async function haltGrid(
   store: Store,
   actor: string,
@@ -54,6 +57,11 @@ export async function haltGrid(
       `UPDATE grid SET since = CASE WHEN state = 'halted' THEN since ELSE grid_now() END, state = 'halted', who = $1, why = $2`,
       [actor, why],
     );
+    if (mode === 'kill') {
+      await tx.rows(`UPDATE queue SET stop_why = $1 WHERE state = 'running' AND stop_why IS NULL`, [
+        `the grid was halted by ${actor}: ${why}`,
+      ]);
+    }
     await chronicle(tx, [{ kind: 'grid.halted', subject: 'grid', actor, data: { why, mode } }]);
     await wake(tx, 'testyard_scheduler', 'testyard_executors', 'testyard_history');
   });

@@ -108,7 +108,7 @@ function viewOf({ seen, probes, ...row }: HostRow, catalogue: ReadonlyMap<string
       if (worked.get(name) !== true) return { name, presence: 'unknown', source: 'probed' };
       return { name, presence: has(name, 'probed') ? 'present' : 'absent', source: 'probed' };
     }
-    const made = produced.has(name) || has(name, 'produced');
+    const made = produced.has(name);
     const there = made || has(name, 'declared');
     return { name, presence: there ? 'present' : 'absent', source: made ? 'produced' : 'declared' };
   });

@@ -40,18 +40,27 @@ interface RunRow {
   readonly judgedAt: Date | null;
 }
 
+/** Runs wait for what their demand waits for; one that was put off, or tried before, says that of its own too. */
+const WHY_WAITING = `
+  SELECT d.reason_code AS code,
+         CASE WHEN q.reason_code = 'new' THEN d.reason ELSE q.reason || '; ' || d.reason END AS reason
+  FROM demand d WHERE d.key = q.demand AND q.state = 'waiting' AND q.reason_code <> 'put_off'
+    AND d.reason_code <> 'new'`;
+
 /** `chosen` is SQL text of this file that gives rows of `run`, as few as are shown. */
 const runsOf = (chosen: string, more = '') => `
   SELECT 'r' || r.id AS id, p.name AS project, 's' || r.submission_id AS submission, r.purpose,
          r.test_name AS test, r.variant, t.requirement,
          CASE WHEN r.verdict IS NOT NULL THEN 'done' ELSE coalesce(q.state, 'waiting') END AS state,
-         r.verdict, r.no_verdict AS "noVerdict", coalesce(r.reason, q.reason, 'just accepted') AS reason,
-         CASE WHEN r.verdict IS NULL THEN q.reason_code END AS "reasonCode", r.marks,
+         r.verdict, r.no_verdict AS "noVerdict", r.marks,
+         CASE WHEN r.verdict IS NOT NULL THEN r.reason ELSE coalesce(w.reason, q.reason, 'just accepted') END AS reason,
+         CASE WHEN r.verdict IS NULL THEN coalesce(w.code, q.reason_code) END AS "reasonCode",
          'i' || q.incident_id AS incident, q.deadline, h.name AS host,
          greatest(r.attempts, coalesce(q.attempts, 0)) AS attempts, 'r' || r.retry_of AS "retryOf",
          r.created_at AS "createdAt", r.judged_at AS "judgedAt" ${more}
   FROM (${chosen}) r JOIN project p ON p.id = r.project_id JOIN test t ON t.id = r.test_id
   LEFT JOIN queue q ON q.run_id = r.id
+  LEFT JOIN LATERAL (${WHY_WAITING}) w ON true
   LEFT JOIN LATERAL (
     SELECT host.name FROM place JOIN host ON host.id = place.host_id WHERE place.run_id = r.id
     ORDER BY place.attempt_id DESC, place.role <> 'main', place.role LIMIT 1) h ON true
@@ -235,6 +244,6 @@ export async function cancelRun(
       data: { why },
     },
   ]);
-  await wake(tx, 'testyard_scheduler', 'testyard_history');
+  await wake(tx, 'testyard_scheduler', 'testyard_executors', 'testyard_history');
   return true;
 }

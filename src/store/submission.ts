@@ -258,5 +258,5 @@ export async function cancelSubmission(
       data: { why },
     })),
   ]);
-  await wake(tx, 'testyard_scheduler', 'testyard_history');
+  await wake(tx, 'testyard_scheduler', 'testyard_executors', 'testyard_history');
 }

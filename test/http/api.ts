@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
 import { type ApiDeps, type Desk, startApi } from '../../src/http/server.js';
-import type { Assignment, Registered } from '../../src/protocol/messages.js';
+import type { Claimed, Registered } from '../../src/protocol/messages.js';
 import { createToken, ensureAdminToken, type NewToken, newSecret } from '../../src/store/access.js';
 import { Store } from '../../src/store/store.js';
 import { Wakeup } from '../../src/store/wakeup.js';
@@ -22,7 +22,13 @@ export interface TestApi {
   /** What was written to the log. */
   readonly logged: readonly string[];
   readonly desk: FakeDesk;
-  ask(token: string | undefined, method: string, path: string, body?: unknown, headers?: Headers): Promise<Answer>;
+  ask(
+    token: string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Headers,
+  ): Promise<Answer>;
   token(token: Partial<NewToken>): Promise<{ readonly secret: string; readonly id: string }>;
   project(name: string): Promise<string>;
   close(): Promise<void>;
@@ -84,10 +90,9 @@ export async function startTestApi(more: Partial<ApiDeps> = {}): Promise<TestApi
       return made.token;
     },
     project: async (name) => {
-      const [row] = await store.rows<{ id: string }>(
-        `INSERT INTO project (name) VALUES ($1) RETURNING id`,
-        [name],
-      );
+      const [row] = await store.rows<{ id: string }>(`INSERT INTO project (name) VALUES ($1) RETURNING id`, [
+        name,
+      ]);
       return row?.id ?? '';
     },
     close: async () => {
@@ -118,14 +123,22 @@ async function ask(
   });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '');
-  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson ? JSON.parse(text) : undefined,
+  };
 }
 
 /** A desk that says yes to everything and remembers who asked. */
 export class FakeDesk implements Desk {
   readonly heard: { readonly what: string; readonly with: unknown }[] = [];
   /** What `claim` does. */
-  claiming: (gone: AbortSignal | undefined) => Promise<readonly Assignment[]> = async () => [];
+  claiming: (gone: AbortSignal | undefined) => Promise<Claimed> = async () => ({
+    assignments: [],
+    stop: [],
+  });
   /** What every other call does. */
   answering: () => void = () => undefined;
 

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type Route, type RouteName, routes } from '../../src/http/routes.js';
+import { newSecret } from '../../src/store/access.js';
+import { startTestApi, type TestApi } from './api.js';
+import { Rows } from './rows.js';
+import { OpenStream } from './streams.js';
+
+/** Who asks; `other` is a submitter of a project that has nothing to do with what is asked for. */
+const WHO = ['nobody', 'viewer', 'submitter', 'admin', 'executor', 'other'] as const;
+type Who = (typeof WHO)[number];
+
+/** A request that succeeds for whoever may make it, and what each of WHO gets. */
+interface Expectation {
+  readonly path?: string;
+  readonly body?: unknown;
+  readonly gets: readonly [
+    nobody: number,
+    viewer: number,
+    submitter: number,
+    admin: number,
+    executor: number,
+    other: number,
+  ];
+}
+
+const FILE = { file: { name: 'a.sh', content: Buffer.from('#!/bin/sh\ntrue\n').toString('base64') } };
+const EVERYBODY = [200, 200, 200, 200, 200, 200] as const;
+const PERSONS = [401, 200, 200, 200, 403, 200] as const;
+const SEES_IT = [401, 200, 200, 200, 403, 404] as const;
+const ADMIN = [401, 403, 403, 200, 403, 403] as const;
+const EXECUTOR = [401, 403, 403, 403, 200, 403] as const;
+
+/** Whoever adds a route says here who may call it: the compiler asks for it. */
+const expected: Record<RouteName, Expectation> = {
+  readGrid: { gets: PERSONS },
+  haltGrid: { body: { why: 'a test' }, gets: ADMIN },
+  resumeGrid: { body: {}, gets: ADMIN },
+  listHosts: { gets: PERSONS },
+  readHost: { path: '/api/v1/hosts/box', gets: PERSONS },
+  submit: { body: { project: 'mine', tests: [FILE] }, gets: [401, 403, 201, 201, 403, 404] },
+  listSubmissions: { path: '/api/v1/submissions?project=mine', gets: SEES_IT },
+  readSubmission: { path: '/api/v1/submissions/{submission}', gets: SEES_IT },
+  cancelSubmission: {
+    path: '/api/v1/submissions/{submission}/cancel',
+    body: {},
+    gets: [401, 403, 200, 200, 403, 404],
+  },
+  listRuns: { path: '/api/v1/runs?project=mine', gets: SEES_IT },
+  readRun: { path: '/api/v1/runs/{run}', gets: SEES_IT },
+  cancelRun: { path: '/api/v1/runs/{run}/cancel', body: {}, gets: [401, 403, 200, 200, 403, 404] },
+  retryRun: { path: '/api/v1/runs/{done}/retry', gets: [401, 403, 201, 201, 403, 404] },
+  readLog: { path: '/api/v1/runs/{done}/log', gets: SEES_IT },
+  listIncidents: { gets: PERSONS },
+  readIncident: { path: '/api/v1/incidents/{incident}', gets: SEES_IT },
+  listTests: { path: '/api/v1/tests?project=mine', gets: SEES_IT },
+  listProjects: { gets: PERSONS },
+  createProject: { body: { name: '{new}' }, gets: [401, 403, 403, 201, 403, 403] },
+  listTokens: { gets: ADMIN },
+  createToken: { body: { name: 'x' }, gets: [401, 403, 403, 201, 403, 403] },
+  revokeToken: { path: '/api/v1/tokens/{token}', gets: ADMIN },
+  readEvents: { path: '/api/v1/events?project=mine', gets: SEES_IT },
+  readOpenApi: { gets: EVERYBODY },
+  live: { gets: EVERYBODY },
+  ready: { gets: EVERYBODY },
+  executorRegister: {
+    body: { executor: 'lab', incarnation: '0123456789abcdef', protocol: '1.0', capacity: 1 },
+    gets: EXECUTOR,
+  },
+  executorClaim: { body: { lease: '{lease}', waitMs: 0 }, gets: EXECUTOR },
+  executorRenew: { body: { lease: '{lease}', attempts: [], draining: false }, gets: EXECUTOR },
+  executorReport: { body: { lease: '{lease}', entries: [], segments: [] }, gets: EXECUTOR },
+  executorRelease: { body: { lease: '{lease}', reason: 'done' }, gets: EXECUTOR },
+};
+
+/** What is wrong with a token that is no good any more; each role has one of each kind. */
+const SPOILT = ['revoked', 'expired', 'garbage'] as const;
+
+let api: TestApi;
+const secrets = new Map<string, string>();
+const ids: Record<string, string> = {};
+
+beforeAll(async () => {
+  api = await startTestApi();
+  const rows = new Rows(api.store);
+  const mine = await api.project('mine');
+  await api.project('theirs');
+  const grants = {
+    viewer: { roles: { mine: 'viewer' } },
+    submitter: { roles: { mine: 'submitter' } },
+    admin: { gridAdmin: true },
+    executor: { kind: 'executor' },
+    other: { roles: { theirs: 'submitter' } },
+  } as const;
+  for (const [who, grant] of Object.entries(grants)) {
+    secrets.set(who, (await api.token(grant)).secret);
+    for (const spoilt of SPOILT) {
+      const { secret, id } = await api.token(grant);
+      secrets.set(`${who} ${spoilt}`, spoilt === 'garbage' ? newSecret() : secret);
+      const column = spoilt === 'revoked' ? 'revoked_at' : 'expires_at';
+      if (spoilt !== 'garbage') {
+        await api.store.rows(`UPDATE token SET ${column} = grid_now() WHERE id = $1`, [id.slice(1)]);
+      }
+    }
+  }
+  await rows.host('box');
+  const host = await rows.host('box2');
+  const made = await rows.test(mine, 'boot');
+  ids['submission'] = `s${await rows.submission(mine, made)}`;
+  ids['run'] = `r${await rows.run(mine, made, ids['submission'].slice(1))}`;
+  const done = await rows.run(mine, made, ids['submission'].slice(1));
+  const attempt = await rows.attempt(done, host);
+  await rows.pass(done, attempt);
+  ids['done'] = `r${done}`;
+  ids['incident'] = `i${await rows.incident(mine, 'setup of boot fails')}`;
+  const [executor] = await api.store.rows<{ id: string }>(
+    `INSERT INTO executor (name, token_id) SELECT 'lab', id FROM token WHERE kind = 'executor' ORDER BY id LIMIT 1 RETURNING id`,
+  );
+  ids['lease'] = await rows.one(
+    `INSERT INTO lease (executor_id, incarnation, version, capacity, expires_at)
+     VALUES ($1, 'one', '1.0', 1, grid_now() + interval '1 hour') RETURNING id`,
+    [executor?.id],
+  );
+});
+afterAll(() => api?.close());
+
+/** Asks as the table says; a stream is only begun. */
+async function statusOf(name: RouteName, secret: string | undefined): Promise<number> {
+  const route: Route = routes[name];
+  const { path = route.path, body } = expected[name];
+  ids['new'] = `p${crypto.randomUUID()}`;
+  if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
+  const filled = (text: string) => text.replace(/\{([a-z]+)\}/g, (_, key: string) => ids[key] ?? '');
+  if (route.answer === 'events' && secret !== undefined) {
+    const stream = await OpenStream.open(api, secret, filled(path));
+    stream.cut();
+    return stream.response.status;
+  }
+  const sent = body === undefined ? undefined : filled(JSON.stringify(body));
+  const answer = await api.ask(secret, route.method, filled(path), sent);
+  if (answer.status >= 400) {
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.json.status).toBe(answer.status);
+  } else if (route.answer instanceof z.ZodType) {
+    // What is answered is what the contract says.
+    expect(route.answer.safeParse(answer.json)).toMatchObject({ success: true });
+  }
+  return answer.status;
+}
+
+describe.each(Object.keys(routes) as RouteName[])('%s', (name) => {
+  test.each(WHO.map((who, index) => [who, expected[name].gets[index]] as const))(
+    'asked by %s gives %i',
+    async (who: Who, status) => {
+      expect(await statusOf(name, secrets.get(who))).toBe(status);
+    },
+  );
+
+  test.each(SPOILT)('takes no token that is %s', async (spoilt) => {
+    const roles = WHO.filter((who) => who !== 'nobody');
+    const free = routes[name].who === 'anyone';
+    for (const who of roles) {
+      expect(await statusOf(name, secrets.get(`${who} ${spoilt}`))).toBe(free ? 200 : 401);
+    }
+  });
+});
+
+test('the table says the same as the routes do', () => {
+  for (const [name, { gets }] of Object.entries(expected)) {
+    const { who } = routes[name as RouteName];
+    const ok = WHO.filter((_, index) => (gets[index] ?? 500) < 300);
+    const may = {
+      anyone: [...WHO],
+      person: ['viewer', 'submitter', 'admin'],
+      submitter: ['submitter', 'admin'],
+      admin: ['admin'],
+      executor: ['executor'],
+    }[who];
+    expect(
+      ok.filter((one) => one !== 'other' || who === 'anyone'),
+      name,
+    ).toEqual(may);
+  }
+});
+
+test('a token with a role in no project sees that there is nothing', async () => {
+  const { secret } = await api.token({});
+  for (const path of ['/runs', '/submissions', '/tests', '/incidents', '/projects']) {
+    const answer = await api.ask(secret, 'GET', `/api/v1${path}`);
+    expect(answer.json.items, path).toEqual([]);
+  }
+});
