@@ -19,7 +19,7 @@ export async function lead(sql: Sql, holder: string, ttlMs: number): Promise<Bea
        epoch = CASE WHEN l.holder = $1 THEN l.epoch ELSE l.epoch + 1 END,
        holder = $1, beat_at = grid_now(), expires_at = grid_now() + $2 * interval '1 ms'
      FROM (SELECT beat_at FROM leadership FOR UPDATE) AS before
-     WHERE l.holder = $1 OR l.expires_at < grid_now()
+     WHERE l.holder = $1 OR l.expires_at <= grid_now()
      RETURNING l.epoch, extract(epoch FROM grid_now() - before.beat_at)::float8 AS pause`,
     [holder, ttlMs],
   );

@@ -267,7 +267,7 @@ export async function seeTags(sql: Sql, batch: Batch): Promise<void> {
   await sql.rows(
     `WITH given AS (
        SELECT DISTINCT ON (s.host_id, g.tag) s.host_id, g.tag, g.presence
-       FROM jsonb_to_recordset($1::jsonb) WITH ORDINALITY AS g(attempt bigint, role text, tag text, presence text, n bigint)
+       FROM jsonb_to_recordset($1::jsonb) AS g(attempt bigint, role text, tag text, presence text, n integer)
        JOIN host_seat s ON s.attempt_id = g.attempt AND s.role = g.role
        JOIN tag t ON t.name = g.tag AND t.spec ? 'probe'
        ORDER BY s.host_id, g.tag, g.n DESC),
@@ -286,7 +286,7 @@ export async function seeTags(sql: Sql, batch: Batch): Promise<void> {
        ON CONFLICT (host_id, name, instance, source) DO NOTHING RETURNING host_id)
      UPDATE host SET version = nextval('host_version_seq') WHERE id IN (
        SELECT host_id FROM looked WHERE new UNION SELECT host_id FROM gone UNION SELECT host_id FROM came)`,
-    [JSON.stringify(batch.tags)],
+    [JSON.stringify(batch.tags.map((tag, n) => ({ ...tag, n })))],
   );
 }
 

@@ -1,0 +1,412 @@
+import { randomUUID } from 'node:crypto';
+import type { HostSpec, Inventory } from '../../src/domain/inventory.js';
+import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
+import type { StepSpec } from '../../src/domain/step.js';
+import type { TagSpec } from '../../src/domain/tag.js';
+import { TEST_DEFAULTS, type TestSpec } from '../../src/domain/test.js';
+import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
+import { PROTOCOL } from '../../src/protocol/messages.js';
+import { Heartbeat } from '../../src/stages/heartbeat.js';
+import { RecordDesk } from '../../src/stages/record.js';
+import { SETTINGS, type Settings } from '../../src/stages/settings.js';
+import { applyInventory } from '../../src/store/inventory.js';
+import { Store } from '../../src/store/store.js';
+import { Wakeup } from '../../src/store/wakeup.js';
+import { freshDatabase } from '../database.js';
+
+/** What a host looks like when nothing has changed. */
+export const LOOKS = { boot: 'boot-1', packages: 'p1', modules: 'm1', cmdline: 'c1', sysctls: 's1' };
+
+/** A test that says nothing but its name. */
+export function aTest(name: string, more: Partial<TestSpec> = {}): TestSpec {
+  return {
+    name,
+    requirement: '',
+    labels: [],
+    run: Buffer.from('#!/bin/sh\n').toString('base64'),
+    environment: {},
+    ...TEST_DEFAULTS,
+    cases: [],
+    commands: [],
+    underTest: [],
+    network: false,
+    ...more,
+  };
+}
+
+/** A host reached over ssh (nobody does, here) with one seat. */
+export function aHost(name: string, more: Partial<HostSpec> = {}): HostSpec {
+  return {
+    name,
+    type: 'generic',
+    pool: 'default',
+    owner: `${name}-owner`,
+    seats: 1,
+    expendable: [],
+    tags: [],
+    transport: {
+      kind: 'ssh',
+      address: '127.0.0.1',
+      port: 22,
+      user: 'root',
+      keyFile: '/nowhere',
+      hostKeys: ['none'],
+    },
+    ...more,
+  };
+}
+
+/** A step of layer `use` that gives one tag. */
+export function aStep(name: string, gives: string, more: Partial<StepSpec> = {}): StepSpec {
+  return {
+    name,
+    owner: `${name}-owner`,
+    layer: 'use',
+    needs: '',
+    gives: [gives],
+    action: { kind: 'script', script: 'true' },
+    undo: { none: 'nothing to take back' },
+    timeoutMs: 60_000,
+    costS: 1,
+    ...more,
+  };
+}
+
+/** A tag with a probe. */
+export function aTag(name: string, more: Partial<TagSpec> = {}): TagSpec {
+  return { name, meaning: name, kind: 'flag', probe: 'true', ...more };
+}
+
+/**
+ * A whole grid on a real database whose executor is played by the test: beats are ticked by hand, time is set,
+ * and every attempt ends as the test says.
+ */
+export class TestGrid {
+  private lease = '';
+  private incarnation = '';
+  private readonly kept: Assignment[] = [];
+  private readonly seqs = new Map<string, number>();
+  /** What probes see, per host; 'present' where nothing is said. */
+  readonly sees = new Map<string, Record<string, 'present' | 'absent' | 'unknown'>>();
+
+  private constructor(
+    readonly store: Store,
+    readonly desk: RecordDesk,
+    readonly heartbeat: Heartbeat,
+    readonly settings: Settings,
+    private readonly inventory: Inventory,
+    private readonly drop: () => Promise<void>,
+  ) {}
+
+  static async open(
+    parts: Partial<Omit<Inventory, 'grid'>> & {
+      readonly settings?: Partial<Settings>;
+      readonly default?: string;
+    } = {},
+  ): Promise<TestGrid> {
+    const database = await freshDatabase();
+    const store = await Store.open(database.url, { poolSize: 5 });
+    const wakeup = new Wakeup(database.url);
+    const settings = { ...SETTINGS, ...parts.settings };
+    const inventory: Inventory = {
+      grid: { name: 'test grid', admin: 'the-admin', default: parts.default ?? '' },
+      tags: parts.tags ?? [],
+      hosts: parts.hosts ?? [aHost('one')],
+      steps: parts.steps ?? [],
+      tests: parts.tests ?? [aTest('plain')],
+    };
+    const heartbeat = new Heartbeat(store, settings, (line) => grid.logged.push(line));
+    const grid: TestGrid = new TestGrid(
+      store,
+      new RecordDesk(store, wakeup, settings),
+      heartbeat,
+      settings,
+      inventory,
+      async () => {
+        await wakeup.close();
+        await store.close();
+        await database.drop();
+      },
+    );
+    await store.rows(`UPDATE grid_clock SET set_to = '2026-01-01T00:00:00Z'`);
+    await store.rows(`UPDATE leadership SET beat_at = grid_now(), expires_at = grid_now()`);
+    await store.rows('SELECT grid_ensure_partitions()');
+    await applyInventory(store, inventory);
+    await grid.executorStarts();
+    return grid;
+  }
+
+  readonly logged: string[] = [];
+
+  async close(): Promise<void> {
+    await this.drop();
+  }
+
+  /** The executor starts (anew): an incarnation and a lease of its own. */
+  async executorStarts(name = 'hands'): Promise<string> {
+    this.incarnation = randomUUID();
+    const { lease } = await this.desk.register({
+      executor: name,
+      incarnation: this.incarnation,
+      protocol: PROTOCOL,
+      capacity: 100,
+    });
+    this.lease = lease;
+    return lease;
+  }
+
+  /** Lets time pass; the executor renews unless said otherwise. */
+  async pass(seconds: number, options: { readonly renew?: boolean } = {}): Promise<void> {
+    await this.store.rows(`UPDATE grid_clock SET set_to = set_to + $1 * interval '1 s'`, [seconds]);
+    if (options.renew !== false) await this.desk.renew({ lease: this.lease, attempts: [], draining: false });
+  }
+
+  /** Beats until nothing is left to decide. */
+  async beat(): Promise<void> {
+    for (let i = 0; i < 30; i++) if (!(await this.heartbeat.beat())) return;
+    throw new Error('the heartbeat never comes to rest');
+  }
+
+  /** Submits tests by name; gives the runs' ids. */
+  async submit(
+    names: string | readonly string[],
+    more: {
+      variants?: Record<string, string>[];
+      targets?: object[];
+      timeoutS?: number;
+      priority?: number;
+    } = {},
+  ): Promise<string[]> {
+    const list = typeof names === 'string' ? [names] : names;
+    const [row] = await this.store.rows<{ id: string }>(
+      `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority)
+       SELECT p.id, 'user', 'qe', ARRAY(SELECT (SELECT max(t.id) FROM test t WHERE t.project_id = p.id AND t.name = n)
+         FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5
+       FROM project p WHERE p.name = 'default' RETURNING id`,
+      [
+        list,
+        JSON.stringify(more.variants ?? [{}]),
+        JSON.stringify(more.targets ?? [{}]),
+        more.timeoutS ?? null,
+        more.priority ?? 0,
+      ],
+    );
+    await this.beat();
+    const runs = await this.store.rows<{ id: string }>(
+      `SELECT id FROM run WHERE submission_id = $1 ORDER BY id`,
+      [row?.id],
+    );
+    return runs.map((r) => r.id);
+  }
+
+  /** Work the grid has for the executor now. */
+  async take(): Promise<readonly Assignment[]> {
+    const { assignments } = await this.desk.claim({ lease: this.lease, waitMs: 0 });
+    return [...this.kept.splice(0), ...assignments];
+  }
+
+  /** Takes the work for one run; fails where there is none. */
+  async takeRun(run: string): Promise<Assignment> {
+    const all = await this.take();
+    const mine = all.find((a) => a.run === run);
+    if (mine === undefined)
+      throw new Error(
+        `no work for r${run}; there is work for ${all.map((a) => `r${a.run}`).join(', ') || 'none'}`,
+      );
+    return mine;
+  }
+
+  /** Reports events of an attempt, numbered on. */
+  async report(
+    assignment: Assignment,
+    events: readonly AttemptEvent[],
+    lease = this.lease,
+  ): Promise<string | number> {
+    const first = (this.seqs.get(assignment.attempt) ?? 0) + 1;
+    this.seqs.set(assignment.attempt, first + events.length - 1);
+    const { attempts } = await this.desk.report({
+      lease,
+      entries: events.map((event, i) => ({
+        run: assignment.run,
+        attempt: assignment.attempt,
+        seq: first + i,
+        event,
+      })),
+      segments: [],
+    });
+    const answer = attempts[0];
+    if (answer === undefined) throw new Error('a report names its attempts');
+    return 'refused' in answer ? answer.refused : answer.recorded;
+  }
+
+  /** Plays an attempt to its end. */
+  async end(
+    assignment: Assignment,
+    outcome: Outcome,
+    more: Partial<AttemptEnd> & {
+      cases?: readonly {
+        name: string;
+        result: 'pass' | 'fail' | 'skip';
+        measurement?: { raw: string; unit: string };
+      }[];
+      looksAfter?: typeof LOOKS;
+      looks?: typeof LOOKS;
+    } = {},
+  ): Promise<void> {
+    const { cases = [], looksAfter, looks = LOOKS, ...end } = more;
+    const place = assignment.places[0];
+    if (place === undefined) throw new Error('an assignment has a place');
+    const seen = this.sees.get(place.host.name) ?? {};
+    const tags = [...place.verify, ...(place.observe ?? [])].map(({ tag }) => ({
+      tag,
+      presence: seen[tag] ?? ('present' as const),
+    }));
+    const events: AttemptEvent[] = [{ kind: 'begun' }];
+    const before =
+      ['host_lost', 'unclean', 'fenced', 'executor_unable'].includes(outcome.kind) &&
+      !('phase' in outcome && outcome.phase === 'test');
+    const inChain = outcome.kind === 'chain_failed';
+    if (!before) {
+      events.push({ kind: 'seen', role: 'main', tags: [], fingerprint: looks });
+      for (const [i, step] of place.chain.entries()) {
+        const failed = inChain && outcome.step === step.name;
+        events.push({
+          kind: 'step_started',
+          role: 'main',
+          seq: i + 1,
+          what: 'chain',
+          step: step.name,
+          layer: step.layer,
+          key: step.key,
+        });
+        events.push({
+          kind: 'step_ended',
+          role: 'main',
+          seq: i + 1,
+          result: failed ? 'failed' : 'ok',
+          durationMs: 1,
+          message: '',
+        });
+        if (failed) break;
+      }
+      if (!inChain && outcome.kind !== 'stale') {
+        events.push({ kind: 'chain_done' });
+        events.push({ kind: 'verified', role: 'main', tags, fingerprint: looks });
+        const n = place.chain.length;
+        if (assignment.test.setup !== undefined) {
+          events.push({ kind: 'step_started', role: 'main', seq: n + 1, what: 'setup', step: 'setup' });
+          events.push({
+            kind: 'step_ended',
+            role: 'main',
+            seq: n + 1,
+            result: outcome.kind === 'setup_failed' ? 'failed' : 'ok',
+            durationMs: 1,
+            message: '',
+          });
+        }
+        if (!['tag_lied', 'setup_failed', 'never_started'].includes(outcome.kind)) {
+          events.push({ kind: 'test_started' });
+          events.push(
+            ...cases.map((c, i) => ({ kind: 'case' as const, role: 'main', seq: i + 1, message: '', ...c })),
+          );
+        }
+      }
+    }
+    events.push({
+      kind: 'ended',
+      end: { outcome, teardown: 'none', ...end },
+      places: [
+        {
+          role: 'main',
+          ...(before ? {} : { fingerprint: looksAfter ?? looks }),
+          outputBytes: 0,
+          outputCut: 0,
+        },
+      ],
+    });
+    const answer = await this.report(assignment, events);
+    if (answer !== this.seqs.get(assignment.attempt))
+      throw new Error(`the report was answered with ${answer}`);
+    await this.beat();
+  }
+
+  /** The hosts' first look: canaries that the grid gives itself. Other work stays for who asks for it. */
+  async lookAtHosts(): Promise<void> {
+    await this.beat();
+    const work = await this.take();
+    const looks = work.filter((a) => a.test.name === 'canary');
+    this.kept.push(...work.filter((a) => a.test.name !== 'canary'));
+    for (const assignment of looks) await this.end(assignment, exit(0));
+  }
+
+  /** A run as it stands. */
+  async run(id: string): Promise<RunNow> {
+    const [row] = await this.store.rows<RunNow>(
+      `SELECT r.verdict, r.no_verdict AS "noVerdict", r.marks, r.verdict_attempt AS proof, r.evidence,
+         coalesce(q.state, 'done') AS state,
+         coalesce(r.reason, CASE WHEN q.state = 'waiting' AND q.not_before IS NULL THEN d.reason ELSE q.reason END) AS reason,
+         CASE WHEN q.state = 'waiting' AND q.not_before IS NULL THEN d.reason_code ELSE q.reason_code END AS code,
+         q.incident_id AS incident
+       FROM run r LEFT JOIN queue q ON q.run_id = r.id LEFT JOIN demand d ON d.key = q.demand WHERE r.id = $1`,
+      [id],
+    );
+    if (row === undefined) throw new Error(`no run ${id}`);
+    return row;
+  }
+
+  /** A host as it stands. */
+  async host(
+    name: string,
+  ): Promise<{ health: string; why: string; dirty: string | null; used: boolean; stack: string[] }> {
+    const [row] = await this.store.rows<{
+      health: string;
+      why: string;
+      dirty: string | null;
+      used: boolean;
+      stack: string[];
+    }>(
+      `SELECT health, health_why AS why, dirty_from AS dirty, used_since_stack AS used,
+         ARRAY(SELECT step FROM host_stack s WHERE s.host_id = h.id ORDER BY position) AS stack FROM host h WHERE name = $1`,
+      [name],
+    );
+    if (row === undefined) throw new Error(`no host ${name}`);
+    return row;
+  }
+
+  /** Incidents that are open. */
+  incidents(): Promise<
+    { id: string; scope: string; title: string; owner: string; host: string | null; step: string | null }[]
+  > {
+    return this.store.rows(
+      `SELECT i.id, i.scope, i.title, i.owner, h.name AS host, i.step FROM incident i LEFT JOIN host h ON h.id = i.host_id
+       WHERE i.closed_at IS NULL ORDER BY i.id`,
+    );
+  }
+}
+
+/** A run as tests look at it. */
+export interface RunNow {
+  verdict: string | null;
+  noVerdict: string | null;
+  marks: string[];
+  proof: string | null;
+  evidence: Record<string, unknown> | null;
+  state: string;
+  reason: string;
+  code: string | null;
+  incident: string | null;
+}
+
+/** The test ended by itself with this exit code. */
+export function exit(code: number, missing: { needed?: string[]; underTest?: string[] } = {}): Outcome {
+  return {
+    kind: 'ended',
+    exit: { kind: 'exited', code },
+    missing: { needed: missing.needed ?? [], underTest: missing.underTest ?? [] },
+  };
+}
+
+/** The host was lost in this phase. */
+export function lostIn(phase: 'connect' | 'test' | 'chain', back = false): Outcome {
+  return { kind: 'host_lost', phase, error: 'lost', message: 'the connection ended', back };
+}
