@@ -1,0 +1,167 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { GridLink } from '../protocol/grid-link.js';
+import {
+  type Claim,
+  type Claimed,
+  LeaseDead,
+  type Register,
+  type Registered,
+  type Renew,
+  type Renewed,
+  type Report,
+  type Reported,
+} from '../protocol/messages.js';
+
+/** Where the grid is and how an executor proves who it is. */
+export interface HttpsLinkOptions {
+  /** Address of the API, `https://grid.example:8443`; plain http only to this machine. */
+  readonly base: string;
+  readonly token: string;
+  /** SHA-256 of the grid's certificate, 64 hex digits with or without colons; needed for https. */
+  readonly fingerprint256?: string;
+  /** How long an answer may take, beyond what a claim waits. */
+  readonly timeoutMs?: number;
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
+
+/** The grid over HTTPS, known by the fingerprint of its certificate. */
+export class HttpsLink extends GridLink {
+  private readonly base: URL;
+  private readonly pinned: string;
+  private readonly timeoutMs: number;
+  private readonly agent: HttpAgent | HttpsAgent;
+
+  constructor(private readonly options: HttpsLinkOptions) {
+    super();
+    this.base = new URL(options.base);
+    this.pinned = digits(options.fingerprint256 ?? '');
+    this.timeoutMs = options.timeoutMs ?? 30_000;
+    const isPlain = this.base.protocol === 'http:';
+    if (isPlain && !LOOPBACK.has(this.base.hostname)) {
+      throw new Error(`${options.base}: without https a grid is only asked on this machine`);
+    }
+    if (!isPlain && this.base.protocol !== 'https:')
+      throw new Error(`${options.base} is no address of a grid`);
+    if (!isPlain && !/^[0-9a-f]{64}$/.test(this.pinned)) {
+      throw new Error('the fingerprint of the certificate is the SHA-256 in 64 hex digits');
+    }
+    const keep = { keepAlive: true, maxSockets: 16, maxCachedSessions: 0 };
+    this.agent = isPlain ? new HttpAgent(keep) : new HttpsAgent({ ...keep, rejectUnauthorized: false });
+  }
+
+  override register(request: Register): Promise<Registered> {
+    return this.post('register', request, 0) as Promise<Registered>;
+  }
+
+  override claim(request: Claim): Promise<Claimed> {
+    return this.post('claim', request, request.waitMs) as Promise<Claimed>;
+  }
+
+  override renew(request: Renew): Promise<Renewed> {
+    return this.post('renew', request, 0) as Promise<Renewed>;
+  }
+
+  override report(request: Report): Promise<Reported> {
+    return this.post('report', request, 0) as Promise<Reported>;
+  }
+
+  override async release(lease: string, reason: string): Promise<void> {
+    await this.post('release', { lease, reason }, 0);
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private post(method: string, content: unknown, waitMs: number): Promise<unknown> {
+    const body = Buffer.from(JSON.stringify(content));
+    const path = `${this.base.pathname.replace(/\/$/, '')}/executor/v1/${method}`;
+    const isPlain = this.base.protocol === 'http:';
+    return new Promise((resolve, reject) => {
+      const ask = isPlain ? httpRequest : httpsRequest;
+      const request = ask({
+        host: this.base.hostname.replace(/^\[|\]$/g, ''),
+        port: this.base.port || (isPlain ? 80 : 443),
+        path,
+        method: 'POST',
+        agent: this.agent,
+        headers: {
+          'content-type': 'application/json',
+          'content-length': body.length,
+        },
+      });
+      const deadline = setTimeout(
+        () => request.destroy(new Error(`the grid did not answer ${method} in time`)),
+        this.timeoutMs + waitMs,
+      );
+      const done = () => clearTimeout(deadline);
+      request.once('close', done);
+      request.once('error', reject);
+      request.once('response', (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > MOST_ANSWER_BYTES) request.destroy(new Error('the answer of the grid is too long'));
+          else chunks.push(chunk);
+        });
+        response.once('error', reject);
+        response.once('end', () => {
+          try {
+            resolve(readAnswer(method, response.statusCode ?? 0, Buffer.concat(chunks)));
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+      const send = () => {
+        request.setHeader('authorization', `Bearer ${this.options.token}`);
+        request.end(body);
+      };
+      if (isPlain) return send();
+      // The token goes out only when the certificate is known to be the grid's.
+      request.once('socket', (socket) => {
+        const check = () => {
+          const shown = digits((socket as TLSSocket).getPeerCertificate().fingerprint256 ?? '');
+          if (shown === this.pinned) return send();
+          request.destroy(
+            new Error(`the grid shows certificate ${shown || 'none'}, and ${this.pinned} is pinned`),
+          );
+        };
+        if ((socket as TLSSocket).getPeerCertificate?.()?.fingerprint256 !== undefined) check();
+        else socket.once('secureConnect', check);
+      });
+    });
+  }
+}
+
+function digits(fingerprint: string): string {
+  return fingerprint.replaceAll(':', '').toLowerCase();
+}
+
+function readAnswer(method: string, status: number, body: Buffer): unknown {
+  const text = body.toString('utf8');
+  if (status >= 200 && status < 300) return text === '' ? undefined : JSON.parse(text);
+  const problem = readProblem(text);
+  const said = problem.detail ?? problem.title ?? text.slice(0, 200);
+  if (status === 409 && problem.type?.endsWith('/lease-dead')) throw new LeaseDead(said);
+  throw new Error(`the grid answered ${method} with ${status}: ${said}`);
+}
+
+function readProblem(text: string): {
+  readonly type?: string;
+  readonly title?: string;
+  readonly detail?: string;
+} {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}

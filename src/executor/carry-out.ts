@@ -1,0 +1,405 @@
+import { access, constants } from 'node:fs/promises';
+import type { Fingerprint } from '../domain/host.js';
+import type { AttemptEnd, Outcome, Teardown } from '../domain/outcome.js';
+import { ShellError } from '../ports/shell.js';
+import type { Assignment } from '../protocol/messages.js';
+import { type Bundle, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bundle.js';
+import { Cases } from './cases.js';
+import { dirtiedBy } from './dirt.js';
+import { changedParts } from './fingerprint.js';
+import { Ending, type Hands, outcomeOf, Place } from './place.js';
+import { describe, runChain } from './provision.js';
+import type { PhaseEnd, Session } from './session.js';
+
+/** What is known when the attempt is over. */
+interface State {
+  session?: Session;
+  before?: Fingerprint;
+  after?: Fingerprint;
+  uid?: number;
+  /** The setup or the test has started. */
+  touched: boolean;
+  testStarted: boolean;
+  /** Why something of ours may still be there, or was cut off in the middle. */
+  killed?: string;
+  teardown: Teardown;
+}
+
+/** How long a test runs without a word before it counts as started; an exec that fails says so at once. */
+const STARTED_AFTER_MS = 250;
+
+/** Carries out one attempt, and tells about it in the order of the protocol, `ended` last. Never rejects. */
+export async function carryOut(assignment: Assignment, hands: Hands, stop: AbortSignal): Promise<void> {
+  hands.onEvent({ kind: 'begun' });
+  const [plan, ...others] = assignment.places;
+  if (plan === undefined || others.length > 0) {
+    const message = `this executor carries out attempts with one place, not ${assignment.places.length}`;
+    hands.onEvent({
+      kind: 'ended',
+      end: { outcome: { kind: 'executor_unable', message }, teardown: 'none' },
+      places: [],
+    });
+    return;
+  }
+  const place = new Place(assignment, plan, hands, stop);
+  const state: State = { touched: false, testStarted: false, teardown: 'none' };
+  let outcome: Outcome;
+  try {
+    outcome = await attempt(place, state);
+  } catch (error) {
+    outcome = await outcomeOfFailure(place, state, error);
+  }
+  await finish(place, state);
+  tellEnd(place, state, outcome);
+}
+
+function tellEnd(place: Place, state: State, outcome: Outcome): void {
+  place.output.end();
+  const dirt = dirtiedBy({
+    local: place.isLocal,
+    declared: place.assignment.test.dirties,
+    ...state,
+    teardown: state.teardown,
+  });
+  const end: AttemptEnd = {
+    outcome,
+    teardown: state.teardown,
+    ...(dirt === undefined ? {} : { dirtied: dirt.layer, dirtiedBy: dirt.why }),
+  };
+  const { kept, cut } = place.output;
+  const seen = state.after ?? state.before;
+  const fingerprint = seen === undefined ? {} : { fingerprint: seen };
+  const entry = { role: place.plan.role, ...fingerprint, outputBytes: kept, outputCut: cut };
+  place.emit({ kind: 'ended', end, places: [entry] });
+  place.hands.connections.release(place.seat);
+}
+
+async function attempt(place: Place, state: State): Promise<Outcome> {
+  const { test } = place.assignment;
+  const bytes = Buffer.from(test.run, 'base64');
+  const badName = Object.keys(test.environment).find((name) => !ENVIRONMENT_NAME.test(name));
+  if (badName !== undefined) {
+    return { kind: 'never_started', why: `'${badName}' is no name a shell can put into an environment` };
+  }
+  const cases = new Cases(place.plan.role, (event) => {
+    started();
+    place.emit(event);
+  });
+  const started = () => {
+    if (state.testStarted) return;
+    state.testStarted = true;
+    place.emit({ kind: 'test_started' });
+  };
+  if (place.plan.chain.length > 0) {
+    await look(place, state);
+    await runChain(place);
+    place.emit({ kind: 'chain_done' });
+  }
+  const session = await openForTest(place, state, bytes, (payload) => cases.take(payload));
+  place.checkStop();
+  const failed = await runSetup(place, state, session);
+  if (failed) return failed;
+  place.phase = 'test';
+  return runTest(place, state, session, bytes, started);
+}
+
+/** A session that only looks: what the host is before the chain. */
+async function look(place: Place, state: State): Promise<void> {
+  place.phase = 'connect';
+  const session = await place.session('step', bundleOf(place, Buffer.alloc(0)));
+  place.phase = 'begin';
+  state.before = session.fingerprint;
+  tellSeen(place, session, 'seen');
+  const { stuck } = await session.end();
+  if (stuck !== undefined) throw new Ending({ kind: 'unclean', message: `could not be killed: ${stuck}` });
+  checkExpected(place, session.fingerprint);
+}
+
+async function openForTest(
+  place: Place,
+  state: State,
+  bytes: Buffer,
+  onSignal: (payload: string) => string,
+): Promise<Session> {
+  const afterChain = place.plan.chain.length > 0;
+  place.phase = afterChain ? 'verify' : 'connect';
+  const session = await place.session('auto', bundleOf(place, bytes), onSignal);
+  state.session = session;
+  state.before = session.fingerprint;
+  state.uid = session.uid;
+  place.phase = 'verify';
+  if (!afterChain) {
+    tellSeen(place, session, 'seen');
+    checkExpected(place, session.fingerprint);
+    place.emit({ kind: 'chain_done' });
+  }
+  tellSeen(place, session, 'verified');
+  for (const { tag, step, needed, presence } of probed(place, session)) {
+    if (presence === 'present' || !needed) continue;
+    throw new Ending({ kind: 'tag_lied', ...(step === undefined ? {} : { step }), tag, presence });
+  }
+  return session;
+}
+
+async function runSetup(place: Place, state: State, session: Session): Promise<Outcome | undefined> {
+  const { setup, setupTimeoutMs } = place.assignment.test;
+  if (setup === undefined) return undefined;
+  place.phase = 'setup';
+  const end = await phase(place, state, session, 'setup', setupTimeoutMs, () => {
+    state.touched = true;
+  });
+  if (end.kind === 'exited' && end.code === 0) return undefined;
+  if (end.kind === 'stopped') return { kind: 'cancelled' };
+  const result = end.kind === 'timed_out' ? 'timed_out' : 'failed';
+  const lines = place.takeLastLines();
+  const message = lines === '' ? describe(end) : `${describe(end)}: ${lines}`;
+  return { kind: 'setup_failed', result, message };
+}
+
+async function runTest(
+  place: Place,
+  state: State,
+  session: Session,
+  bytes: Buffer,
+  started: () => void,
+): Promise<Outcome> {
+  const { test } = place.assignment;
+  const way = wayToStart(bytes);
+  if (typeof way === 'object') return { kind: 'never_started', why: way.never };
+  const cancel = place.hands.timing.after(STARTED_AFTER_MS, started);
+  let end: PhaseEnd;
+  try {
+    end = await phase(
+      place,
+      state,
+      session,
+      'test',
+      test.timeoutMs,
+      () => {},
+      way,
+      () => cancel(),
+    );
+  } finally {
+    cancel();
+  }
+  if (end.kind === 'never_started') {
+    const program = interpreterOf(bytes);
+    const why =
+      program === undefined
+        ? 'the host could not execute it'
+        : `the host could not execute it with '${program}'`;
+    return { kind: 'never_started', why: `${why}: ${place.takeLastLines()}` };
+  }
+  if (end.kind === 'timed_out') return { kind: 'timed_out', afterMs: end.afterMs, hostAnswered: true };
+  if (end.kind === 'stopped') return { kind: 'cancelled' };
+  const asks = end.kind === 'exited' && [0, 126, 127].includes(end.code);
+  const absent = asks ? await session.missing([...test.commands, ...test.underTest]) : [];
+  const missing = {
+    needed: test.commands.filter((name) => absent.includes(name)),
+    underTest: test.underTest.filter((name) => absent.includes(name)),
+  };
+  return { kind: 'ended', exit: end, missing };
+}
+
+/** Runs setup, test or teardown and tells about it. */
+async function phase(
+  place: Place,
+  state: State,
+  session: Session,
+  what: 'setup' | 'test' | 'teardown',
+  timeoutMs: number,
+  begun: () => void,
+  way: 'direct' | 'sh' = 'sh',
+  over: () => void = () => {},
+): Promise<PhaseEnd> {
+  const { monotonicMs } = place.hands.timing;
+  const seq = ++place.seq;
+  const { role } = place.plan;
+  const began = monotonicMs();
+  place.takeLastLines();
+  place.emit({ kind: 'step_started', role, seq, what, step: what });
+  const ended = (result: 'ok' | 'failed' | 'timed_out' | 'killed', message: string, exitCode?: number) =>
+    place.emit({
+      kind: 'step_ended',
+      role,
+      seq,
+      result,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      durationMs: monotonicMs() - began,
+      message: message.slice(0, 4000),
+    });
+  begun();
+  // Whoever cancels wants the teardown all the same; a lease that died wants nothing more.
+  const stop = what === 'teardown' && place.stop.reason === 'cancelled' ? undefined : place.stop;
+  let end: PhaseEnd;
+  try {
+    end = await session.run(what, way, timeoutMs, stop);
+  } catch (error) {
+    ended('killed', error instanceof Error ? error.message : String(error));
+    throw error;
+  } finally {
+    over();
+  }
+  if (end.kind === 'timed_out' || end.kind === 'stopped') state.killed = `the ${what} ${describe(end)}`;
+  if (what === 'test' && end.kind !== 'never_started') {
+    state.touched = true;
+    if (!state.testStarted) {
+      state.testStarted = true;
+      place.emit({ kind: 'test_started' });
+    }
+  }
+  if (end.kind === 'exited')
+    ended(end.code === 0 ? 'ok' : 'failed', end.code === 0 ? '' : describe(end), end.code);
+  else if (end.kind === 'timed_out') ended('timed_out', describe(end));
+  else if (end.kind === 'stopped') ended('killed', describe(end));
+  else ended('failed', describe(end));
+  return end;
+}
+
+/** Teardown and the end of the session; nothing here changes the outcome. */
+async function finish(place: Place, state: State): Promise<void> {
+  const { session } = state;
+  if (session === undefined) return;
+  try {
+    if (state.touched && place.stop.reason !== 'quiet') await runTeardown(place, state, session);
+    place.phase = 'end';
+    const { fingerprint, stuck } = await session.end();
+    if (fingerprint) state.after = fingerprint;
+    if (stuck !== undefined) state.killed = `processes could not be killed: ${stuck}`;
+  } catch (error) {
+    session.abandon();
+    place.hands.connections.drop(place.seat);
+    if (place.phase === 'teardown') state.teardown = 'failed';
+    if (state.touched) {
+      const message = error instanceof Error ? error.message : String(error);
+      state.killed = `the host was lost in the ${place.phase}: ${message}`;
+    }
+  }
+}
+
+async function runTeardown(place: Place, state: State, session: Session): Promise<void> {
+  const { teardown, teardownTimeoutMs } = place.assignment.test;
+  if (teardown === undefined) return;
+  place.phase = 'teardown';
+  const end = await phase(place, state, session, 'teardown', teardownTimeoutMs, () => {});
+  if (end.kind === 'timed_out' || end.kind === 'stopped') state.teardown = 'timed_out';
+  else state.teardown = end.kind === 'exited' && end.code === 0 ? 'ok' : 'failed';
+}
+
+/** What a failure comes to; after a loss in the middle the host is looked at again. */
+async function outcomeOfFailure(place: Place, state: State, error: unknown): Promise<Outcome> {
+  const { session } = state;
+  if (error instanceof ShellError || !(error instanceof Ending)) {
+    session?.abandon();
+    delete state.session;
+  }
+  if (error instanceof ShellError) {
+    const unable = await whyUnable(place, error);
+    if (unable) return unable;
+    place.hands.connections.drop(place.seat);
+    if (state.touched || place.phase === 'test') {
+      state.touched = true;
+      state.killed = `the host was lost in the ${place.phase}`;
+      if (place.stop.reason === 'quiet') return { kind: 'cancelled' };
+      const crash = await lookForCrash(place, state);
+      if (crash !== undefined && state.testStarted) return { kind: 'crashed', evidence: crash };
+    }
+  }
+  if (place.stop.aborted && !(error instanceof Ending)) return { kind: 'cancelled' };
+  const outcome = outcomeOf(error, place.phase);
+  if (outcome) return outcome;
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { kind: 'executor_unable', message: message.slice(0, 2000) };
+}
+
+async function whyUnable(place: Place, error: ShellError): Promise<Outcome | undefined> {
+  const { transport } = place.plan.host;
+  if (error.kind !== 'authentication' || transport.kind !== 'ssh') return undefined;
+  try {
+    await access(transport.keyFile, constants.R_OK);
+    return undefined;
+  } catch {
+    return { kind: 'executor_unable', message: error.message };
+  }
+}
+
+/**
+ * Reaches the host again and ends what the lost session left there. A boot id that nobody ordered is the evidence
+ * of a crash; undefined where the host stays away or never went down.
+ */
+async function lookForCrash(place: Place, state: State): Promise<string | undefined> {
+  if (place.isLocal) return undefined;
+  const { before } = state;
+  try {
+    await place.reconnect();
+    const session = await place.session('step', { test: Buffer.alloc(0), probes: [], environment: {} });
+    const end = await session.end();
+    const after = end.fingerprint ?? session.fingerprint;
+    if (after) state.after = after;
+    if (!before || !after || before.boot === '' || after.boot === '' || before.boot === after.boot)
+      return undefined;
+    return `the host came back with boot id ${after.boot}, and had ${before.boot} before; nobody ordered a boot`;
+  } catch {
+    return undefined;
+  }
+}
+
+function checkExpected(place: Place, seen: Fingerprint | undefined): void {
+  const { expected } = place.plan;
+  if (expected === undefined) return;
+  const parts = seen === undefined ? ['everything'] : changedParts(expected, seen);
+  if (parts.length === 0) return;
+  const message = `host '${place.plan.host.name}' is not as recorded: ${parts.join(', ')} changed`;
+  throw new Ending({ kind: 'stale', message });
+}
+
+function bundleOf(place: Place, bytes: Buffer): Bundle {
+  const { test, run, attempt, number } = place.assignment;
+  return {
+    test: bytes,
+    ...(test.setup === undefined ? {} : { setup: test.setup }),
+    ...(test.teardown === undefined ? {} : { teardown: test.teardown }),
+    probes: probesOf(place).map(({ script }) => script),
+    environment: {
+      ...test.environment,
+      TESTYARD_RUN: run,
+      TESTYARD_ATTEMPT: attempt,
+      TESTYARD_ATTEMPT_NUMBER: String(number),
+      TESTYARD_TEST: test.name,
+      TESTYARD_ROLE: place.plan.role,
+      TESTYARD_HOST: place.plan.host.name,
+    },
+  };
+}
+
+interface Probe {
+  readonly tag: string;
+  readonly step?: string;
+  readonly script: string;
+  /** The attempt hangs on it; else it is only looked at and told. */
+  readonly needed: boolean;
+}
+
+function probesOf(place: Place): readonly Probe[] {
+  const { verify, observe = [] } = place.plan;
+  const needed = new Set(verify.map(({ tag }) => tag));
+  const all = [...verify, ...observe.filter(({ tag }) => !needed.has(tag))];
+  return all.flatMap(({ script, ...probe }) =>
+    script === undefined ? [] : [{ ...probe, script, needed: needed.has(probe.tag) }],
+  );
+}
+
+function probed(place: Place, session: Session) {
+  return probesOf(place).map(({ tag, step, needed }, index) => {
+    const code = session.probes[index];
+    const presence =
+      code === 0 ? ('present' as const) : code === 1 ? ('absent' as const) : ('unknown' as const);
+    return { tag, step, needed, presence };
+  });
+}
+
+function tellSeen(place: Place, session: Session, kind: 'seen' | 'verified'): void {
+  const tags = probed(place, session).map(({ tag, presence }) => ({ tag, presence }));
+  const fingerprint = session.fingerprint === undefined ? {} : { fingerprint: session.fingerprint };
+  place.emit({ kind, role: place.plan.role, tags, ...fingerprint });
+}

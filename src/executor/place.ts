@@ -1,0 +1,162 @@
+import type { Outcome, Phase } from '../domain/outcome.js';
+import type { Images } from '../ports/images.js';
+import { ShellError } from '../ports/shell.js';
+import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
+import type { Bundle } from './bundle.js';
+import type { Connections, Seat } from './connections.js';
+import { Output } from './output.js';
+import { Session, type SessionLimits, type SessionPlan, SessionRefused } from './session.js';
+import { pause, type Timing } from './timing.js';
+
+/** How long things may take that nobody declares. */
+export interface Limits extends SessionLimits {
+  /** To open a connection. */
+  readonly connectMs: number;
+  /** To come back after a restore, or after a loss whose cause is looked for. */
+  readonly reconnectMs: number;
+  /** Between two tries to come back. */
+  readonly retryMs: number;
+}
+
+/** What an attempt is carried out with. */
+export interface Hands {
+  readonly connections: Connections;
+  readonly images: Images;
+  readonly timing: Timing;
+  readonly limits: Limits;
+  /** The highest attempt seen per seat of a `local` host, whose throw-away root keeps no fence. */
+  readonly localFence: Map<string, bigint>;
+  readonly onEvent: (event: AttemptEvent) => void;
+  readonly onSegment: (role: string, segment: { seq: number; atByte: number; data: Buffer }) => void;
+}
+
+/** Why an attempt is stopped: `cancelled` is reported, `quiet` is not and nothing after it. */
+export type StopReason = 'cancelled' | 'quiet';
+
+/** The end of an attempt that came before the test could decide it. */
+export class Ending extends Error {
+  override readonly name = 'Ending';
+  constructor(readonly outcome: Outcome) {
+    super(outcome.kind);
+  }
+}
+
+/** One host of an attempt: its connection, sessions and output. */
+export class Place {
+  readonly seat: Seat;
+  readonly output: Output;
+  /** Where the attempt is, for what is said when the host is lost. */
+  phase: Phase = 'connect';
+  /** Numbers steps and phases of the attempt. */
+  seq = 0;
+  private lastOutput = Buffer.alloc(0);
+
+  constructor(
+    readonly assignment: Assignment,
+    readonly plan: PlacePlan,
+    readonly hands: Hands,
+    readonly stop: AbortSignal,
+  ) {
+    this.seat = {
+      hostId: plan.host.id,
+      host: plan.host.name,
+      transport: plan.host.transport,
+      seat: plan.seat,
+    };
+    this.output = new Output(assignment.outputLimitBytes, hands.timing, (segment) =>
+      hands.onSegment(plan.role, segment),
+    );
+  }
+
+  get isLocal(): boolean {
+    return this.plan.host.transport.kind === 'local';
+  }
+
+  /** Opens a session; a connection that had died unseen since the last attempt is replaced once. */
+  async session(
+    mode: SessionPlan['mode'],
+    bundle: Bundle,
+    onSignal: SessionPlan['onSignal'] = () => 'no test is running',
+  ): Promise<Session> {
+    const { hands, plan, assignment } = this;
+    this.checkLocalFence();
+    for (;;) {
+      const { connection, reused } = await hands.connections.take(this.seat, hands.limits.connectMs);
+      try {
+        return await Session.open(connection, {
+          mark: { seat: `${plan.host.id}.${plan.seat}`, attempt: assignment.attempt },
+          mode: this.isLocal ? 'sandbox' : mode,
+          bundle,
+          limits: hands.limits,
+          timing: hands.timing,
+          onOutput: (bytes) => this.print(bytes),
+          onSignal,
+        });
+      } catch (error) {
+        if (error instanceof ShellError) hands.connections.drop(this.seat);
+        if (!(reused && error instanceof ShellError) || this.stop.aborted) throw error;
+      }
+    }
+  }
+
+  /** Tries to reach the host again for a bounded time. Rejects with the last error. */
+  async reconnect(): Promise<void> {
+    const { hands } = this;
+    const deadline = hands.timing.monotonicMs() + hands.limits.reconnectMs;
+    hands.connections.drop(this.seat);
+    for (;;) {
+      try {
+        await hands.connections.take(this.seat, hands.limits.connectMs);
+        return;
+      } catch (error) {
+        if (this.stop.aborted || hands.timing.monotonicMs() >= deadline) throw error;
+      }
+      await pause(hands.timing, hands.limits.retryMs, this.stop);
+    }
+  }
+
+  print(bytes: Buffer): void {
+    this.lastOutput = Buffer.concat([this.lastOutput, bytes.subarray(-1000)]).subarray(-1000);
+    this.output.take(bytes);
+  }
+
+  /** The last lines printed since this was asked before, for messages. */
+  takeLastLines(): string {
+    const text = this.lastOutput.toString('utf8').replaceAll('\0', '').trim();
+    this.lastOutput = Buffer.alloc(0);
+    return text.split('\n').slice(-5).join('\n').slice(-600);
+  }
+
+  emit(event: AttemptEvent): void {
+    this.hands.onEvent(event);
+  }
+
+  /** Throws where the attempt has been told to stop. */
+  checkStop(): void {
+    if (this.stop.aborted) throw new Ending({ kind: 'cancelled' });
+  }
+
+  private checkLocalFence(): void {
+    if (!this.isLocal) return;
+    const { plan, assignment, hands } = this;
+    const key = `${plan.host.id}.${plan.seat}`;
+    const own = BigInt(assignment.attempt);
+    const seen = hands.localFence.get(key) ?? 0n;
+    if (own < seen) {
+      throw new SessionRefused('fenced', `the seat has seen attempt ${seen}, which is newer`);
+    }
+    hands.localFence.set(key, own);
+  }
+}
+
+/** What an error of the way into the host, or of the wrapper there, is as an outcome; undefined for others. */
+export function outcomeOf(error: unknown, phase: Phase): Outcome | undefined {
+  if (error instanceof Ending) return error.outcome;
+  if (error instanceof SessionRefused) {
+    if (error.kind === 'broken') return { kind: 'host_lost', phase, error: 'broken', message: error.message };
+    return { kind: error.kind, message: error.message };
+  }
+  if (!(error instanceof ShellError)) return undefined;
+  if (error.kind === 'unsupported') return { kind: 'executor_unable', message: error.message };
+  return { kind: 'host_lost', phase, error: error.kind, message: error.message };
+}
