@@ -16,4 +16,4 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 bytes=$(wc -c <zeros)
 testyard-case copies pass --measurement "$bytes" bytes
 
-testyard-case prints skip 'no printer is attached'
+testyard-case prints skip --message 'no printer is attached'

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { HostSpec, Inventory } from '../domain/inventory.js';
 import { nearest, TAG_NAME } from '../domain/requirement.js';
 import type { StepSpec } from '../domain/step.js';
+import type { TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import {
   GRID_KEYS,
@@ -69,6 +70,11 @@ export async function readInventory(folder: string): Promise<InventoryResult> {
     ...reading.ownerless.map((thing) => ({ ...thing, message: `${thing.message} ${grid.admin}` })),
   );
   return { ok: true, inventory: { grid, tags, hosts, steps, tests }, warnings };
+}
+
+/** The tag catalogue of a folder alone, as far as it can be read. */
+export async function readTags(folder: string): Promise<readonly TagSpec[]> {
+  return new Reading(folder).things('tags.yaml', 'tags', TAG_NAME, TAG_KEYS, readTag);
 }
 
 /** One reading of one folder: what is wrong is gathered, and the reading goes on. */
