@@ -1,0 +1,32 @@
+// `npm test`: format, lint, types and every test. With arguments: only those tests.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { build, installDebian, installPackages, root } from './prepare.mjs';
+
+installPackages();
+installDebian({
+  sshd: 'openssh-server',
+  'ssh-keygen': 'openssh-client',
+  ip: 'iproute2',
+  mmdebstrap: 'mmdebstrap',
+  bwrap: 'bubblewrap',
+  mount: 'mount',
+});
+build();
+const tool = (name) => path.join(root, 'node_modules', '.bin', name);
+const given = process.argv.slice(2);
+const checks =
+  given.length > 0
+    ? []
+    : [
+        ['format and lint', tool('biome'), ['ci', '--error-on-warnings']],
+        ['types', tool('tsc'), ['--noEmit']],
+      ];
+for (const [what, command, args] of [...checks, ['tests', tool('vitest'), ['run', ...given]]]) {
+  console.log(`\n== ${what}`);
+  const done = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (done.status !== 0) {
+    console.error(`testyard: ${what}: failed`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,224 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { type Setting, setting } from './setting.js';
+import type { CommonOptions } from './settings.js';
+
+/**
+ * Every command and its options. What a command does is loaded when it is called, so that what is asked for
+ * often is quick, and only `up` and `executor` ever load a server or a database.
+ */
+export function program(version: string, done: (exit: number) => void): Command {
+  const testyard = new Command('testyard')
+    .description('A test grid for real machines whose red means red')
+    .version(version, '-V, --version')
+    .option('--url <url>', 'the grid to ask (TESTYARD_URL)')
+    .option('--token <token>', 'who asks (TESTYARD_TOKEN)')
+    .option('--state-dir <dir>', "the folder of this machine's grid (TESTYARD_STATE)")
+    .option('--json', 'print JSON: one document, or lines where something goes on')
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .addHelpText(
+      'after',
+      `
+Exit: 0 all passed (a skip counts as passed), 1 a red, 2 wrong usage or refused,
+      3 held, without a verdict, or no answer from the grid.
+
+First steps:
+  testyard run mytest.sh             here and now, without any grid
+  testyard up                        start a grid on this machine
+  testyard submit mytest.sh --watch  give it a test`,
+    );
+  /** An action gets the setting, then its arguments and its own options. */
+  const does =
+    <Args extends unknown[]>(action: (setting: Setting, ...args: Args) => Promise<number>) =>
+    async (...given: unknown[]) => {
+      const command = given.at(-1) as Command;
+      const common = command.optsWithGlobals<CommonOptions>();
+      done(await action(setting(common), ...(given.slice(0, -1) as Args)));
+    };
+
+  testyard
+    .command('up')
+    .description('start a grid on this machine, with a database of its own unless DATABASE_URL is set')
+    .option('--listen <address>', 'where the API listens, for example 127.0.0.1:7070')
+    .option('--inventory <dir>', 'the folder that describes hosts, tags, steps and tests')
+    .option('--roles <roles>', 'api, scheduler, executor', list, ['api', 'scheduler', 'executor'])
+    .option('--no-demo', "do not submit the inventory's tests at the start")
+    .action(does(async (...args: Parameters<UpModule['up']>) => (await import('./up.js')).up(...args)));
+  testyard
+    .command('executor')
+    .description('work on hosts for a grid that runs elsewhere')
+    .requiredOption('--api <url>', "the grid's API")
+    .requiredOption('--token-file <file>', 'a file with the token of an executor')
+    .requiredOption('--name <name>', 'what the grid calls this executor')
+    .option('--fingerprint <sha256>', "the fingerprint of the API's certificate")
+    .action(
+      does(async (...args: Parameters<ExecutorModule['executor']>) =>
+        (await import('./executor.js')).executor(...args),
+      ),
+    );
+  testyard
+    .command('run')
+    .description('run one test on this machine: no server, no database, nothing altered')
+    .argument('<file>', 'an executable with its needs in comments, or YAML')
+    .action(does(async (...args: Parameters<RunModule['run']>) => (await import('./run.js')).run(...args)));
+
+  testyard
+    .command('submit')
+    .description('give the grid tests: files, or names of tests in the inventory')
+    .argument('<test...>')
+    .option('-w, --watch', 'wait until every run is done or held')
+    .option('--priority <number>', 'higher goes first', integer)
+    .option('--project <name>', 'whose it is')
+    .option('--name <text>', 'what to call it')
+    .option('--variant <K=V,...>', 'run once with this environment; repeat for more runs', gatherVariant)
+    .option('--host <name>', 'run on this host; repeat for more', gather)
+    .action(
+      does(async (...args: Parameters<SubmitModule['submit']>) =>
+        (await import('./submit.js')).submit(...args),
+      ),
+    );
+  testyard
+    .command('retry')
+    .description('run once more what is done')
+    .argument('<run>')
+    .option('-w, --watch', 'wait until it is done or held')
+    .action(
+      does(async (...args: Parameters<RetryModule['retry']>) => (await import('./retry.js')).retry(...args)),
+    );
+  testyard
+    .command('cancel')
+    .description('end a run, or every run of a submission')
+    .argument('<id>')
+    .option('--why <text>', 'the reason, for others to read', '')
+    .action(
+      does(async (s: Setting, id: string, { why }: { why: string }) =>
+        (await import('./cancel.js')).cancel(s, id, why),
+      ),
+    );
+
+  testyard
+    .command('status')
+    .description('how the grid is')
+    .action(does(async (s: Setting) => (await import('./status.js')).status(s)));
+  testyard
+    .command('hosts')
+    .description('all hosts, or one with all that is known of it')
+    .argument('[host]')
+    .action(does(async (s: Setting, name?: string) => (await import('./hosts.js')).hosts(s, name)));
+  testyard
+    .command('runs')
+    .description('runs, newest first')
+    .option('--state <state>', 'waiting, held, running or done')
+    .option('--verdict <verdict>', 'passed, failed, skipped or none')
+    .option('--test <name>')
+    .option('--submission <id>')
+    .option('--project <name>')
+    .option('--limit <number>', 'how many at most', integer, 50)
+    .action(
+      does(async (...args: Parameters<RunsModule['runs']>) => (await import('./runs.js')).runs(...args)),
+    );
+  testyard
+    .command('show')
+    .description('a run (r12), submission (s3), host (h1) or incident (i4)')
+    .argument('<id>')
+    .action(does(async (s: Setting, id: string) => (await import('./show.js')).show(s, id)));
+  testyard
+    .command('logs')
+    .description('what a run printed')
+    .argument('<run>')
+    .option('-f, --follow', 'go on until the run is done or held')
+    .option('--attempt <id>', 'of this attempt (its number or id), not the last')
+    .action(
+      does(async (...args: Parameters<LogsModule['logs']>) => (await import('./logs.js')).logs(...args)),
+    );
+
+  testyard
+    .command('halt')
+    .description('the grid starts nothing more')
+    .requiredOption('--why <text>', 'the reason, for others to read')
+    .option('--kill', 'stop what runs; it is run again after the resume')
+    .action(
+      does(async (...args: Parameters<HaltModule['halt']>) => (await import('./halt.js')).halt(...args)),
+    );
+  testyard
+    .command('resume')
+    .description('take a halt back')
+    .option('--why <text>', 'the reason, for others to read', 'resumed')
+    .action(
+      does(async (s: Setting, { why }: { why: string }) => (await import('./resume.js')).resume(s, why)),
+    );
+
+  const token = testyard.command('token').description('who may do what');
+  token
+    .command('create')
+    .description('make a token and print its secret, this once')
+    .argument('<name>', 'whose it is')
+    .option('--executor', 'for an executor')
+    .option('--admin', 'a grid admin: may do everything')
+    .option('--role <project=role>', 'viewer or submitter of a project; repeat for more', gatherPairs)
+    .option('--expires <time>', 'for example 12h or 90d', spanS)
+    .action(
+      does(
+        async (
+          s: Setting,
+          name: string,
+          o: { executor?: boolean; admin?: boolean; role?: Record<string, string>; expires?: number },
+        ) => (await import('./token.js')).createToken(s, name, { ...o, expiresInS: o.expires }),
+      ),
+    );
+  token
+    .command('list')
+    .description('all tokens; never their secrets')
+    .action(does(async (s: Setting) => (await import('./token.js')).listTokens(s)));
+  token
+    .command('revoke')
+    .description('end a token for ever')
+    .argument('<id>')
+    .action(does(async (s: Setting, id: string) => (await import('./token.js')).revokeToken(s, id)));
+  return testyard;
+}
+
+type UpModule = typeof import('./up.js');
+type ExecutorModule = typeof import('./executor.js');
+type RunModule = typeof import('./run.js');
+type SubmitModule = typeof import('./submit.js');
+type RetryModule = typeof import('./retry.js');
+type RunsModule = typeof import('./runs.js');
+type LogsModule = typeof import('./logs.js');
+type HaltModule = typeof import('./halt.js');
+
+function integer(text: string): number {
+  if (!/^-?[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return Number(text);
+}
+
+function list(text: string): readonly string[] {
+  return text.split(',').map((part) => part.trim());
+}
+
+function gather(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+function pairs(text: string): Record<string, string> {
+  const read = text.split(',').map((part): [string, string] => {
+    const equals = part.indexOf('=');
+    if (equals < 1) throw new InvalidArgumentError(`'${part}' is not NAME=value.`);
+    return [part.slice(0, equals).trim(), part.slice(equals + 1)];
+  });
+  return Object.fromEntries(read);
+}
+
+function gatherVariant(text: string, before: readonly Record<string, string>[] = []) {
+  return [...before, pairs(text)];
+}
+
+function gatherPairs(text: string, before: Readonly<Record<string, string>> = {}) {
+  return { ...before, ...pairs(text) };
+}
+
+function spanS(text: string): number {
+  const match = /^([0-9]{1,6})([smhd])$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('It is a time such as 12h or 90d.');
+  return Number(match[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[match[2] as 's' | 'm' | 'h' | 'd'];
+}

@@ -1,0 +1,268 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { BuiltCli } from './built-cli.js';
+import { aRun, GridDouble } from './grid-double.js';
+
+let cli: BuiltCli;
+let folder: string;
+let grid: GridDouble;
+let url: string;
+const here = () => ({ TESTYARD_URL: url, TESTYARD_TOKEN: 'ty_mine' });
+
+beforeAll(async () => {
+  cli = new BuiltCli();
+  folder = await mkdtemp(path.join(tmpdir(), 'cli-'));
+  await writeFile(path.join(folder, 'a.sh'), '#!/bin/sh\nexit 0\n');
+});
+afterAll(async () => {
+  cli.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  grid = new GridDouble();
+  url = await grid.listen();
+});
+afterEach(() => grid.close());
+
+describe('submit', () => {
+  it('sends a file as it is, and names of tests', async () => {
+    const done = await cli.run(
+      [
+        'submit',
+        path.join(folder, 'a.sh'),
+        'smoke',
+        '--priority',
+        '-5',
+        '--variant',
+        'A=1,B=2',
+        '--variant',
+        'A=2',
+        '--host',
+        'local',
+      ],
+      here(),
+    );
+    expect(done).toEqual({ code: 0, out: 's1\n', err: '' });
+    expect(grid.asked[0]).toMatchObject({
+      method: 'POST',
+      path: '/submissions',
+      headers: { authorization: 'Bearer ty_mine', 'idempotency-key': expect.stringMatching(/^.{36}$/) },
+      body: {
+        tests: [
+          { file: { name: 'a.sh', content: Buffer.from('#!/bin/sh\nexit 0\n').toString('base64') } },
+          { name: 'smoke' },
+        ],
+        priority: -5,
+        variants: [{ A: '1', B: '2' }, { A: '2' }],
+        targets: [{ host: 'local' }],
+      },
+    });
+  });
+
+  it.each([
+    [{ passed: 2 }, 0],
+    [{ passed: 1, skipped: 1 }, 0],
+    [{ passed: 1, failed: 1, none: 1 }, 1],
+    [{ passed: 1, none: 1 }, 3],
+    [{ passed: 1, held: 1 }, 3],
+    [{ failed: 1, held: 1 }, 1],
+  ] as const)('--watch ends when every run is done or held: %j exits %i', async (outcomes, code) => {
+    let next = 1;
+    const wanted = Object.entries(outcomes).flatMap(([word, count]) => Array(count).fill(word));
+    for (const _ of wanted) grid.runs.set(`r${next}`, aRun(`r${next++}`));
+    const watching = cli.start(['submit', 'x', '--watch'], here());
+    await grid.wasAsked(({ path: asked }) => asked === '/runs');
+    wanted.forEach((word, index) => {
+      if (word === 'held') grid.change(`r${index + 1}`, { state: 'held', reason: 'because', incident: 'i1' });
+      else grid.change(`r${index + 1}`, { state: 'done', verdict: word, reason: 'because' });
+    });
+    const done = await watching.ended;
+    expect(done.code, done.err).toBe(code);
+    for (const [index, word] of wanted.entries())
+      expect(done.out).toMatch(
+        new RegExp(`r${index + 1} +test-r${index + 1} +${word === 'none' ? 'no verdict' : word} +because`),
+      );
+  });
+
+  it('--watch waits for a submission that is not unfolded yet', async () => {
+    grid.unfolded = false;
+    const watching = cli.start(['submit', 'x', '--watch'], here());
+    await grid.wasAsked(({ path: asked }) => asked === '/runs');
+    grid.unfolded = true;
+    grid.change('r1', { state: 'done', verdict: 'passed', reason: 'exit 0' });
+    expect(await watching.ended).toMatchObject({ code: 0 });
+  });
+
+  it('--watch outlives a break of every connection', async () => {
+    grid.runs.set('r1', aRun('r1'));
+    const watching = cli.start(['submit', 'x', '--watch'], here());
+    await grid.wasAsked(({ path: asked }) => asked === '/events');
+    await grid.wasAsked(({ path: asked }) => asked === '/runs');
+    const { port } = new URL(url);
+    await grid.close();
+    await watching.printed(/trying again/);
+    const second = new GridDouble();
+    second.runs.set('r1', aRun('r1', { state: 'done', verdict: 'failed', reason: 'exit 1' }));
+    await second.listen(Number(port));
+    const done = await watching.ended;
+    await second.close();
+    expect(done.code).toBe(1);
+    expect(done.out).toContain('exit 1');
+  });
+
+  it('is sent again with the same key where the connection breaks, and when the grid is busy', async () => {
+    grid.trouble.push(503, 'cut');
+    expect(await cli.run(['submit', 'x'], here())).toMatchObject({ code: 0 });
+    const keys = grid.asked.map(({ headers }) => headers['idempotency-key']);
+    expect(keys).toHaveLength(3);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it('shows where in which file a mistake is', async () => {
+    grid.trouble.push({
+      ...{
+        type: '/problems/unprocessable',
+        title: 'Unprocessable',
+        status: 422,
+        detail: 'a test is not right',
+      },
+      errors: [{ where: 'tests.1.file', message: "unknown tag 'rot'", line: 2, column: 23 }],
+    });
+    const file = path.join(folder, 'a.sh');
+    const done = await cli.run(['submit', 'smoke', file], here());
+    expect(done).toEqual({
+      code: 2,
+      out: '',
+      err: `testyard: a test is not right\n  ${file}:2:23: unknown tag 'rot'\n`,
+    });
+  });
+
+  it('takes no name that looks like a file which is not there', async () => {
+    expect(await cli.run(['submit', './b.sh'], here())).toMatchObject({
+      code: 2,
+      err: 'testyard: there is no file ./b.sh\n',
+    });
+    expect(grid.asked).toEqual([]);
+  });
+
+  it('--json prints one document, and with --watch lines', async () => {
+    grid.runs.set('r1', aRun('r1', { state: 'done', verdict: 'passed' }));
+    expect(JSON.parse((await cli.run(['submit', 'x', '--json'], here())).out)).toMatchObject({ id: 's1' });
+    const { out } = await cli.run(['submit', 'x', '--json', '--watch'], here());
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([{ id: 'r1', verdict: 'passed' }]);
+  });
+});
+
+describe('what is asked', () => {
+  it('runs pages through what there is, up to the limit', async () => {
+    for (let i = 1; i <= 5; i++) grid.runs.set(`r${i}`, aRun(`r${i}`));
+    const { out } = await cli.run(['runs', '--limit', '3', '--json'], here());
+    expect(JSON.parse(out).map((run: { id: string }) => run.id)).toEqual(['r5', 'r4', 'r3']);
+  });
+
+  it('show, hosts and status tell people', async () => {
+    grid.runs.set(
+      'r1',
+      aRun('r1', { state: 'done', verdict: 'none', noVerdict: 'not_compatible', reason: 'no host has x' }),
+    );
+    expect((await cli.run(['show', 'r1'], here())).out).toMatch(
+      /^r1 test-r1: not compatible\nwhy +no host has x\n/,
+    );
+    expect((await cli.run(['show', 's1'], here())).out).toMatch(/^s1 by me, .* ago: 1 runs, 1 none\n/);
+    expect((await cli.run(['show', 'h1'], here())).out).toMatch(/^local \(h1\), pc, in pool default\n/);
+    expect((await cli.run(['hosts'], here())).out).toMatch(/local +pc +idle +good +0\/2 +linux\n/);
+    expect((await cli.run(['status'], here())).out).toMatch(
+      /^online since .* ago: new grid \(admin\); testyard 0.1.0\n/,
+    );
+  });
+
+  it('logs prints bytes as they are in a pipe', async () => {
+    grid.runs.set('r1', aRun('r1', { state: 'done', verdict: 'passed', attempts: 1 }));
+    grid.log = Buffer.from('\x1b]0;title\x07hello');
+    expect((await cli.run(['logs', 'r1'], here())).out).toBe('\x1b]0;title\x07hello');
+  });
+
+  it('logs -f goes on after a break where it was, and ends with the run', async () => {
+    grid.runs.set('r1', aRun('r1', { state: 'running', attempts: 1 }));
+    grid.logEnds = false;
+    grid.log = Buffer.from('one\n');
+    const following = cli.start(['logs', 'r1', '-f'], here());
+    await following.printed(/one/);
+    grid.cutStreams();
+    await grid.wasAsked(({ path: asked, query }) => asked.endsWith('/log') && query['from'] === '4');
+    grid.runs.set('r1', aRun('r1', { state: 'done', verdict: 'passed', reason: 'exit 0', attempts: 1 }));
+    grid.print('two\n', true);
+    expect(await following.ended).toEqual({ code: 0, out: 'one\ntwo\n', err: 'r1 passed: exit 0\n' });
+  });
+
+  it('halt needs a reason; token create prints the secret alone', async () => {
+    expect(await cli.run(['halt'], here())).toMatchObject({ code: 2, err: expect.stringContaining('--why') });
+    expect((await cli.run(['halt', '--why', 'power cut'], here())).out).toContain('the grid is halted');
+    const done = await cli.run(
+      ['token', 'create', 'ci', '--role', 'default=submitter', '--expires', '90d'],
+      here(),
+    );
+    expect(done.out).toBe('ty_secret\n');
+    expect(grid.asked.at(-1)?.body).toEqual({
+      ...{ name: 'ci', kind: 'person', roles: { default: 'submitter' }, expiresInS: 7_776_000 },
+    });
+  });
+});
+
+describe('what goes wrong', () => {
+  it('no grid known: what to type', async () => {
+    const done = await cli.run(['status']);
+    expect(done.code).toBe(3);
+    expect(done.err).toBe(
+      "testyard: no grid is known here\nStart one with 'testyard up', or name one with --url or TESTYARD_URL.\n",
+    );
+  });
+
+  it('a grid that does not answer: said at once', async () => {
+    await grid.close();
+    const done = await cli.run(['status'], here());
+    expect(done.code).toBe(3);
+    expect(done.err).toContain(`${url} does not answer: nothing listens there\n`);
+    await grid.listen();
+  });
+
+  it('the grid of this machine is found by its state folder, and its token goes nowhere else', async () => {
+    await writeFile(path.join(folder, 'url'), `${url}\n`);
+    await writeFile(path.join(folder, 'admin-token'), 'ty_admin\n');
+    expect(await cli.run(['status'], { TESTYARD_STATE: folder })).toMatchObject({ code: 0 });
+    expect(grid.asked[0]?.headers.authorization).toBe('Bearer ty_admin');
+    await cli.run(['status'], { TESTYARD_STATE: folder, TESTYARD_URL: url });
+    expect(grid.asked[1]?.headers.authorization).toBeUndefined();
+  });
+
+  it.each([
+    [['--nonsense']],
+    [['submitt', 'x']],
+    [['submit']],
+    [['runs', '--limit', 'many']],
+    [['show', 'x12']],
+    [['submit', 'x', '--variant', 'nonsense']],
+    [['token', 'create', 'x', '--executor', '--admin']],
+    [['--url', 'nonsense', 'status']],
+  ])('wrong usage exits 2: %j', async (args) => {
+    expect(await cli.run(args, here())).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('--version and --help are no mistakes', async () => {
+    expect(await cli.run(['--version'])).toEqual({ code: 0, out: '0.1.0\n', err: '' });
+    expect(await cli.run(['submit', '--help'])).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('nothing in a pipe is coloured', async () => {
+    grid.runs.set('r1', aRun('r1', { state: 'done', verdict: 'failed', reason: 'a\x1b[31mb' }));
+    const { out } = await cli.run(['runs'], { ...here(), TERM: 'xterm' });
+    expect(out).not.toContain('\x1b');
+  });
+});
