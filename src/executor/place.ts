@@ -57,10 +57,13 @@ export class Place {
     readonly hands: Hands,
     readonly stop: AbortSignal,
   ) {
+    const { transport } = plan.host;
+    // The network takes two: the admin who allows it, and the test that asks for it.
+    const network = transport.kind === 'local' && transport.network && assignment.test.network;
     this.seat = {
       hostId: plan.host.id,
       host: plan.host.name,
-      transport: plan.host.transport,
+      transport: transport.kind === 'local' ? { kind: 'local', network } : transport,
       seat: plan.seat,
     };
     this.output = new Output(assignment.outputLimitBytes, hands.timing, (segment) =>
