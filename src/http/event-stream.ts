@@ -20,6 +20,8 @@ const EVENTS_AT_ONCE = 200;
 export interface Cursor {
   readonly epoch: string;
   readonly place: HistoryPlace;
+  /** Only of a stream that begins now: what had happened by then. */
+  readonly snapshot?: string;
 }
 
 /** `epoch.txid.id` */
@@ -98,6 +100,7 @@ async function readPage(source: EventSource, after: HistoryPlace) {
       tokens: caller.gridAdmin,
       project: source.project,
       run: source.run,
+      since: source.from.snapshot,
       limit: EVENTS_AT_ONCE,
     });
   } catch (error) {

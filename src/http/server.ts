@@ -60,8 +60,11 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     close: async () => {
       closing.abort();
       const late = setTimeout(() => server.server.closeAllConnections(), CLOSE_MS);
+      // A connection that was in the middle of something becomes idle only after that.
+      const idle = setInterval(() => server.server.closeIdleConnections(), 50);
       await app.close();
       clearTimeout(late);
+      clearInterval(idle);
       await upkeep?.stop();
     },
   };

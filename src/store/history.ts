@@ -12,14 +12,24 @@ export interface HistoryPlace {
 /** Before everything. */
 export const HISTORY_START: HistoryPlace = { txid: '0', id: '0' };
 
-/** The end of history as it is now, and the epoch its places belong to. */
-export async function historyEnd(
-  sql: Sql,
-): Promise<{ readonly epoch: string; readonly place: HistoryPlace }> {
-  const [row] = await sql.rows<{ epoch: string; xmin: string }>(
-    `SELECT history_epoch::text AS epoch, pg_snapshot_xmin(pg_current_snapshot())::text AS xmin FROM grid`,
+/** Now: where history can be trusted up to, what of the rest is there already, and the epoch of its places. */
+export interface HistoryEnd {
+  readonly epoch: string;
+  readonly place: HistoryPlace;
+  readonly snapshot: string;
+}
+
+/** See `HistoryEnd`. */
+export async function historyEnd(sql: Sql): Promise<HistoryEnd> {
+  const [row] = await sql.rows<{ epoch: string; xmin: string; snapshot: string }>(
+    `SELECT history_epoch::text AS epoch, pg_snapshot_xmin(s.now)::text AS xmin, s.now::text AS snapshot
+     FROM grid CROSS JOIN (SELECT pg_current_snapshot() AS now) s`,
   );
-  return { epoch: row?.epoch ?? '', place: { txid: row?.xmin ?? '0', id: '0' } };
+  return {
+    epoch: row?.epoch ?? '',
+    place: { txid: row?.xmin ?? '0', id: '0' },
+    snapshot: row?.snapshot ?? '1:1:',
+  };
 }
 
 /** What of history is wanted. */
@@ -31,6 +41,8 @@ export interface HistoryQuestion {
   /** Only of this project; unset: all that may be seen, and what concerns the grid. */
   readonly project?: Id | undefined;
   readonly run?: Id | undefined;
+  /** What was there in this snapshot is passed over, though an older transaction was open then. */
+  readonly since?: string | undefined;
   readonly limit: number;
 }
 
@@ -61,6 +73,7 @@ export async function readHistory(sql: Sql, question: HistoryQuestion) {
          AND (h.project_id IS NULL OR $3::bigint[] IS NULL OR h.project_id = ANY ($3))
          AND (h.project_id IS NOT NULL OR $4 OR h.kind NOT LIKE 'token.%')
          AND ($5::bigint IS NULL OR h.project_id = $5) AND ($6::bigint IS NULL OR h.run_id = $6)
+         AND ($8::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(h.txid, $8))
        ORDER BY h.txid, h.id LIMIT $7) h ON true
      LEFT JOIN project p ON p.id = h.project_id
      ORDER BY h.txid, h.id`,
@@ -72,6 +85,7 @@ export async function readHistory(sql: Sql, question: HistoryQuestion) {
       question.project ?? null,
       question.run ?? null,
       question.limit,
+      question.since ?? null,
     ],
   );
   const epoch = rows[0]?.epoch ?? '';

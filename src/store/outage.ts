@@ -4,7 +4,7 @@ const PASSING =
 
 /** What pg and TypeORM say without a code when the connection is gone or none is free. */
 const PASSING_WORDS =
-  /connection terminated|timeout exceeded when trying to connect|connection error and is not queryable|cannot use a pool after|driver not connected|connection is not established|client was closed/i;
+  /connection terminated|timeout exceeded when trying to connect|connection error and is not queryable|cannot use a pool after|driver not connected|connection is not established|client was closed|not currently accepting connections/i;
 
 /** True where the database, not the request, is why something failed. */
 export function isOutage(error: unknown): boolean {
