@@ -22,7 +22,10 @@ export function installPackages() {
   const lock = path.join(root, 'package-lock.json');
   if (existsSync(mark) && statSync(mark).mtimeMs >= statSync(lock).mtimeMs) return;
   console.log('installing packages from npm (once) ...');
-  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' });
+  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (done.status !== 0) {
     console.error('testyard: npm ci failed; its message is above');
     process.exit(1);
@@ -43,7 +46,10 @@ export function build() {
   if (existsSync(mark) && statSync(mark).mtimeMs >= changed) return;
   rmSync(path.join(root, 'dist'), { recursive: true, force: true });
   mkdirSync(path.join(root, 'dist'));
-  execFileSync(path.join(root, 'node_modules', '.bin', 'nest'), ['build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(path.join(root, 'node_modules', '.bin', 'nest'), ['build'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   writeFileSync(mark, '');
 }
 
@@ -56,11 +62,16 @@ export function installDebian(programs) {
   if (missing.length === 0) return [];
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0) {
-    console.error(`testyard: not installed: ${missing.join(', ')} (as root: ${command}); what needs them is skipped`);
+    console.error(
+      `testyard: not installed: ${missing.join(', ')} (as root: ${command}); what needs them is skipped`,
+    );
     return missing;
   }
   console.log(`installing from Debian: ${missing.join(' ')}`);
-  const options = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const options = {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  };
   spawnSync('apt-get', ['update', '-qq'], options);
   const done = spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...missing], options);
   return done.status === 0 ? [] : missing;

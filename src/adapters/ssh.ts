@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
-import { Client, type ClientChannel, type ServerHostKeyAlgorithm, utils } from 'ssh2';
+import ssh2, { Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
 import {
   Shell,
   type ShellConnection,
@@ -81,7 +81,7 @@ async function readPrivateKey(host: string, keyFile: string): Promise<Buffer> {
   const bytes = await readFile(keyFile).catch((error: Error) => {
     throw new ShellError('authentication', `${host}: the private key cannot be read: ${error.message}`);
   });
-  const key = utils.parseKey(bytes);
+  const key = ssh2.utils.parseKey(bytes);
   if (key instanceof Error) {
     throw new ShellError('authentication', `${host}: ${keyFile} is no usable private key: ${key.message}`);
   }
