@@ -1,4 +1,6 @@
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { SCHEMA } from './schema.js';
+import { extendTypes } from './table.js';
 
 /** Something that SQL can be said to: the store itself, or a transaction of it. */
 export interface Sql {
@@ -25,21 +27,20 @@ export class Store implements Sql {
   constructor(readonly source: DataSource) {}
 
   /** Connects; fails at once where the database does not answer. */
-  static async open(
-    url: string,
-    options: { readonly poolSize: number; readonly entities?: readonly never[] },
-  ) {
+  static async open(url: string, options: { readonly poolSize: number }) {
     const source = new DataSource({
       type: 'postgres',
       url,
-      entities: options.entities === undefined ? [] : [...options.entities],
+      entities: Object.values(SCHEMA),
       synchronize: false,
+      installExtensions: false,
       poolSize: options.poolSize,
       poolErrorHandler: () => {
         // A connection that breaks while idle is replaced by the pool; the next statement tells.
       },
       extra: { application_name: 'testyard', connectionTimeoutMillis: 10_000, keepAlive: true },
     });
+    extendTypes(source);
     await source.initialize();
     return new Store(source);
   }

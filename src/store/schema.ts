@@ -1,0 +1,775 @@
+import type { Demand, Target } from '../domain/demand.js';
+import type { Fingerprint, Health } from '../domain/host.js';
+import type { HostTransport } from '../domain/inventory.js';
+import type { RunMemory } from '../domain/judge/judge.js';
+import { LAYERS, type Layer } from '../domain/layer.js';
+import type { AttemptEnd, Mark, NoVerdict, Outcome, Verdict } from '../domain/outcome.js';
+import type { Presence } from '../domain/requirement.js';
+import type { StepSpec } from '../domain/step.js';
+import type { TagSpec } from '../domain/tag.js';
+import type { TestSpec } from '../domain/test.js';
+import type { Restore } from '../ports/images.js';
+import type { PlacePlan } from '../protocol/messages.js';
+import type { Role } from './access.js';
+import {
+  bigint,
+  bigints,
+  boolean,
+  bytes,
+  double,
+  identity,
+  instant,
+  integer,
+  interval,
+  json,
+  key,
+  oneOf,
+  orNull,
+  randomUuid,
+  sequence,
+  smallint,
+  table,
+  text,
+  texts,
+  transactionId,
+} from './table.js';
+
+type Variant = Readonly<Record<string, string>>;
+type Details = Readonly<Record<string, unknown>>;
+type Purpose = Demand['purpose'];
+type SeenTag = { readonly tag: string; readonly presence: Presence };
+type Scope = 'host' | 'step' | 'step_on_host' | 'test' | 'resource' | 'pool' | 'image' | 'change' | 'grid';
+
+/**
+ * Every table, for TypeORM, over the domain's own types. The migrations make the tables; a test holds both
+ * against each other, down to defaults and the text of conditions. What TypeORM has no words for (partitions,
+ * descending indices, functions, triggers) is in the migrations alone.
+ */
+export const SCHEMA = {
+  /** The one clock of all SQL, where tests and simulation set it. */
+  gridClock: table(
+    'grid_clock',
+    {
+      one: key(boolean('true')),
+      setTo: orNull(instant()),
+    },
+    {
+      checks: { grid_clock_one: 'one' },
+    },
+  ),
+
+  /** A name space of tests, submissions and tokens. */
+  project: table(
+    'project',
+    {
+      id: key(identity()),
+      name: text(),
+      createdAt: instant('grid_now()'),
+    },
+    {
+      uniques: { project_name_uq: ['name'] },
+    },
+  ),
+
+  /** Who may come in; only digests of secrets are kept. */
+  token: table(
+    'token',
+    {
+      id: key(identity()),
+      name: text(),
+      digest: bytes(),
+      kind: text<'person' | 'executor'>(),
+      gridAdmin: boolean('false'),
+      createdAt: instant('grid_now()'),
+      createdBy: text(),
+      expiresAt: orNull(instant()),
+      revokedAt: orNull(instant()),
+    },
+    {
+      uniques: { token_digest_uq: ['digest'] },
+      checks: {
+        token_kind_ck: oneOf('kind', ['person', 'executor']),
+        token_executor_ck: "kind = 'person' OR NOT grid_admin",
+      },
+    },
+  ),
+
+  /** What a token may do in a project. */
+  tokenRole: table(
+    'token_role',
+    {
+      tokenId: key(bigint()),
+      projectId: key(bigint()),
+      role: text<Role>(),
+    },
+    {
+      foreignKeys: {
+        token_role_token_fk: ['tokenId', 'token'],
+        token_role_project_fk: ['projectId', 'project'],
+      },
+      checks: { token_role_ck: oneOf('role', ['viewer', 'submitter']) },
+    },
+  ),
+
+  /** What was answered to a request that may be said again. */
+  idempotency: table(
+    'idempotency',
+    {
+      tokenId: key(bigint()),
+      key: key(text()),
+      requestDigest: bytes(),
+      status: smallint(),
+      response: json<unknown>(),
+      at: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { idempotency_token_fk: ['tokenId', 'token'] },
+      indices: { idempotency_at_ix: { columns: ['at'] } },
+    },
+  ),
+
+  /** The grid as a whole: one row. */
+  grid: table(
+    'grid',
+    {
+      one: key(boolean('true')),
+      state: text<'online' | 'offline' | 'halted'>("'online'"),
+      who: text("'testyard'"),
+      why: text("'new grid'"),
+      since: instant('grid_now()'),
+      name: text("'testyard'"),
+      admin: text("'admin'"),
+      defaultRequirement: text("''"),
+      historyEpoch: randomUuid(),
+    },
+    {
+      checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
+    },
+  ),
+
+  /** Which scheduler decides: one row, whose epoch every decision proves. */
+  leadership: table(
+    'leadership',
+    {
+      one: key(boolean('true')),
+      epoch: bigint(0),
+      holder: orNull(text()),
+      beatAt: instant('grid_now()'),
+      expiresAt: instant('grid_now()'),
+    },
+    {
+      checks: { leadership_one: 'one' },
+    },
+  ),
+
+  /** Hosts that are run together. */
+  pool: table(
+    'pool',
+    {
+      id: key(identity()),
+      name: text(),
+      state: text<'online' | 'halted'>("'online'"),
+      why: orNull(text()),
+    },
+    {
+      uniques: { pool_name_uq: ['name'] },
+      checks: { pool_state_ck: oneOf('state', ['online', 'halted']) },
+    },
+  ),
+
+  /** The tag catalogue. */
+  tag: table('tag', {
+    name: key(text()),
+    spec: json<TagSpec>(),
+    removedAt: orNull(instant()),
+  }),
+
+  /** Provisioning steps. */
+  step: table('step', {
+    name: key(text()),
+    digest: text(),
+    spec: json<StepSpec>(),
+    removedAt: orNull(instant()),
+  }),
+
+  /** Machines under test: what was declared, and what is known of them. */
+  host: table(
+    'host',
+    {
+      id: key(identity()),
+      name: text(),
+      poolId: bigint(),
+      hostType: text("'generic'"),
+      owner: orNull(text()),
+      transport: json<HostTransport>(),
+      restore: orNull(json<Restore>()),
+      executor: orNull(text()),
+      seats: integer(1),
+      expendable: texts<Layer>("'{}'"),
+      offline: boolean('false'),
+      health: text<Health>("'good'"),
+      healthWhy: text("'new'"),
+      healthSince: instant('grid_now()'),
+      dirtyFrom: orNull(text<Layer>()),
+      stackAttempt: bigint(0),
+      usedSinceStack: boolean('true'),
+      stepLayer: orNull(text<Layer>()),
+      fingerprint: orNull(json<Fingerprint>()),
+      version: sequence(),
+      removedAt: orNull(instant()),
+    },
+    {
+      uniques: { host_name_uq: ['name'] },
+      foreignKeys: { host_pool_fk: ['poolId', 'pool'] },
+      checks: {
+        host_seats_ck: 'seats BETWEEN 1 AND 1000',
+        host_health_ck: oneOf('health', ['good', 'suspect', 'quarantined', 'maintenance']),
+        host_dirty_ck: oneOf('dirty_from', LAYERS),
+      },
+      indices: { host_pool_ix: { columns: ['poolId'] } },
+    },
+  ),
+
+  /** The steps a host is known to carry, lowest first. */
+  hostStack: table(
+    'host_stack',
+    {
+      hostId: key(bigint()),
+      position: key(integer()),
+      layer: text<Layer>(),
+      step: text(),
+      key: text(),
+      gives: texts("'{}'"),
+      attemptId: bigint(),
+      at: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { host_stack_host_fk: ['hostId', 'host'] },
+      checks: { host_stack_layer_ck: oneOf('layer', LAYERS) },
+    },
+  ),
+
+  /** Tags of hosts, by where they come from. */
+  hostTag: table(
+    'host_tag',
+    {
+      hostId: key(bigint()),
+      name: key(text()),
+      instance: key(text("''")),
+      source: key(text<'declared' | 'probed' | 'produced'>()),
+      raw: text("''"),
+      seenAt: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { host_tag_host_fk: ['hostId', 'host'] },
+      checks: { host_tag_source_ck: oneOf('source', ['declared', 'probed', 'produced']) },
+    },
+  ),
+
+  /** Which probes were carried out on a host, and whether they worked. */
+  hostProbe: table(
+    'host_probe',
+    {
+      hostId: key(bigint()),
+      probe: key(text()),
+      worked: boolean(),
+      fingerprint: text("''"),
+      seenAt: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { host_probe_host_fk: ['hostId', 'host'] },
+    },
+  ),
+
+  /** What each piece of work last came to on each host. */
+  hostRecord: table(
+    'host_record',
+    {
+      hostId: key(bigint()),
+      work: key(text()),
+      okAttempt: bigint(0),
+      okAt: orNull(instant()),
+      badAttempt: bigint(0),
+      badAt: orNull(instant()),
+    },
+    {
+      foreignKeys: { host_record_host_fk: ['hostId', 'host'] },
+      indices: { host_record_work_ix: { columns: ['work'] } },
+    },
+  ),
+
+  /** Executors by name. */
+  executor: table(
+    'executor',
+    {
+      id: key(identity()),
+      name: text(),
+      tokenId: orNull(bigint()),
+      createdAt: instant('grid_now()'),
+    },
+    {
+      uniques: { executor_name_uq: ['name'] },
+      foreignKeys: { executor_token_fk: ['tokenId', 'token'] },
+    },
+  ),
+
+  /** An executor incarnation's right to work. */
+  lease: table(
+    'lease',
+    {
+      id: key(identity()),
+      executorId: bigint(),
+      incarnation: text(),
+      version: text(),
+      capacity: integer(),
+      draining: boolean('false'),
+      grantedAt: instant('grid_now()'),
+      renewedAt: instant('grid_now()'),
+      expiresAt: instant(),
+      endedAt: orNull(instant()),
+      endReason: orNull(text()),
+    },
+    {
+      uniques: { lease_incarnation_uq: ['incarnation'] },
+      foreignKeys: { lease_executor_fk: ['executorId', 'executor'] },
+      checks: {
+        lease_capacity_ck: 'capacity > 0',
+        lease_end_ck: '(ended_at IS NULL) = (end_reason IS NULL)',
+      },
+      indices: {
+        lease_live_uq: { columns: ['executorId'], unique: true, where: 'ended_at IS NULL' },
+        lease_live_ix: { columns: ['expiresAt'], where: 'ended_at IS NULL' },
+      },
+    },
+  ),
+
+  /** Every version of every test. */
+  test: table(
+    'test',
+    {
+      id: key(identity()),
+      projectId: bigint(),
+      name: text(),
+      digest: text(),
+      spec: json<TestSpec>(),
+      requirement: text(),
+      requirementKey: text(),
+      owner: orNull(text()),
+      createdAt: instant('grid_now()'),
+    },
+    {
+      uniques: { test_version_uq: ['projectId', 'name', 'digest'] },
+      foreignKeys: { test_project_fk: ['projectId', 'project'] },
+    },
+  ),
+
+  /** The last verdict of each test and variant. */
+  testLast: table(
+    'test_last',
+    {
+      projectId: key(bigint()),
+      testName: key(text()),
+      variantKey: key(text()),
+      verdict: text<Exclude<Verdict['verdict'], 'none'>>(),
+      runId: bigint(),
+      hadCases: boolean(),
+      at: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { test_last_project_fk: ['projectId', 'project'] },
+      checks: { test_last_verdict_ck: oneOf('verdict', ['passed', 'failed', 'skipped']) },
+    },
+  ),
+
+  /** What somebody asked for. */
+  submission: table(
+    'submission',
+    {
+      id: key(identity()),
+      projectId: bigint(),
+      name: text("''"),
+      source: text<'user' | 'rule' | 'schedule' | 'grid'>(),
+      actor: text(),
+      tests: bigints(),
+      variants: json<readonly Variant[]>("'[{}]'"),
+      targets: json<readonly Target[]>("'[{}]'"),
+      priority: integer(0),
+      queueTimeout: orNull(interval()),
+      retryOf: orNull(bigint()),
+      purpose: text<Purpose>("'test'"),
+      incidentId: orNull(bigint()),
+      createdAt: instant('grid_now()'),
+      unfoldedAt: orNull(instant()),
+      runCount: orNull(integer()),
+    },
+    {
+      foreignKeys: { submission_project_fk: ['projectId', 'project'] },
+      checks: {
+        submission_source_ck: oneOf('source', ['user', 'rule', 'schedule', 'grid']),
+        submission_purpose_ck: oneOf('purpose', ['test', 'canary', 'recovery', 'trial']),
+      },
+      indices: {
+        submission_pending_ix: { columns: ['id'], where: 'unfolded_at IS NULL' },
+        submission_project_ix: { columns: ['projectId', 'id'] },
+      },
+    },
+  ),
+
+  /** What is under test in a submission. */
+  artefact: table(
+    'artefact',
+    {
+      submissionId: key(bigint()),
+      name: key(text()),
+      url: orNull(text()),
+      blobDigest: orNull(text()),
+      digest: orNull(text()),
+      buildId: orNull(text()),
+    },
+    {
+      foreignKeys: { artefact_submission_fk: ['submissionId', 'submission'] },
+      checks: { artefact_where_ck: 'num_nonnulls(url, blob_digest) = 1' },
+    },
+  ),
+
+  /** Runs and their verdicts; partitioned by id. */
+  run: table(
+    'run',
+    {
+      id: key(sequence()),
+      projectId: bigint(),
+      submissionId: bigint(),
+      purpose: text<Purpose>("'test'"),
+      testId: bigint(),
+      testName: text(),
+      variant: json<Variant>("'{}'"),
+      variantKey: text("''"),
+      target: json<Target>("'{}'"),
+      requirementKey: text(),
+      retryOf: orNull(bigint()),
+      createdAt: instant('grid_now()'),
+      attempts: integer(0),
+      verdict: orNull(text<Verdict['verdict']>()),
+      noVerdict: orNull(text<NoVerdict>()),
+      reason: orNull(text()),
+      evidence: orNull(json<Details>()),
+      marks: texts<Mark>("'{}'"),
+      verdictAttempt: orNull(bigint()),
+      judgedAt: orNull(instant()),
+    },
+    {
+      checks: {
+        run_purpose_ck: oneOf('purpose', ['test', 'canary', 'recovery', 'trial']),
+        run_verdict_ck: oneOf('verdict', ['passed', 'failed', 'skipped', 'none']),
+        run_none_ck: "(verdict = 'none') = (no_verdict IS NOT NULL) OR verdict IS NULL",
+        run_undone_ck: 'verdict IS NOT NULL OR (no_verdict IS NULL AND judged_at IS NULL)',
+        run_done_ck: 'verdict IS NULL OR (judged_at IS NOT NULL AND reason IS NOT NULL)',
+        run_proof_ck: "verdict IS NULL OR verdict = 'none' OR verdict_attempt IS NOT NULL",
+      },
+      indices: {
+        run_project_ix: { columns: ['projectId', 'id'] },
+        run_submission_ix: { columns: ['submissionId', 'id'] },
+        run_test_ix: { columns: ['projectId', 'testName', 'id'] },
+      },
+    },
+  ),
+
+  /** Tries of runs; partitioned by run. */
+  attempt: table(
+    'attempt',
+    {
+      runId: key(bigint()),
+      id: key(sequence()),
+      number: integer(),
+      leaseId: bigint(),
+      plan: json<readonly PlacePlan[]>(),
+      createdAt: instant('grid_now()'),
+      begunAt: orNull(instant()),
+      chainDoneAt: orNull(instant()),
+      tagsVerifiedAt: orNull(instant()),
+      testStartedAt: orNull(instant()),
+      endedAt: orNull(instant()),
+      outcome: orNull(text<Outcome['kind']>()),
+      detail: orNull(json<Details>()),
+    },
+    {
+      checks: { attempt_end_ck: '(ended_at IS NULL) = (outcome IS NULL)' },
+    },
+  ),
+
+  /** Where attempts took place; partitioned by run. */
+  place: table(
+    'place',
+    {
+      runId: key(bigint()),
+      attemptId: key(bigint()),
+      role: key(text()),
+      hostId: bigint(),
+      seat: integer(),
+      requirement: text("''"),
+      fresh: boolean('false'),
+      bootId: orNull(text()),
+      verified: orNull(json<readonly SeenTag[]>()),
+      fingerprintBefore: orNull(json<Fingerprint>()),
+      fingerprintAfter: orNull(json<Fingerprint>()),
+      dirtied: orNull(text<Layer>()),
+      outputBytes: bigint(0),
+      outputCut: bigint(0),
+      outputBlob: orNull(text()),
+    },
+    {
+      indices: { place_host_ix: { columns: ['hostId', 'attemptId'] } },
+    },
+  ),
+
+  /** What was carried out in an attempt, in order; partitioned by run. */
+  stepRun: table(
+    'step_run',
+    {
+      runId: key(bigint()),
+      attemptId: key(bigint()),
+      role: key(text()),
+      seq: key(integer()),
+      kind: text<'chain' | 'setup' | 'test' | 'teardown'>(),
+      step: text(),
+      layer: orNull(text<Layer>()),
+      key: orNull(text()),
+      startedAt: instant('grid_now()'),
+      endedAt: orNull(instant()),
+      result: orNull(text<'ok' | 'failed' | 'timed_out' | 'killed'>()),
+      exitCode: orNull(integer()),
+      durationMs: orNull(double()),
+      message: orNull(text()),
+    },
+    {
+      checks: { step_run_kind_ck: oneOf('kind', ['chain', 'setup', 'test', 'teardown']) },
+    },
+  ),
+
+  /** Named parts of tests and what came of them; partitioned by run. */
+  caseResult: table(
+    'case_result',
+    {
+      runId: key(bigint()),
+      attemptId: key(bigint()),
+      seq: key(integer()),
+      role: text(),
+      name: text(),
+      result: text<'pass' | 'fail' | 'skip'>(),
+      message: text("''"),
+      at: instant('grid_now()'),
+    },
+    {
+      checks: { case_result_ck: oneOf('result', ['pass', 'fail', 'skip']) },
+    },
+  ),
+
+  /** Numbers that tests reported; partitioned by run. */
+  measurement: table('measurement', {
+    runId: key(bigint()),
+    attemptId: key(bigint()),
+    seq: key(integer()),
+    caseSeq: integer(),
+    raw: text(),
+    value: orNull(double()),
+    unit: text("''"),
+  }),
+
+  /** What runs ask for: equal ones share a row, with the one reason why they wait. */
+  demand: table('demand', {
+    key: key(text()),
+    spec: json<Demand>(),
+    reasonCode: text("'new'"),
+    reason: text("'just accepted'"),
+    since: instant('grid_now()'),
+  }),
+
+  /** Runs that are not done. */
+  queue: table(
+    'queue',
+    {
+      runId: key(bigint()),
+      projectId: bigint(),
+      purpose: text<Purpose>(),
+      testId: bigint(),
+      demand: text(),
+      target: json<Target>("'{}'"),
+      priority: integer(0),
+      enqueuedAt: instant('grid_now()'),
+      state: text<'waiting' | 'held' | 'running'>("'waiting'"),
+      since: instant('grid_now()'),
+      reasonCode: text("'new'"),
+      reason: text("'just accepted'"),
+      notBefore: orNull(instant()),
+      deadline: orNull(instant()),
+      incidentId: orNull(bigint()),
+      attempts: integer(0),
+      memory: json<RunMemory>("'{}'"),
+      cancelledBy: orNull(text()),
+      stopWhy: orNull(text()),
+      claimedAt: orNull(instant()),
+      attemptId: orNull(bigint()),
+      leaseId: orNull(bigint()),
+      reportSeq: integer(0),
+      ended: orNull(json<AttemptEnd>()),
+    },
+    {
+      uniques: { queue_attempt_uq: ['attemptId'] },
+      foreignKeys: { queue_test_fk: ['testId', 'test'] },
+      checks: {
+        queue_state_ck: oneOf('state', ['waiting', 'held', 'running']),
+        queue_running_ck: "(state = 'running') = (attempt_id IS NOT NULL)",
+        queue_lease_ck: '(attempt_id IS NULL) = (lease_id IS NULL)',
+        queue_held_ck: "state <> 'held' OR (incident_id IS NOT NULL AND deadline IS NOT NULL)",
+        queue_ended_ck: 'ended IS NULL OR attempt_id IS NOT NULL',
+      },
+      indices: {
+        queue_wait_ix: { columns: ['demand', 'priority', 'runId'], where: "state = 'waiting'" },
+        queue_ended_ix: { columns: ['runId'], where: 'ended IS NOT NULL' },
+        queue_cancelled_ix: { columns: ['runId'], where: 'cancelled_by IS NOT NULL' },
+        queue_lease_ix: { columns: ['leaseId'], where: 'lease_id IS NOT NULL' },
+        queue_incident_ix: { columns: ['incidentId'], where: 'incident_id IS NOT NULL' },
+        queue_deadline_ix: { columns: ['deadline'], where: 'deadline IS NOT NULL' },
+        queue_project_ix: { columns: ['projectId', 'runId'] },
+      },
+    },
+  ),
+
+  /** Seats that are taken. */
+  hostSeat: table(
+    'host_seat',
+    {
+      hostId: key(bigint()),
+      seat: key(integer()),
+      runId: bigint(),
+      attemptId: bigint(),
+      leaseId: bigint(),
+      role: text(),
+      takenAt: instant('grid_now()'),
+    },
+    {
+      uniques: { host_seat_attempt_uq: ['attemptId', 'role'] },
+      foreignKeys: { host_seat_host_fk: ['hostId', 'host'] },
+      indices: { host_seat_lease_ix: { columns: ['leaseId'] } },
+    },
+  ),
+
+  /** Output that has not become a blob yet. */
+  outputSegment: table(
+    'output_segment',
+    {
+      runId: key(bigint()),
+      attemptId: key(bigint()),
+      role: key(text()),
+      seq: key(integer()),
+      atByte: bigint(),
+      at: instant('grid_now()'),
+      data: bytes(),
+    },
+    {
+      checks: { output_segment_size_ck: 'octet_length(data) <= 262144' },
+    },
+  ),
+
+  /** What is kept beside the database. */
+  blob: table('blob', {
+    digest: key(text()),
+    bytes: bigint(),
+    storedBytes: bigint(),
+    mediaType: text(),
+    lineIndex: orNull(json<Details>()),
+    createdAt: instant('grid_now()'),
+  }),
+
+  /** Root causes, with the scope that explains them. */
+  incident: table(
+    'incident',
+    {
+      id: key(identity()),
+      scope: text<Scope>(),
+      hostId: orNull(bigint()),
+      step: orNull(text()),
+      testName: orNull(text()),
+      projectId: orNull(bigint()),
+      signature: text(),
+      title: text(),
+      owner: text(),
+      policy: text<'scope' | 'pool' | 'grid'>("'scope'"),
+      openedAt: instant('grid_now()'),
+      checks: integer(0),
+      nextCheckAt: orNull(instant()),
+      checkRunId: orNull(bigint()),
+      closedAt: orNull(instant()),
+      closeReason: orNull(text()),
+    },
+    {
+      foreignKeys: { incident_host_fk: ['hostId', 'host'], incident_project_fk: ['projectId', 'project'] },
+      checks: {
+        incident_scope_ck: oneOf('scope', [
+          'host',
+          'step',
+          'step_on_host',
+          'test',
+          'resource',
+          'pool',
+          'image',
+          'change',
+          'grid',
+        ]),
+        incident_policy_ck: oneOf('policy', ['scope', 'pool', 'grid']),
+        incident_closed_ck: '(closed_at IS NULL) = (close_reason IS NULL)',
+      },
+      indices: {
+        incident_open_ix: { columns: ['id'], where: 'closed_at IS NULL' },
+        incident_host_ix: { columns: ['hostId'] },
+      },
+    },
+  ),
+
+  /** What speaks for or against an incident. */
+  evidence: table(
+    'evidence',
+    {
+      id: key(identity()),
+      incidentId: orNull(bigint()),
+      hostId: orNull(bigint()),
+      work: text(),
+      ok: boolean(),
+      runId: orNull(bigint()),
+      attemptId: orNull(bigint()),
+      signature: text("''"),
+      detail: text("''"),
+      at: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { evidence_incident_fk: ['incidentId', 'incident'] },
+      indices: {
+        evidence_incident_ix: { columns: ['incidentId', 'id'], where: 'incident_id IS NOT NULL' },
+        evidence_host_ix: { columns: ['hostId', 'id'] },
+        evidence_work_ix: { columns: ['work', 'id'] },
+      },
+    },
+  ),
+
+  /** What changed here and why; append-only, partitioned by month. */
+  history: table(
+    'history',
+    {
+      at: key(instant('grid_now()')),
+      txid: transactionId('pg_current_xact_id()'),
+      id: key(sequence()),
+      projectId: orNull(bigint()),
+      runId: orNull(bigint()),
+      kind: text(),
+      subject: text(),
+      actor: text(),
+      data: json<Details>("'{}'"),
+    },
+    {
+      indices: {
+        history_read_ix: { columns: ['txid', 'id'] },
+        history_run_ix: { columns: ['runId', 'txid', 'id'], where: 'run_id IS NOT NULL' },
+      },
+    },
+  ),
+};
