@@ -3,7 +3,6 @@
 # case makes the test red whatever its exit; no case makes a red exit green.
 #
 # testyard: owner: admin
-# testyard: requires: scratch-prepared
 # testyard: timeout: 1m
 # testyard: dirties: nothing
 # testyard: cases: adds, copies, prints

@@ -1,3 +1,4 @@
+import { EXIT, Failure } from './failure.js';
 import { askedToEnd, gridProcess } from './grid-process.js';
 import type { Setting } from './setting.js';
 import { stateFolder } from './settings.js';
@@ -18,6 +19,8 @@ export async function executor({ screen, options }: Setting, given: ExecutorOpti
     ...given,
     stateDir: stateFolder(options.stateDir),
     log: (line) => screen.note(line),
+  }).catch((error: Error) => {
+    throw new Failure(`the executor could not be started: ${error.message}`, EXIT.unanswered);
   });
   screen.note(`executor ${given.name} works for ${given.api}; Ctrl-C ends it`);
   await ended;

@@ -17,7 +17,7 @@ class NoImages extends Images {
 export async function executeLocally(link: LocalLink, masked: readonly string[]): Promise<void> {
   const executor = new Executor({
     link,
-    shell: new LocalShell({ mask: masked }),
+    shell: new LocalShell({ masked }),
     images: new NoImages(),
     name: 'local',
     capacity: 1,

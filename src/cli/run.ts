@@ -8,7 +8,7 @@ import { EXIT, Failure } from './failure.js';
 import { executeLocally } from './local-executor.js';
 import { LocalLink } from './local-link.js';
 import { Output } from './output.js';
-import type { Screen } from './screen.js';
+import { plain, type Screen } from './screen.js';
 import type { Setting } from './setting.js';
 import { stateFolder } from './settings.js';
 import { verdictWord } from './words.js';
@@ -168,7 +168,7 @@ function say(
     const ms = attempt?.durations.get('test');
     const marks = verdict.marks.map((mark) => `; ${mark.replaceAll('_', ' ')}`).join('');
     const took = ms === undefined ? '' : ` (${(ms / 1000).toFixed(1)} s)`;
-    screen.line(`${screen.paint(tone, text)} ${spec.name}: ${verdict.reason}${marks}${took}`);
+    screen.line(`${screen.paint(tone, text)} ${spec.name}: ${plain(verdict.reason)}${marks}${took}`);
   }
   if (verdict.verdict === 'failed') return EXIT.red;
   return verdict.verdict === 'none' ? EXIT.unanswered : EXIT.ok;

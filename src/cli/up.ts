@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Role } from '../main.js';
 import { Client } from './client.js';
-import { Failure } from './failure.js';
+import { EXIT, Failure } from './failure.js';
 import { follow } from './follow.js';
 import { askedToEnd, gridProcess } from './grid-process.js';
 import type { Screen } from './screen.js';
@@ -40,6 +40,9 @@ export async function up({ screen, json, options }: Setting, given: UpOptions): 
     ...(given.listen === undefined ? {} : { listen: given.listen }),
     ...(process.env['DATABASE_URL'] ? { databaseUrl: process.env['DATABASE_URL'] } : {}),
     log: (line) => screen.note(line),
+  }).catch((error: Error) => {
+    screen.clearStatus();
+    throw new Failure(`the grid could not be started: ${error.message}`, EXIT.unanswered);
   });
   try {
     screen.clearStatus();
