@@ -378,6 +378,8 @@ const statements = [
   `CREATE INDEX queue_lease_ix ON queue (lease_id) WHERE lease_id IS NOT NULL`,
   `CREATE INDEX queue_incident_ix ON queue (incident_id) WHERE incident_id IS NOT NULL`,
   `CREATE INDEX queue_deadline_ix ON queue (deadline) WHERE deadline IS NOT NULL`,
+  `CREATE INDEX queue_put_off_ix ON queue (run_id) WHERE not_before = 'infinity'`,
+  `CREATE INDEX queue_own_ix ON queue (run_id) WHERE purpose <> 'test'`,
   `CREATE INDEX queue_project_ix ON queue (project_id, run_id DESC)`,
   `CREATE TABLE host_seat (
      host_id bigint NOT NULL CONSTRAINT host_seat_host_fk REFERENCES host (id),
@@ -464,10 +466,12 @@ const statements = [
   `CREATE TABLE history_default PARTITION OF history DEFAULT`,
 
   // ---- partitions -----------------------------------------------------------------------------------------
+  // New tables are made aside and then attached, which stops neither readers nor writers of their parents.
   `CREATE FUNCTION grid_ensure_partitions() RETURNS integer LANGUAGE plpgsql AS $fn$
    DECLARE
      width constant bigint := 1000000;
-     top bigint; n bigint; parent text; child text; made integer := 0; month date;
+     top bigint; n bigint; parent text; child text; made integer := 0;
+     this_month timestamp; low timestamptz; high timestamptz; stray boolean;
    BEGIN
      PERFORM pg_advisory_xact_lock(7470001);
      SELECT last_value / width + 1 INTO top FROM run_id_seq;
@@ -475,18 +479,30 @@ const statements = [
        FOR n IN greatest(top - 1, 0) .. top LOOP
          child := parent || '_p' || n;
          IF to_regclass(child) IS NULL THEN
-           EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%s) TO (%s)
-                           WITH (fillfactor = 80)', child, parent, n * width, (n + 1) * width);
+           EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) WITH (fillfactor = 80)', child, parent);
+           EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', parent, child,
+             n * width, (n + 1) * width);
            made := made + 1;
          END IF;
        END LOOP;
      END LOOP;
+     this_month := date_trunc('month', grid_now() AT TIME ZONE 'UTC');
      FOR n IN 0 .. 2 LOOP
-       month := (date_trunc('month', grid_now() AT TIME ZONE 'UTC') + n * interval '1 month')::date;
-       child := 'history_' || to_char(month, 'YYYYMM');
+       low := (this_month + n * interval '1 month') AT TIME ZONE 'UTC';
+       high := (this_month + (n + 1) * interval '1 month') AT TIME ZONE 'UTC';
+       child := 'history_' || to_char(this_month + n * interval '1 month', 'YYYYMM');
        IF to_regclass(child) IS NULL THEN
-         EXECUTE format('CREATE TABLE %I PARTITION OF history FOR VALUES FROM (%L) TO (%L)', child,
-           month::timestamp AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+         -- Entries that came before their month's partition was there are in the default one, and move.
+         stray := EXISTS (SELECT FROM history_default WHERE at >= low AND at < high);
+         IF stray THEN LOCK TABLE history IN ACCESS EXCLUSIVE MODE; END IF;
+         EXECUTE format('CREATE TABLE %I (LIKE history INCLUDING ALL)', child);
+         IF stray THEN
+           ALTER TABLE history DETACH PARTITION history_default;
+           EXECUTE format('WITH gone AS (DELETE FROM history_default WHERE at >= $1 AND at < $2 RETURNING *)
+                           INSERT INTO %I SELECT * FROM gone', child) USING low, high;
+         END IF;
+         EXECUTE format('ALTER TABLE history ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', child, low, high);
+         IF stray THEN ALTER TABLE history ATTACH PARTITION history_default DEFAULT; END IF;
          made := made + 1;
        END IF;
      END LOOP;
@@ -529,6 +545,8 @@ const statements = [
    BEGIN RAISE EXCEPTION 'history is append-only' USING ERRCODE = 'TY003'; END $fn$`,
   `CREATE TRIGGER history_guard BEFORE UPDATE OR DELETE ON history
      FOR EACH ROW EXECUTE FUNCTION history_guard()`,
+  `CREATE TRIGGER history_truncate_guard BEFORE TRUNCATE ON history
+     FOR EACH STATEMENT EXECUTE FUNCTION history_guard()`,
 
   `INSERT INTO project (name) VALUES ('default'), ('testyard')`,
   `INSERT INTO pool (name) VALUES ('default')`,

@@ -630,6 +630,8 @@ export const SCHEMA = {
         queue_lease_ix: { columns: ['leaseId'], where: 'lease_id IS NOT NULL' },
         queue_incident_ix: { columns: ['incidentId'], where: 'incident_id IS NOT NULL' },
         queue_deadline_ix: { columns: ['deadline'], where: 'deadline IS NOT NULL' },
+        queue_put_off_ix: { columns: ['runId'], where: "not_before = 'infinity'" },
+        queue_own_ix: { columns: ['runId'], where: "purpose <> 'test'" },
         queue_project_ix: { columns: ['projectId', 'runId'] },
       },
     },
