@@ -1,4 +1,5 @@
 import type { Layer } from './layer.js';
+import { fromCanonical, tagsOf } from './requirement.js';
 
 /** A provisioning step, as an admin declares it. */
 export interface StepSpec {
@@ -23,3 +24,13 @@ export type StepAction =
   | { readonly kind: 'script'; readonly script: string }
   /** The host's root file system is put back. */
   | { readonly kind: 'restore'; readonly image: string };
+
+/** Tags that must hold before a step runs. */
+export function needsOf(step: StepSpec): readonly string[] {
+  return step.needs === '' ? [] : tagsOf(fromCanonical(step.needs));
+}
+
+/** True where a step puts a root file system back. */
+export function isRestore(step: StepSpec): boolean {
+  return step.action.kind === 'restore';
+}

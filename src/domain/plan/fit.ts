@@ -139,7 +139,7 @@ export function fitOf(
       i.step !== undefined && (i.scope === 'step' || (i.scope === 'step_on_host' && i.hostId === host.id)),
   );
   const open = own ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
-  const now = planChain(wish, host, open);
+  const now = open.length === steps.length ? ever : planChain(wish, host, open);
   if (now.ok) return { kind: 'yes', host, chain: now };
   if (ever.ok) {
     const incident = shut.find((i) => ever.steps.some((step) => step.name === i.step));

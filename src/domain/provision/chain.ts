@@ -1,8 +1,10 @@
 import { digestOf } from '../digest.js';
 import type { HostFacts } from '../host.js';
-import { LAYERS, type Layer, reaches } from '../layer.js';
-import { fromCanonical, type Presence, type Requirement, tagsOf } from '../requirement.js';
-import type { StepSpec } from '../step.js';
+import { type Layer, reaches } from '../layer.js';
+import { type Presence, type Requirement, tagsOf } from '../requirement.js';
+import { isRestore, needsOf, type StepSpec } from '../step.js';
+import { whatIsMissing } from './missing.js';
+import { inOrder, lost } from './order.js';
 
 /** A step of a chain with the key that its stack entry will have. */
 export interface PlannedStep extends StepSpec {
@@ -30,81 +32,111 @@ export interface Wish {
   readonly mustRun?: string;
 }
 
+/** Sets of steps looked at for one host at most; past it the cheapest chain found so far is taken. */
+const MOST_NODES = 2000;
+
 /**
- * The chain for one host: what is there is kept, every missing tag is given by the cheapest step that may
- * run there (with what it needs itself), and a layer that is no longer what the stack says is put back from
- * below where the host allows it. Steps of layers that are not expendable are never planned (rule 11).
+ * The cheapest chain for one host. What is there is kept, unless a step of the chain voids it: a step voids what
+ * the stack has in the layers above its own, a restore its own layer as well. A step runs only after what it
+ * needs is there, lower layers first; what it needs of the stack must survive all others of its layer and below.
+ * Where a step would stand on a layer that is no longer what the stack says, that is put back first, if the host
+ * allows it. Steps of layers that are not expendable are never planned (rule 11). Depth first with a bound: every
+ * unmet need is met by each step that could, cheap ones first.
  */
 export function planChain(wish: Wish, host: HostFacts, steps: readonly StepSpec[]): Chain {
   const allowed = steps.filter((step) => mayRun(step, host));
-  const chosen = new Map<string, StepSpec>();
-  const producedHere = new Set(host.stack.flatMap((entry) => entry.gives));
-
-  const restore = cheapest(allowed.filter((step) => step.action.kind === 'restore' && step.needs === ''));
+  const must = allowed.find((step) => step.name === wish.mustRun);
+  if (wish.mustRun !== undefined && must === undefined) {
+    const why = `${wish.mustRun} may not run on ${host.name}`;
+    return { ok: false, tag: wish.mustRun, presence: 'absent', why };
+  }
+  const first = must === undefined ? [] : [must];
   const needsFresh = wish.fresh && !host.isolated && (host.used || host.dirtyFrom !== undefined);
-  if (needsFresh) {
-    if (restore === undefined) {
-      return { ok: false, tag: 'fresh', presence: 'absent', why: `${host.name} cannot be restored` };
-    }
-    chosen.set(restore.name, restore);
+  if (needsFresh && !allowed.some(isRestore)) {
+    return { ok: false, tag: 'fresh', presence: 'absent', why: `${host.name} cannot be restored` };
   }
-  const restored = () => [...chosen.values()].some((step) => step.action.kind === 'restore');
-  const presenceNow = (tag: string): Presence =>
-    restored() && producedHere.has(tag) ? 'absent' : host.presenceOf(tag);
-
-  const provide = (tag: string, below: readonly string[]): Chain | undefined => {
-    if (presenceNow(tag) === 'present') return undefined;
-    if ([...chosen.values()].some((step) => step.gives.includes(tag))) return undefined;
-    const step = cheapest(allowed.filter((s) => s.gives.includes(tag) && !below.includes(s.name)));
-    if (step === undefined) return missing(tag, presenceNow(tag), host, steps);
-    return take(step, [...below, step.name]);
-  };
-  const take = (step: StepSpec, below: readonly string[]): Chain | undefined => {
-    for (const needed of tagsOf(fromCanonical(step.needs))) {
-      const failed = provide(needed, below);
-      if (failed !== undefined) return failed;
-    }
-    chosen.set(step.name, step);
-    // A step stands on its layer: where that is no longer what the stack says it is put back first.
-    const standsOnDirt =
-      host.dirtyFrom !== undefined && host.dirtyFrom !== 'use' && reaches(host.dirtyFrom, step.layer);
-    if (standsOnDirt && restore !== undefined && !restored() && reaches(restore.layer, step.layer)) {
-      chosen.set(restore.name, restore);
-    }
-    return undefined;
-  };
-
-  if (wish.mustRun !== undefined) {
-    const step = allowed.find((s) => s.name === wish.mustRun);
-    if (step === undefined) {
-      return {
-        ok: false,
-        tag: wish.mustRun,
-        presence: 'absent',
-        why: `${wish.mustRun} may not run on ${host.name}`,
-      };
-    }
-    const failed = take(step, [step.name]);
-    if (failed !== undefined) return failed;
+  const wanted = tagsOf(wish.requirement);
+  // What cannot be put back is used as it is: whether that did any harm is what a fresh host is for.
+  const chosen =
+    cheapest({ wanted, first, needsFresh, clean: true, host, allowed }) ??
+    cheapest({ wanted, first, needsFresh, clean: false, host, allowed });
+  if (chosen !== undefined) {
+    return {
+      ok: true,
+      steps: withKeys(chosen, host),
+      costS: costOf(chosen),
+      fresh: host.isolated || chosen.some(isRestore) || (!host.used && host.dirtyFrom === undefined),
+    };
   }
-  // Twice: a restore that came in late takes away what earlier steps had given.
-  for (let round = 0; round < 2; round++) {
-    for (const tag of tagsOf(wish.requirement)) {
-      const failed = provide(tag, []);
-      if (failed !== undefined) return failed;
-    }
-  }
+  const missing = whatIsMissing([...wanted, ...first.flatMap(needsOf)], host, allowed, steps);
+  if (missing !== undefined) return { ok: false, ...missing };
+  // Each tag could be given, but not all of them together: on a bare host perhaps.
+  const bare = { ...host, stack: [], used: false, presenceOf: withoutStack(host) };
+  const ever = cheapest({ wanted, first, needsFresh: false, clean: false, host: bare, allowed });
+  const why = `no order of the steps gives ${wanted.join(', ') || wish.mustRun} on ${host.name}`;
+  return { ok: false, tag: wanted[0] ?? '', presence: ever === undefined ? 'absent' : 'unknown', why };
+}
 
-  const ordered = [...chosen.values()].sort(
-    (a, b) =>
-      LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer) || dependsOn(a, b) || (a.name < b.name ? -1 : 1),
-  );
-  return {
-    ok: true,
-    steps: withKeys(ordered, host),
-    costS: ordered.reduce((sum, step) => sum + step.costS, 0),
-    fresh: host.isolated || restored() || (!host.used && host.dirtyFrom === undefined),
+interface Search {
+  readonly wanted: readonly string[];
+  readonly first: readonly StepSpec[];
+  readonly needsFresh: boolean;
+  /** A step may not stand on a dirty layer that can be put back. */
+  readonly clean: boolean;
+  readonly host: HostFacts;
+  readonly allowed: readonly StepSpec[];
+}
+
+/** The cheapest set of steps that meets everything, in the order to run them. */
+function cheapest(search: Search): readonly StepSpec[] | undefined {
+  let best: { readonly steps: readonly StepSpec[]; readonly costS: number } | undefined;
+  let nodes = 0;
+  const explore = (chosen: readonly StepSpec[]): void => {
+    const costS = costOf(chosen);
+    if (++nodes > MOST_NODES || (best !== undefined && costS >= best.costS)) return;
+    const { order, stuck } = inOrder(chosen, search.host);
+    const answers = answersTo(search, chosen, stuck);
+    if (answers === undefined) {
+      best = { steps: order, costS };
+      return;
+    }
+    // A second restore would take away what the first one gave.
+    const more = [...new Set(answers)].filter(
+      (step) => !chosen.includes(step) && !(isRestore(step) && chosen.some(isRestore)),
+    );
+    for (const step of more.sort(byCost)) explore([...chosen, step]);
   };
+  explore(search.first);
+  return best?.steps;
+}
+
+/** Steps of which one at least must join for the first thing that is unmet; undefined: all is met. */
+function answersTo(
+  { wanted, needsFresh, clean, host, allowed }: Search,
+  chosen: readonly StepSpec[],
+  stuck: readonly { readonly step: StepSpec; readonly needs: readonly string[] }[],
+): readonly StepSpec[] | undefined {
+  const restores = allowed.filter(isRestore);
+  if (needsFresh && !chosen.some(isRestore)) return restores;
+  for (const tag of wanted) {
+    if (chosen.some((step) => step.gives.includes(tag))) continue;
+    if (host.presenceOf(tag) === 'present' && !lost(tag, host, chosen)) continue;
+    return allowed.filter((step) => step.gives.includes(tag));
+  }
+  if (stuck.length > 0) {
+    return stuck.flatMap(({ step, needs }) =>
+      allowed.filter(
+        (giver) => reaches(giver.layer, step.layer) && giver.gives.some((tag) => needs.includes(tag)),
+      ),
+    );
+  }
+  const { dirtyFrom } = host;
+  if (!clean || dirtyFrom === undefined || dirtyFrom === 'use') return undefined;
+  for (const step of chosen.filter((s) => !isRestore(s) && reaches(dirtyFrom, s.layer))) {
+    const under = restores.filter((r) => reaches(r.layer, step.layer));
+    if (under.length > 0 && !under.some((r) => chosen.includes(r))) return under;
+  }
+  return undefined;
 }
 
 /** Whether rule 11 and the host's means allow a step there. */
@@ -112,7 +144,7 @@ export function mayRun(
   step: StepSpec,
   host: Pick<HostFacts, 'expendable' | 'canRestore' | 'isolated'>,
 ): boolean {
-  if (step.action.kind === 'restore' && (!host.canRestore || host.isolated)) return false;
+  if (isRestore(step) && (!host.canRestore || host.isolated)) return false;
   if (step.layer === 'use') return true;
   return !host.isolated && host.expendable.includes(step.layer);
 }
@@ -125,34 +157,25 @@ export function voidFrom<Entry extends { readonly layer: Layer }>(
   return stack.filter((entry) => !reaches(layer, entry.layer));
 }
 
-function missing(tag: string, presence: Presence, host: HostFacts, steps: readonly StepSpec[]): Chain {
-  const givers = steps.filter((step) => step.gives.includes(tag));
-  const giver = givers[0];
-  const known = presence === 'unknown' ? 'is not known there' : 'is not there';
-  const why =
-    giver === undefined
-      ? `${tag} ${known} and no step gives it`
-      : `${tag} ${known}, and step ${giver.name} (layer ${giver.layer}) may not run on ${host.name}`;
-  return { ok: false, tag, presence, why };
+function withoutStack(host: HostFacts): (tag: string) => Presence {
+  const produced = new Set(host.stack.flatMap((entry) => entry.gives));
+  return (tag) => (produced.has(tag) ? 'absent' : host.presenceOf(tag));
 }
 
-function cheapest(steps: readonly StepSpec[]): StepSpec | undefined {
-  return [...steps].sort((a, b) => a.costS - b.costS || (a.name < b.name ? -1 : 1))[0];
+function costOf(steps: readonly StepSpec[]): number {
+  return steps.reduce((sum, step) => sum + step.costS, 0);
 }
 
-function dependsOn(a: StepSpec, b: StepSpec): number {
-  const needsOf = (step: StepSpec) => tagsOf(fromCanonical(step.needs));
-  if (needsOf(a).some((tag) => b.gives.includes(tag))) return 1;
-  if (needsOf(b).some((tag) => a.gives.includes(tag))) return -1;
-  return 0;
+function byCost(a: StepSpec, b: StepSpec): number {
+  return a.costS - b.costS || (a.name < b.name ? -1 : 1);
 }
 
 /** A key is the digest of the step and of what it stands on: lower layers, and of its own what it needs. */
 function withKeys(steps: readonly StepSpec[], host: HostFacts): PlannedStep[] {
-  const restored = steps.some((step) => step.action.kind === 'restore');
-  const standing = restored ? [] : host.stack.map(({ layer, key, gives }) => ({ layer, key, gives }));
+  let standing = host.stack.map(({ layer, key, gives }) => ({ layer, key, gives }));
   return steps.map((step) => {
-    const needs = tagsOf(fromCanonical(step.needs));
+    const needs = needsOf(step);
+    if (isRestore(step)) standing = voidFrom(standing, step.layer);
     const under = standing
       .filter(
         (e) =>
