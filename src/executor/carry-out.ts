@@ -9,7 +9,7 @@ import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { describe, runChain } from './provision.js';
-import type { PhaseEnd, Session } from './session.js';
+import { type PhaseEnd, type Session, SessionCut } from './session.js';
 
 /** What is known when the attempt is over. */
 interface State {
@@ -85,11 +85,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
     started();
     place.emit(event);
   });
-  const started = () => {
-    if (state.testStarted) return;
-    state.testStarted = true;
-    place.emit({ kind: 'test_started' });
-  };
+  const started = () => tellStarted(place, state);
   if (place.plan.chain.length > 0) {
     await look(place, state);
     await runChain(place);
@@ -201,6 +197,12 @@ async function runTest(
   return { kind: 'ended', exit: end, missing };
 }
 
+function tellStarted(place: Place, state: State): void {
+  if (state.testStarted) return;
+  state.testStarted = true;
+  place.emit({ kind: 'test_started' });
+}
+
 /** Runs setup, test or teardown and tells about it. */
 async function phase(
   place: Place,
@@ -235,6 +237,9 @@ async function phase(
   try {
     end = await session.run(what, way, timeoutMs, stop);
   } catch (error) {
+    // A wrapper that was killed while a test ran was killed by that test.
+    if (what === 'test' && error instanceof SessionCut && error.exit.kind === 'signalled')
+      tellStarted(place, state);
     ended('killed', error instanceof Error ? error.message : String(error));
     throw error;
   } finally {
@@ -243,10 +248,7 @@ async function phase(
   if (end.kind === 'timed_out' || end.kind === 'stopped') state.killed = `the ${what} ${describe(end)}`;
   if (what === 'test' && end.kind !== 'never_started') {
     state.touched = true;
-    if (!state.testStarted) {
-      state.testStarted = true;
-      place.emit({ kind: 'test_started' });
-    }
+    tellStarted(place, state);
   }
   if (end.kind === 'exited')
     ended(end.code === 0 ? 'ok' : 'failed', end.code === 0 ? '' : describe(end), end.code);
@@ -292,6 +294,11 @@ async function outcomeOfFailure(place: Place, state: State, error: unknown): Pro
   if (error instanceof ShellError || !(error instanceof Ending)) {
     session?.abandon();
     delete state.session;
+  }
+  // Under `local` a test can kill the wrapper, which has its own user; nothing else of this machine is lost by that.
+  if (place.isLocal && place.phase === 'test' && error instanceof SessionCut && !place.stop.aborted) {
+    const { exit } = error;
+    if (exit.kind === 'signalled') return { kind: 'ended', exit, missing: { needed: [], underTest: [] } };
   }
   if (error instanceof ShellError) {
     const unable = await whyUnable(place, error);

@@ -1,5 +1,5 @@
 import type { Fingerprint } from '../domain/host.js';
-import { type ShellConnection, ShellError, type ShellProcess } from '../ports/shell.js';
+import { type ShellConnection, ShellError, type ShellExit, type ShellProcess } from '../ports/shell.js';
 import { type Bundle, payload } from './bundle.js';
 import { type ControlLine, ControlReader } from './control.js';
 import { readFingerprint } from './fingerprint.js';
@@ -27,6 +27,16 @@ export class SessionRefused extends Error {
     message: string,
   ) {
     super(message);
+  }
+}
+
+/** The wrapper itself ended in the middle, and the way into the host did not: something killed it. */
+export class SessionCut extends ShellError {
+  constructor(
+    readonly exit: ShellExit,
+    message: string,
+  ) {
+    super('lost', message);
   }
 }
 
@@ -88,7 +98,7 @@ export class Session {
       (exit) => {
         const how = exit.kind === 'exited' ? `exit code ${exit.code}` : exit.signal;
         const said = this.control.said === '' ? '' : `: ${this.control.said}`;
-        this.lost(new ShellError('lost', `the session on the host ended before its work (${how})${said}`));
+        this.lost(new SessionCut(exit, `the session on the host ended before its work (${how})${said}`));
       },
       (error: Error) => this.lost(error),
     );
@@ -134,21 +144,27 @@ export class Session {
       if (line.kind === 'ready') break;
       this.note(line);
     }
-    await this.probe(1, []);
+    await this.probe();
   }
 
-  /** Runs the probes from number `from` on; one that runs out of time is killed, and the next one begun. */
-  private async probe(from: number, codes: (number | undefined)[]): Promise<void> {
+  /** Runs the probes one after another; one that runs out of time is killed, and the next one begun. */
+  private async probe(): Promise<void> {
     const { bundle, limits, timing } = this.plan;
-    if (bundle.probes.length >= from) this.say(`probe ${from}`);
+    const codes: (number | undefined)[] = [];
+    let phase = 0;
+    const resume = () => {
+      phase = ++this.phases;
+      this.say(`probe ${codes.length + 1} ${phase}`);
+    };
+    if (bundle.probes.length > 0) resume();
     while (codes.length < bundle.probes.length) {
       const line = await this.nextOrLate(timing.monotonicMs() + limits.probeMs);
       if (line?.kind === 'probe') codes[line.index - 1] = line.code;
       else if (line === undefined) {
         codes.push(undefined);
         this.say('kill');
-        await this.killed(++this.phases);
-        if (codes.length < bundle.probes.length) this.say(`probe ${codes.length + 1}`);
+        await this.killed(phase);
+        if (codes.length < bundle.probes.length) resume();
       }
     }
     this.probes = codes;
