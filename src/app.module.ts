@@ -14,31 +14,32 @@ import type { TokensSeen } from './http/tokens-seen.js';
 
 /** The one Nest module: which adapter stands behind which port of the API. */
 @Module({})
-export class AppModule {
-  static with(deps: ApiDeps, tokens: TokensSeen, closing: AbortSignal): DynamicModule {
-    const value = (provide: symbol, useValue: unknown): Provider => ({ provide, useValue });
-    return {
-      module: AppModule,
-      controllers: [
-        ServiceController,
-        GridController,
-        SubmissionController,
-        RunController,
-        EventController,
-        AccessController,
-        ExecutorController,
-      ],
-      providers: [
-        value(INJECT.store, deps.store),
-        value(INJECT.wakeup, deps.wakeup),
-        value(INJECT.link, deps.link),
-        value(INJECT.blobs, deps.blobs),
-        value(INJECT.version, deps.version),
-        value(INJECT.readTestFile, readTestFile),
-        value(INJECT.tokens, tokens),
-        value(INJECT.closing, closing),
-        { provide: APP_GUARD, useClass: RouteGuard },
-      ],
-    };
-  }
+class AppModule {}
+
+/** See `AppModule`; `closing` aborts when the server is about to close. */
+export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSignal): DynamicModule {
+  const value = (provide: symbol, useValue: unknown): Provider => ({ provide, useValue });
+  return {
+    module: AppModule,
+    controllers: [
+      ServiceController,
+      GridController,
+      SubmissionController,
+      RunController,
+      EventController,
+      AccessController,
+      ExecutorController,
+    ],
+    providers: [
+      value(INJECT.store, deps.store),
+      value(INJECT.wakeup, deps.wakeup),
+      value(INJECT.link, deps.link),
+      value(INJECT.blobs, deps.blobs),
+      value(INJECT.version, deps.version),
+      value(INJECT.readTestFile, readTestFile),
+      value(INJECT.tokens, tokens),
+      value(INJECT.closing, closing),
+      { provide: APP_GUARD, useClass: RouteGuard },
+    ],
+  };
 }

@@ -1,4 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { Claimed } from '../protocol/messages.js';
+import { NotYours } from '../stages/record.js';
 import type { Caller } from '../store/access.js';
 import { findExecutor, isLeaseOf } from '../store/grid.js';
 import type { Store } from '../store/store.js';
@@ -26,13 +28,23 @@ export class ExecutorController {
     const taken =
       known?.tokenId === null ? known.alive : (known?.tokenId ?? ask.caller.tokenId) !== ask.caller.tokenId;
     if (taken) throw forbidden(`The name ${ask.body.executor} belongs to an executor with another token`);
-    return await this.desk.register(ask.body, ask.caller.tokenId);
+    try {
+      return await this.desk.register(ask.body, ask.caller.tokenId);
+    } catch (error) {
+      if (error instanceof NotYours) throw forbidden(error.message);
+      throw error;
+    }
   }
 
   @Serves('executorClaim')
   async claim(@Ask() ask: Asked<'executorClaim'>) {
     await this.wantOwn(ask.caller, ask.body.lease);
-    return await this.desk.claim(ask.body, AbortSignal.any([ask.gone(), this.closing]));
+    const gone = AbortSignal.any([ask.gone(), this.closing]);
+    // The desk hands nothing out any more once this aborts, and looks only every few seconds.
+    const nothing = new Promise<Claimed>((resolve) => {
+      gone.addEventListener('abort', () => resolve({ assignments: [], stop: [] }), { once: true });
+    });
+    return await Promise.race([this.desk.claim(ask.body, gone), nothing]);
   }
 
   @Serves('executorRenew')

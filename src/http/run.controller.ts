@@ -70,8 +70,11 @@ export class RunController {
     if (!done) throw conflict(`Run r${id} is not done: it is still owed its verdict`);
     if (purpose !== 'test')
       throw conflict(`Run r${id} is no test of somebody's: the grid made it for itself`);
-    return await acceptOnce(this.store, ask, { retry: id }, (tx) =>
-      retryRun(tx, { id, projectId }, ask.caller.name),
+    return await acceptOnce(
+      this.store,
+      ask,
+      { retry: id },
+      async () => (tx) => retryRun(tx, { id, projectId }, ask.caller.name),
     );
   }
 

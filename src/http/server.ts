@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { AppModule } from '../app.module.js';
+import { appModule } from '../app.module.js';
 import type { ApiDeps, Listen } from './deps.js';
 import { problemOf, unreadable } from './problem.js';
 import { answerWith, ProblemFilter } from './problem-filter.js';
@@ -45,7 +45,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const server = adapter.getInstance() as unknown as FastifyInstance;
   prepare(server, tokens, deps.listen.tls !== undefined);
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.with(deps, tokens, closing.signal),
+    appModule(deps, tokens, closing.signal),
     adapter,
     { logger: false, bodyParser: false, abortOnError: false },
   );

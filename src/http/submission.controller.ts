@@ -6,6 +6,7 @@ import { type Caller, findProject, maySubmit, type Visible } from '../store/acce
 import type { Store, Transaction } from '../store/store.js';
 import {
   acceptSubmission,
+  answerOf,
   cancelSubmission,
   findSubmission,
   listSubmissions,
@@ -33,10 +34,11 @@ export class SubmissionController {
     const projectId = await findProject(this.store, ask.visible, ask.body.project);
     if (projectId === undefined) throw notFound(`project '${ask.body.project}'`);
     wantSubmitter(ask.caller, projectId, ask.body.project);
-    const understood = await understand(this.store, projectId, ask.body, this.readTestFile);
-    return await acceptOnce(this.store, ask, ask.body, async (tx) => {
+    return await acceptOnce(this.store, ask, ask.body, async () => {
+      const understood = await understand(this.store, projectId, ask.body, this.readTestFile);
       const submission = { ...understood.submission, actor: ask.caller.name };
-      return await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) });
+      return async (tx) =>
+        await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) });
     });
   }
 
@@ -78,29 +80,38 @@ export function wantSubmitter(caller: Caller, projectId: Id, project = 'the proj
   }
 }
 
-/** Accepts a submission in one transaction; with an Idempotency-Key once, however often it is asked. */
+/**
+ * Accepts a submission in one transaction; with an Idempotency-Key once, however often it is asked. What can be
+ * read and refused before is `prepare`'s: it is not asked again what was answered once.
+ */
 export async function acceptOnce(
   store: Store,
   ask: Pick<Asked<'submit'>, 'caller' | 'header'>,
   request: unknown,
-  accept: (tx: Transaction) => Promise<Id>,
+  prepare: () => Promise<(tx: Transaction) => Promise<Id>>,
 ): Promise<SubmissionView> {
   const key = ask.header('idempotency-key');
   if (key !== undefined && !/^[\x21-\x7e]{1,200}$/.test(key)) {
     throw unreadable('The header Idempotency-Key is 1 to 200 printable characters without spaces');
   }
+  const digest = createHash('sha256').update(canonicalJson(request)).digest();
+  const onceKey = key === undefined ? undefined : { tokenId: ask.caller.tokenId, key, request: digest };
+  const before = onceKey === undefined ? undefined : await answerOf<SubmissionView>(store, onceKey);
+  if (before !== undefined) return asBefore(before);
+  const accept = await prepare();
   return await store.transaction(async (tx) => {
     const work = async (): Promise<SubmissionView> => {
       const made = await findSubmission(tx, 'all', await accept(tx));
       if (made === undefined) throw new Error('A submission vanished while it was accepted');
       return made;
     };
-    if (key === undefined) return await work();
-    const digest = createHash('sha256').update(canonicalJson(request)).digest();
-    const answer = await once(tx, { tokenId: ask.caller.tokenId, key, request: digest }, work);
-    if (answer === 'other_request') {
-      throw new Refusal(422, 'idempotency-key-reused', 'This Idempotency-Key was used for another request');
-    }
-    return answer;
+    return onceKey === undefined ? await work() : asBefore(await once(tx, onceKey, work));
   });
+}
+
+function asBefore(answer: SubmissionView | 'other_request'): SubmissionView {
+  if (answer === 'other_request') {
+    throw new Refusal(422, 'idempotency-key-reused', 'This Idempotency-Key was used for another request');
+  }
+  return answer;
 }

@@ -11,10 +11,20 @@ export interface OnceKey {
   readonly request: Buffer;
 }
 
-/**
- * Does `work` once for a key, and answers with the same again whenever it is asked the same; concurrent
- * requests wait for the first. `other_request`: the key has been used for something else.
- */
+/** What a key was answered with; `other_request`: it was used for something else. */
+export async function answerOf<Answer>(
+  sql: Sql,
+  { tokenId, key, request }: OnceKey,
+): Promise<Answer | 'other_request' | undefined> {
+  const [earlier] = await sql.rows<{ same: boolean; response: Answer }>(
+    `SELECT request_digest = $3 AS same, response FROM idempotency WHERE token_id = $1 AND key = $2`,
+    [tokenId, key, request],
+  );
+  if (earlier === undefined) return undefined;
+  return earlier.same ? earlier.response : 'other_request';
+}
+
+/** Does `work` once for a key, and else answers as before; concurrent requests wait for the first. */
 export async function once<Answer>(
   tx: Sql,
   { tokenId, key, request }: OnceKey,
@@ -26,11 +36,9 @@ export async function once<Answer>(
     [tokenId, key, request],
   );
   if (mine.length === 0) {
-    const [earlier] = await tx.rows<{ same: boolean; response: Answer }>(
-      `SELECT request_digest = $3 AS same, response FROM idempotency WHERE token_id = $1 AND key = $2`,
-      [tokenId, key, request],
-    );
-    return earlier?.same ? earlier.response : 'other_request';
+    const earlier = await answerOf<Answer>(tx, { tokenId, key, request });
+    if (earlier === undefined) throw new Error('An idempotency key was forgotten while it was used');
+    return earlier;
   }
   const answer = await work();
   await tx.rows(`UPDATE idempotency SET status = 201, response = $3 WHERE token_id = $1 AND key = $2`, [

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { LeaseDead } from '../../src/protocol/messages.js';
+import { NotYours } from '../../src/stages/record.js';
 import { startTestApi, type TestApi } from './api.js';
 
 let api: TestApi;
@@ -82,6 +83,15 @@ test('a dead lease is told in a way that programs understand', async () => {
   const answer = await say(one.secret, 'renew', { lease: leases['one'], attempts: [], draining: false });
   expect(answer.status).toBe(409);
   expect(answer.json.type).toMatch(/\/lease-dead$/);
+});
+
+test('a registration that the desk refuses is refused with its reason', async () => {
+  api.desk.answering = () => {
+    throw new NotYours('protocol 2.0 is not spoken here');
+  };
+  const answer = await say(one.secret, 'register', register('one'));
+  expect(answer.status).toBe(403);
+  expect(answer.json.detail).toBe('protocol 2.0 is not spoken here');
 });
 
 test('what is no message of the protocol is refused with the place of the mistake', async () => {

@@ -184,6 +184,17 @@ describe('an idempotency key', () => {
     expect(answer.status).toBe(201);
   });
 
+  test('gives the same answer also when the request would be refused by now', async () => {
+    const wanted = { tests: [{ name: 'soon-gone' }] };
+    const made = await rows.test(mine, 'soon-gone');
+    const first = await submit(wanted, { 'idempotency-key': 'gone' });
+    expect(first.status).toBe(201);
+    await api.store.rows(`UPDATE test SET name = 'gone' WHERE id = $1`, [made]);
+    expect((await submit(wanted)).status).toBe(422);
+    expect((await submit(wanted, { 'idempotency-key': 'gone' })).json).toEqual(first.json);
+    expect((await submit({ tests: [script('true')] }, { 'idempotency-key': 'gone' })).status).toBe(422);
+  });
+
   test('may be used again after a refusal', async () => {
     const fresh = { 'idempotency-key': 'k2' };
     expect((await submit({ tests: [{ name: 'not-yet' }] }, fresh)).status).toBe(422);
