@@ -159,7 +159,7 @@ function sandboxed(
       said = (said + bytes.toString('latin1')).slice(-4000);
       if (ready || !said.includes('ready\n')) return;
       ready = true;
-      said = '';
+      said = said.slice(said.indexOf('ready\n') + 'ready\n'.length);
       resolve({ stdin, stdout, stderr, exit, abandon });
     });
   });

@@ -180,7 +180,7 @@ export function assignmentOf(
 }
 
 /** Resolves when `holds` does; rejects after `ms`. */
-export async function until(holds: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, ms = 50_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`did not come true within ${ms} ms: ${holds}`);
