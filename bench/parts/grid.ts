@@ -79,11 +79,11 @@ export async function writeInventory(
   await mkdir(path.join(folder, 'steps'), { recursive: true });
   await mkdir(path.join(folder, 'tests'), { recursive: true });
   await writeFile(path.join(folder, 'grid.yaml'), 'name: bench\nadmin: admin@example.org\n');
-  await writeFile(path.join(folder, 'tags.yaml'), more.tags ?? 'tags: []\n');
+  await writeFile(path.join(folder, 'tags.yaml'), more.tags ?? 'tags: {}\n');
   if (more.steps !== undefined) await writeFile(path.join(folder, 'steps', 'steps.yaml'), more.steps);
   const lines = hosts.map(({ name, transport, restore, seats }) =>
     [
-      `  - name: ${name}`,
+      `  ${name}:`,
       '    owner: admin@example.org',
       ...(seats === undefined ? [] : [`    seats: ${seats}`]),
       ...(restore === undefined
