@@ -86,7 +86,7 @@ describe.skipIf(!asRoot)('the throw-away root', () => {
     await writeFile(`${program}.json`, JSON.stringify([sandbox.program, sandbox.args]));
     const code = `const { spawn } = require('node:child_process');
       const [program, args] = JSON.parse(require('node:fs').readFileSync('${program}.json', 'utf8'));
-      spawn(program, args, { stdio: ['pipe', 'ignore', 'ignore', 'ignore'] }); setInterval(() => {}, 1000);`;
+      spawn(program, args, { stdio: ['pipe', 'ignore', 'ignore', 'pipe'] }); setInterval(() => {}, 1000);`;
     const maker = spawn(process.execPath, ['-e', code], { stdio: 'ignore' });
     await until(async () => (await processes()).includes('sleep 3003'));
     maker.kill('SIGKILL');
