@@ -12,21 +12,26 @@ export async function follow(
   submission: SubmissionView,
   json: boolean,
   stop?: AbortSignal,
-): Promise<number> {
+): Promise<{ readonly exit: number; readonly runs: readonly RunView[] }> {
   const shown = new Set<string>();
   let isBroken = false;
+  let widths: readonly number[] = [];
   const runs = await watch(
     client,
     submission,
     {
+      seen: (all) => {
+        const longest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
+        widths = [longest(all.map((run) => run.id)), longest(all.map(testOf)), VERDICT_WIDTH];
+      },
       changed: (run, settled) => {
         if (json) return screen.json(run, 'line');
         if (!settled) {
-          if (screen.isTerminal) screen.status(`${testOf(run)}: ${run.state} ${run.reason}`);
+          if (screen.isTerminal) screen.status(`${testOf(run)}: ${run.reason}`);
           return;
         }
         const line = `${run.id} ${standing(run).text} ${run.reason}`;
-        if (!shown.has(line)) screen.row(runRow(run), WIDTHS);
+        if (!shown.has(line)) screen.row(runRow(run), widths);
         shown.add(line);
       },
       counted: (current) => {
@@ -43,10 +48,11 @@ export async function follow(
   screen.clearStatus();
   const exit = exitOf(runs);
   if (!json) summary(screen, submission.id, runs, exit);
-  return exit;
+  return { exit, runs };
 }
 
-const WIDTHS = [6, 20, 14];
+/** As wide as the longest of the words, which come later than the first line. */
+const VERDICT_WIDTH = 'not compatible'.length;
 
 function runRow(run: RunView) {
   return [

@@ -53,8 +53,8 @@ export function showHost(screen: Screen, host: HostView): void {
     ],
     ['stack', list(host.stack.map((entry) => `${entry.step} (${entry.layer})`))],
     [
-      'as told',
-      host.dirtyFrom === undefined ? (host.fresh ? 'fresh' : 'used') : `unknown from ${host.dirtyFrom} up`,
+      'fresh',
+      host.dirtyFrom === undefined ? (host.fresh ? 'yes' : 'no') : `no: unknown from ${host.dirtyFrom} up`,
     ],
     ['has', list(with_('present'))],
     ['has not', list(with_('absent'))],

@@ -11,7 +11,7 @@ export async function retry(
   const submission = await client.retry(id);
   if (options.watch) {
     const { follow } = await import('./follow.js');
-    return follow(client, screen, submission, json);
+    return (await follow(client, screen, submission, json)).exit;
   }
   if (json) screen.json(submission);
   else screen.line(submission.id);

@@ -22,6 +22,8 @@ export async function run({ screen, json, options }: Setting, file: string): Pro
   const tags = await neededTags(spec);
   if ('impossible' in tags)
     return say(screen, json, spec, noVerdict('not_compatible', tags.impossible), undefined);
+  if (process.getuid?.() !== 0 && screen.isTerminal)
+    screen.note('not root: kept apart by bubblewrap, as your own user, the file system read-only');
   const attempt = new Attempt(screen, json);
   const link = new LocalLink(assignment(spec, tags.verify), attempt);
   const interrupted = () => {

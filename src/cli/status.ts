@@ -11,7 +11,7 @@ export async function status({ client, screen, json }: Setting): Promise<number>
   }
   const tone = grid.state === 'online' ? 'good' : 'bad';
   screen.line(
-    `${screen.paint(tone, grid.state)} since ${ago(grid.since)}: ${grid.why} (${grid.who}); testyard ${grid.version}`,
+    `${screen.paint(tone, grid.state)}, as of ${ago(grid.since)}: ${grid.why} (${grid.who}); testyard ${grid.version}`,
   );
   const executors = grid.executors.map((e) => `${e.name}${e.alive ? '' : ' (gone)'}: ${e.attempts} running`);
   screen.table([

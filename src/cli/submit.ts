@@ -37,7 +37,7 @@ export async function submit(
   if (options.watch) {
     if (!json) screen.note(`${submission.id} submitted; it goes on without this command too`);
     const { follow } = await import('./follow.js');
-    return follow(client, screen, submission, json);
+    return (await follow(client, screen, submission, json)).exit;
   }
   if (json) screen.json(submission);
   else {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { RunView } from '../http/contract.js';
 import type { Role } from '../main.js';
 import { Client } from './client.js';
 import { EXIT, Failure } from './failure.js';
@@ -48,15 +49,19 @@ export async function up({ screen, json, options }: Setting, given: UpOptions): 
     screen.clearStatus();
     if (json) screen.json({ url: grid.url, adminTokenFile: grid.adminTokenFile, stateDir }, 'line');
     else screen.line(`${screen.paint('good', 'the grid is up')} at ${grid.url}, its state in ${stateDir}`);
+    let runs: readonly RunView[] = [];
     const isWhole = ROLES.every((role) => roles.includes(role));
     if (given.demo && isWhole) {
       const token = readFileSync(grid.adminTokenFile, 'utf8').trim();
       const client = new Client({ url: grid.url, token });
-      await demonstrate(client, screen, json, inventoryDir, stopping.signal).catch((error: unknown) => {
-        if (!stopping.signal.aborted) throw error;
-      });
+      runs = await demonstrate(client, screen, json, inventoryDir, stopping.signal).catch(
+        (error: unknown) => {
+          if (!stopping.signal.aborted) throw error;
+          return [];
+        },
+      );
     }
-    if (!json && !stopping.signal.aborted) whatNext(screen, options.stateDir);
+    if (!json && !stopping.signal.aborted) whatNext(screen, options.stateDir, runs);
     await ended;
   } finally {
     await grid.stop();
@@ -70,14 +75,14 @@ async function demonstrate(
   json: boolean,
   inventoryDir: string,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<readonly RunView[]> {
   const tests = await client.all((cursor) => client.tests({ project: 'default', limit: 500, cursor }));
   const { readInventory } = await import('../adapters/inventory-files.js');
   const inventory = await readInventory(inventoryDir);
   // Tests that somebody submitted as files are known to the grid too, and are not meant.
   const own = new Set(inventory.ok ? inventory.inventory.tests.map((test) => test.name) : []);
   const names = tests.map((test) => test.name).filter((name) => own.has(name));
-  if (names.length === 0) return;
+  if (names.length === 0) return [];
   const submission = await client.submit({ name: 'demonstration', tests: names.map((name) => ({ name })) });
   if (!json) {
     screen.line(
@@ -85,16 +90,17 @@ async function demonstrate(
     );
     screen.line();
   }
-  await follow(client, screen, submission, json, stop);
+  return (await follow(client, screen, submission, json, stop)).runs;
 }
 
-function whatNext(screen: Screen, stateDir: string | undefined): void {
+function whatNext(screen: Screen, stateDir: string | undefined, runs: readonly RunView[]): void {
+  const run = (runs.find(({ verdict }) => verdict === 'failed') ?? runs[0])?.id ?? 'r1';
   const at = stateDir === undefined ? '' : ` --state-dir ${stateDir}`;
   screen.line(`
 what to type next, in another terminal:
   testyard${at} status               how the grid is, and what is wrong
-  testyard${at} show r1              one run with all that happened
-  testyard${at} logs r1              what it printed
+  testyard${at} show ${run.padEnd(16)} one run with all that happened
+  testyard${at} logs ${run.padEnd(16)} what it printed
   testyard${at} submit FILE --watch  a test of your own
 Ctrl-C ends the grid; what was accepted is kept.`);
 }

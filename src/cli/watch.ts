@@ -8,6 +8,8 @@ const RHYTHM = { pollMs: 15_000, pollWithoutEventsMs: 2000, gatherMs: 100, recon
 
 /** What somebody who watches is told. */
 export interface Watcher {
+  /** All runs there are, before what has changed is told. */
+  seen?(runs: readonly RunView[]): void;
   /** A run has come to another state; `settled` when it is done or held. */
   changed(run: RunView, settled: boolean): void;
   /** How many are where, whenever that changes. */
@@ -61,6 +63,7 @@ async function look(
   watcher: Watcher,
 ): Promise<void> {
   const runs = await client.all((cursor) => client.runs({ submission: id, limit: 500, cursor }));
+  watcher.seen?.(runs);
   for (const run of [...runs].sort(byId)) {
     const before = known.get(run.id);
     known.set(run.id, run);
