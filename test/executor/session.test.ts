@@ -1,0 +1,63 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { Session } from '../../src/executor/session.js';
+import { systemTiming } from '../../src/executor/system-timing.js';
+import { TrailerSplitter } from '../../src/executor/trailer.js';
+import type { ShellConnection } from '../../src/ports/shell.js';
+
+describe('the output of a phase', () => {
+  it('is complete before its end is told, whatever the order of stdout and stderr', async () => {
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    let nonce = '';
+    stdin.setEncoding('utf8').on('data', (text: string) => {
+      if (nonce === '') {
+        nonce = text.split(' ')[0] ?? '';
+        stderr.write(`TY ${nonce} user 0\nTY ${nonce} ready plain\n`);
+      }
+      if (!text.includes('go 1 test')) return;
+      stderr.write(`TY ${nonce} ended 1 exited 7\nTY wrong ended 1 exited 0\n`);
+      setTimeout(() => stdout.write('late, and then the trailer\nTY-'), 50);
+      setTimeout(() => stdout.write(`${nonce}-1\n`), 100);
+    });
+    const connection: ShellConnection = {
+      start: async () => ({ stdin, stdout, stderr, exit: new Promise(() => {}), abandon: () => {} }),
+      ended: new Promise(() => {}),
+      close: () => {},
+    };
+    let output = '';
+    const session = await Session.open(connection, {
+      mark: { seat: '1.1', attempt: '1' },
+      mode: 'auto',
+      bundle: { test: Buffer.from('x'), probes: [], environment: {} },
+      limits: { beginMs: 5000, answerMs: 5000, probeMs: 5000 },
+      timing: systemTiming,
+      onOutput: (bytes) => {
+        output += bytes.toString();
+      },
+      onSignal: () => 'ok',
+    });
+    expect(await session.run('test', 'sh', 5000)).toEqual({ kind: 'exited', code: 7 });
+    expect(output).toBe('late, and then the trailer\n');
+  });
+
+  it('keeps every byte but the trailers, however it is cut into chunks', () => {
+    const text = 'TY-aa-x\nTY-TY-ab-1\nTY-aa-1\nTY-aa-12345678901\n\0\xffTY-aaTY-aa-2\nTY-aa';
+    for (let size = 1; size <= text.length; size++) {
+      const seen: string[] = [];
+      let output = '';
+      const splitter = new TrailerSplitter(
+        'aa',
+        (bytes) => {
+          output += bytes.toString('latin1');
+        },
+        (phase) => seen.push(`${phase} after ${output.length}`),
+      );
+      for (let at = 0; at < text.length; at += size) {
+        splitter.take(Buffer.from(text.slice(at, at + size), 'latin1'));
+      }
+      splitter.end();
+      expect(output).toBe('TY-aa-x\nTY-TY-ab-1\nTY-aa-12345678901\n\0\xffTY-aaTY-aa');
+      expect(seen).toEqual(['1 after 19', '2 after 44']);
+    }
+  });
+});
