@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { TestSpec } from '../../src/domain/test.js';
+import { putTests } from '../../src/store/test.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
 
@@ -17,6 +19,20 @@ beforeAll(async () => {
 });
 afterAll(() => api?.close());
 
+const SPEC: TestSpec = {
+  name: '',
+  requirement: '',
+  labels: [],
+  run: '',
+  environment: {},
+  timeoutMs: 1000,
+  setupTimeoutMs: 1000,
+  teardownTimeoutMs: 1000,
+  cases: [],
+  commands: [],
+  underTest: [],
+  network: false,
+};
 const script = (text: string, name = 'a.sh') => ({
   file: { name, content: Buffer.from(`#!/bin/sh\n${text}\n`).toString('base64') },
 });
@@ -220,11 +236,13 @@ describe('an idempotency key', () => {
 });
 
 test("the same new tests from many at once do not get in each other's way", async () => {
-  const tests = Array.from({ length: 50 }, (_, n) => script(`echo both ${n}`, `both-${n}.sh`));
-  const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, n) => submit({ tests: n % 2 === 0 ? tests : [...tests].reverse() })),
+  const specs = Array.from({ length: 3000 }, (_, n) => ({ ...SPEC, name: `both-${n}` }));
+  const orders = Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? specs : [...specs].reverse()));
+  const ids = await Promise.all(
+    orders.map((order) => api.store.transaction((tx) => putTests(tx, mine, order))),
   );
-  expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([201]));
+  expect(ids[1]).toEqual([...(ids[0] ?? [])].reverse());
+  expect(new Set(ids.flat()).size).toBe(3000);
 });
 
 describe('a cancellation', () => {
