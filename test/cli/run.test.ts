@@ -158,9 +158,9 @@ describe('testyard run leaves nothing behind', () => {
   });
 
   it('and its tests cannot read the token of a grid on this machine', async () => {
-    const state = mkdtempSync(path.join(folder, 'state-'));
-    // Modes alone would let anybody read it.
-    for (const open of [folder, state]) chmodSync(open, 0o755);
+    // Where the sandbox shows what is there, unlike /tmp, and the modes let anybody read it.
+    const state = mkdtempSync(path.join(cli.folder, 'state-'));
+    for (const open of [cli.folder, state]) chmodSync(open, 0o755);
     writeFileSync(path.join(state, 'admin-token'), 'ty_secret_of_the_grid', { mode: 0o644 });
     const done = await cli.run(['run', script('thief', `cat ${state}/admin-token`)], {
       TESTYARD_STATE: state,
