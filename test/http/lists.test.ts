@@ -111,6 +111,7 @@ describe('the filters of runs', () => {
     await rows.attempt(running, await rows.host('filter-1'));
     await rows.pass(passed, await rows.attempt(passed, await rows.host('filter-2')));
     await api.store.rows(`UPDATE run SET purpose = 'canary' WHERE id = $1`, [canary]);
+    await api.store.rows(`UPDATE queue SET purpose = 'canary' WHERE run_id = $1`, [canary]);
     const ids = async (query: string) =>
       (await all(viewer, `/runs?test=filtered&${query}`)).map((run) => run.id).sort();
     expect(await ids('state=waiting')).toEqual([`r${waiting}`]);
