@@ -2,17 +2,17 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { GridLink } from '../protocol/grid-link.js';
-import {
-  type Claim,
-  type Claimed,
-  LeaseDead,
-  type Register,
-  type Registered,
-  type Renew,
-  type Renewed,
-  type Report,
-  type Reported,
+import type {
+  Claim,
+  Claimed,
+  Register,
+  Registered,
+  Renew,
+  Renewed,
+  Report,
+  Reported,
 } from '../protocol/messages.js';
+import { LeaseDead } from '../protocol/terms.js';
 
 /** Where the grid is and how an executor proves who it is. */
 export interface HttpsLinkOptions {

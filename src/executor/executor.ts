@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import type { Images } from '../ports/images.js';
 import type { Shell } from '../ports/shell.js';
 import type { GridLink } from '../protocol/grid-link.js';
-import {
-  type Assignment,
-  type AttemptEvent,
-  LeaseDead,
-  PROTOCOL,
-  type Registered,
-} from '../protocol/messages.js';
+import type { Assignment, AttemptEvent, Registered } from '../protocol/messages.js';
+import { LeaseDead, PROTOCOL } from '../protocol/terms.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
 import { Outbox } from './outbox.js';

@@ -1,5 +1,6 @@
 import type { GridLink } from '../protocol/grid-link.js';
-import { LeaseDead, type Report, type Reported } from '../protocol/messages.js';
+import type { Report, Reported } from '../protocol/messages.js';
+import { LeaseDead } from '../protocol/terms.js';
 import { Spool } from './spool.js';
 import { pause, type Timing } from './timing.js';
 

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { LeaseDead } from '../protocol/messages.js';
+import { LeaseDead } from '../protocol/terms.js';
 import { isOutage } from '../store/outage.js';
 import type { Problem } from './contract.js';
 

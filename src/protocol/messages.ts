@@ -7,9 +7,6 @@ import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { Transport } from '../ports/shell.js';
 
-/** The version of the protocol between executors and the grid; a different major is refused. */
-export const PROTOCOL = '1.0';
-
 const id = z.string().regex(/^[0-9]{1,19}$/);
 const layer = z.enum(LAYERS);
 const fingerprint = z.strictObject({
@@ -219,11 +216,6 @@ export interface Renewed {
   readonly stop: readonly { readonly attempt: string; readonly why: string }[];
   /** Attempts it reported that are no longer its own: end them quietly. */
   readonly gone: readonly string[];
-}
-
-/** The lease has ended: what runs under it must stop, and nothing of it is written any more. */
-export class LeaseDead extends Error {
-  override readonly name = 'LeaseDead';
 }
 
 const OUTCOMES = new Set([

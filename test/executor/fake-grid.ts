@@ -5,7 +5,6 @@ import {
   type AttemptEvent,
   type Claim,
   type Claimed,
-  LeaseDead,
   type PlacePlan,
   type Register,
   type Registered,
@@ -14,6 +13,7 @@ import {
   Report,
   type Reported,
 } from '../../src/protocol/messages.js';
+import { LeaseDead } from '../../src/protocol/terms.js';
 
 /** The end of an attempt as it was reported. */
 export type Ended = Extract<AttemptEvent, { readonly kind: 'ended' }>;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { LeaseDead } from '../../src/protocol/messages.js';
+import { LeaseDead } from '../../src/protocol/terms.js';
 import { NotYours } from '../../src/stages/record.js';
 import { startTestApi, type TestApi } from './api.js';
 
