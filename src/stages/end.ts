@@ -1,9 +1,8 @@
 import type { Id } from '../domain/id.js';
 import { crashedTwice, type Decision, type RunMemory, sayRed } from '../domain/judge/judge.js';
-import { nextCheck } from '../store/blaming.js';
 import { type NewVerdict, writeVerdicts } from '../store/judging.js';
 import { decide } from '../store/leader.js';
-import { type Store, type Transaction, wake } from '../store/store.js';
+import { type Store, wake } from '../store/store.js';
 import { crashWaits, memoriesOfDemand, overdue, putOn } from '../store/waiting.js';
 import type { World } from '../store/world.js';
 import { survivors } from './judge.js';
@@ -27,10 +26,6 @@ export async function endOverdue(store: Store, epoch: string): Promise<number> {
       return none(run.runId, 'expired', 'waited longer than its submission allows');
     });
     await writeVerdicts(tx, verdicts);
-    await checksThatNeverRan(
-      tx,
-      runs.map((r) => r.runId),
-    );
     if (runs.length > 0) await wake(tx, 'testyard_history');
     return runs.length;
   });
@@ -51,10 +46,6 @@ export async function endHopeless(
         (run) => said(run.runId, run.memory) ?? none(run.runId, 'not_compatible', reason),
       );
       count += (await writeVerdicts(tx, verdicts)).size;
-      await checksThatNeverRan(
-        tx,
-        runs.map((r) => r.runId),
-      );
     }
     await wake(tx, 'testyard_history');
     return count;
@@ -107,15 +98,4 @@ function written(runId: Id, decision: Extract<Decision, { do: 'verdict' }>): New
 
 function none(runId: Id, noVerdict: string, reason: string): NewVerdict {
   return { runId, verdict: 'none', noVerdict, reason, marks: [], hadCases: false };
-}
-
-/** A recovery check that ended without having run is asked for again. */
-async function checksThatNeverRan(tx: Transaction, runs: readonly Id[]): Promise<void> {
-  if (runs.length === 0) return;
-  const rows = await tx.rows<{ incident_id: Id }>(
-    `SELECT s.incident_id FROM run r JOIN submission s ON s.id = r.submission_id
-     WHERE r.id = ANY($1::bigint[]) AND r.purpose = 'recovery' AND s.incident_id IS NOT NULL`,
-    [runs],
-  );
-  for (const row of rows) await nextCheck(tx, row.incident_id, 5, false);
 }

@@ -8,8 +8,9 @@ import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
 import { judgeEnded } from './judge.js';
-import { plan } from './plan.js';
+import { NOTHING, plan } from './plan.js';
 import { recover } from './recover.js';
+import { releaseChanged } from './release.js';
 import type { Settings } from './settings.js';
 import { submit } from './submit.js';
 
@@ -96,14 +97,12 @@ export class Heartbeat {
     }
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
+    if (felt.changedTests) done += await releaseChanged(store, epoch, world);
     if (felt.pending) done += await submit(store, epoch, world);
-    const planned =
-      felt.waiting || done > 0
-        ? await plan(store, epoch, world, settings)
-        : { assigned: 0, hopeless: [], wantCanary: [] };
+    const planned = felt.waiting || done > 0 ? await plan(store, epoch, world, settings) : NOTHING;
     done += planned.assigned;
     done += await endHopeless(store, epoch, planned.hopeless);
-    done += await recover(store, epoch, world, planned.wantCanary);
+    done += await recover(store, epoch, world, planned);
     return done > 0;
   }
 

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../domain/digest.js';
 import { type Layer, lowest, reaches } from '../domain/layer.js';
 import type { AttemptEnd } from '../domain/outcome.js';
-import type { AttemptEvent, PlacePlan, Report } from '../protocol/messages.js';
+import type { PlacePlan, Report } from '../protocol/messages.js';
 import type { StackChange } from '../store/recording.js';
 import type { Sql } from '../store/store.js';
 
@@ -13,6 +13,8 @@ export async function stackChanges(sql: Sql, entries: readonly Entry[]): Promise
   if (touching.length === 0) return [];
   const rows = await sql.rows<About & { attempt: string; local: boolean }>(
     `SELECT a.id AS attempt, a.plan, q.purpose, h.fingerprint, h.used_since_stack AS used, h.dirty_from AS "dirtyFrom", h.transport->>'kind' = 'local' AS local,
+       a.test_started_at IS NOT NULL OR EXISTS (SELECT FROM step_run s
+         WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind <> 'chain') AS touched,
        coalesce((SELECT jsonb_agg(jsonb_build_object('seq', s.seq, 'kind', s.kind, 'step', s.step)) FROM step_run s
          WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind = 'chain'), '[]') AS steps
      FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint)
@@ -45,6 +47,8 @@ interface About {
   readonly plan: readonly PlacePlan[];
   readonly purpose: string;
   readonly steps: readonly { seq: number; kind: string; step: string }[];
+  /** Setup or test have begun. */
+  touched: boolean;
   fingerprint: Record<string, string> | null;
   used: boolean;
   dirtyFrom: Layer | null;
@@ -56,7 +60,7 @@ function isNews(change: StackChange, about: About): boolean {
     case 'looks': {
       const same =
         about.fingerprint !== null && canonicalJson(about.fingerprint) === canonicalJson(change.fingerprint);
-      about.fingerprint = change.fingerprint as Record<string, string>;
+      about.fingerprint = change.fingerprint as Record<string, string> | null;
       return !same;
     }
     case 'used':
@@ -79,15 +83,20 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
   const own = about.purpose === 'canary' || about.purpose === 'recovery';
   switch (event.kind) {
     case 'seen':
-      return seenChanges(attempt, event, about.fingerprint);
+      return event.fingerprint === undefined
+        ? []
+        : looksChanges({ attempt, role: event.role }, event.fingerprint, about.fingerprint);
     case 'verified':
       return event.fingerprint === undefined
         ? []
         : [{ kind: 'looks', attempt, role: event.role, fingerprint: event.fingerprint }];
-    case 'step_started':
+    case 'step_started': {
+      about.touched ||= event.what !== 'chain';
       if (event.what === 'setup' && !own) return [{ kind: 'used', attempt, role: event.role }];
-      if (event.what !== 'chain' || event.layer === undefined) return [];
-      return [{ kind: 'step_started', attempt, role: event.role, layer: event.layer }];
+      if (event.what !== 'chain') return [];
+      const layer = about.plan.flatMap((p) => p.chain).find((s) => s.name === event.step)?.layer;
+      return layer === undefined ? [] : [{ kind: 'step_started', attempt, role: event.role, layer }];
+    }
     case 'step_ended': {
       const name = about.steps.find((s) => s.seq === event.seq)?.step;
       const step = about.plan.flatMap((p) => p.chain).find((s) => s.name === name);
@@ -108,9 +117,10 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
       ];
     }
     case 'test_started':
+      about.touched = true;
       return own ? [] : about.plan.map((p) => ({ kind: 'used', attempt, role: p.role }));
     case 'ended':
-      return event.places.flatMap((p) => endChanges(attempt, p, event.end));
+      return event.places.flatMap((p) => endChanges(attempt, p, event.end, about));
     default:
       return [];
   }
@@ -118,30 +128,41 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
 
 function endChanges(
   attempt: string,
-  place: { role: string; fingerprint?: unknown },
+  place: { role: string; fingerprint?: Record<string, string> | undefined },
   end: AttemptEnd,
+  about: About,
 ): StackChange[] {
-  const changes: StackChange[] = [];
-  if (end.dirtied !== undefined)
-    changes.push({ kind: 'dirtied', attempt, role: place.role, layer: end.dirtied });
+  const at = { attempt, role: place.role };
+  const least = leastDirt(end, about.touched);
+  const dirtied = lowest(end.dirtied, least);
+  const changes: StackChange[] = dirtied === undefined ? [] : [{ kind: 'dirtied', ...at, layer: dirtied }];
   if (place.fingerprint !== undefined)
-    changes.push({ kind: 'looks', attempt, role: place.role, fingerprint: place.fingerprint });
+    return [...changes, ...looksChanges(at, place.fingerprint, about.fingerprint)];
+  // Nobody can say what it looks like: what was known of it would keep every plan from holding.
+  if (end.outcome.kind === 'stale')
+    changes.push({ kind: 'dirtied', ...at, layer: 'packages' }, { kind: 'looks', ...at, fingerprint: null });
   return changes;
 }
 
+/** What was cut off in the middle, or not tidied up, leaves at least this much unknown, whatever is said of it. */
+function leastDirt({ outcome, teardown }: AttemptEnd, touched: boolean): Layer | undefined {
+  if (teardown === 'failed' || teardown === 'timed_out') return 'boot';
+  if (outcome.kind === 'setup_failed') return outcome.result === 'failed' ? undefined : 'boot';
+  const cutOff = ['timed_out', 'crashed', 'host_lost', 'cancelled'].includes(outcome.kind);
+  return cutOff && touched ? 'boot' : undefined;
+}
+
 /** A host that does not look as it was left: what differs says from which layer up nothing is known. */
-function seenChanges(
-  attempt: string,
-  event: Extract<AttemptEvent, { kind: 'seen' }>,
+function looksChanges(
+  at: { attempt: string; role: string },
+  now: Record<string, string>,
   before: Record<string, string> | null,
 ): StackChange[] {
-  const now = event.fingerprint;
-  if (now === undefined) return [];
-  const looks: StackChange = { kind: 'looks', attempt, role: event.role, fingerprint: now };
+  const looks: StackChange = { kind: 'looks', ...at, fingerprint: now };
   if (before === null) return [looks];
-  const differs = (part: keyof typeof now) => before[part] !== now[part];
-  let layer: 'packages' | 'boot' | undefined;
-  if (differs('boot') || differs('modules') || differs('cmdline') || differs('sysctls')) layer = 'boot';
-  if (differs('packages')) layer = lowest(layer, 'packages') as 'packages';
-  return layer === undefined ? [] : [{ kind: 'dirtied', attempt, role: event.role, layer }, looks];
+  const differs = (part: string) => before[part] !== now[part];
+  let layer: Layer | undefined;
+  if (['boot', 'modules', 'cmdline', 'sysctls'].some(differs)) layer = 'boot';
+  if (differs('packages')) layer = 'packages';
+  return layer === undefined ? [looks] : [{ kind: 'dirtied', ...at, layer }, looks];
 }

@@ -1,8 +1,15 @@
 import { type Demand, demandKey } from '../domain/demand.js';
-import { crashedTwice, type Decision, judge, type RunMemory, type Survived } from '../domain/judge/judge.js';
+import {
+  crashedTwice,
+  type Decision,
+  type JudgeContext,
+  judge,
+  type RunMemory,
+  type Survived,
+} from '../domain/judge/judge.js';
 import { fitsOf } from '../domain/plan/fit.js';
 import { signatureOf } from '../domain/recover/blame.js';
-import { addEvidence, openIncident, openIncidents } from '../store/blaming.js';
+import { addEvidence, openIncident, openIncidents, tellOwner } from '../store/blaming.js';
 import { chronicle } from '../store/chronicle.js';
 import {
   type BackInQueue,
@@ -19,7 +26,8 @@ import { decide } from '../store/leader.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
-import { checkEnded, type Failure, infrastructureFailed } from './recover.js';
+import { type Failure, infrastructureFailed } from './blame.js';
+import { checkEnded } from './recover.js';
 import type { Settings } from './settings.js';
 
 /** Gives every ended attempt's run its answer: a verdict, another attempt, or a place in somebody's incident. */
@@ -32,7 +40,11 @@ export async function judgeEnded(
   const ended = await endedAttempts(store, 500);
   if (ended.length === 0) return 0;
   const decided: { attempt: EndedAttempt; decision: Decision }[] = [];
-  for (const attempt of ended) decided.push({ attempt, decision: await decideOne(store, world, attempt) });
+  const ok = await okAttempts(store);
+  const hosts = world.hosts.map((host) => ({ ...host, okAttempt: ok.get(host.id) ?? '0' }));
+  for (const attempt of ended) {
+    decided.push({ attempt, decision: await decideOne(store, { ...world, hosts }, attempt) });
+  }
   const survived = await survivors(store, world);
   await decide(store, epoch, async (tx) => {
     await keepRecords(
@@ -48,7 +60,7 @@ export async function judgeEnded(
         backs.push(await holdForOwner(tx, attempt, decision, world, settings, demands));
       else
         backs.push(
-          backInQueue(attempt, decision, demands, crashedTwice(decision.memory, survived) === 'wait'),
+          backInQueue(attempt, decision, demands, crashedTwice(decision.memory, survived) !== undefined),
         );
     }
     await ensureDemands(tx, demands);
@@ -85,14 +97,25 @@ async function decideOne(store: Store, world: World, attempt: EndedAttempt): Pro
     freshCanBeHad:
       !attempt.fresh && fitsOf(demand, world.hosts, world.steps, world.incidents).fits.length > 0,
     memory: attempt.memory,
+    inDoubt: world.hosts.filter((h) => h.health !== 'good').map((h) => h.id),
     ...(attempt.last === null ? {} : { last: attempt.last }),
     ...(attempt.cancelledBy === null ? {} : { cancelledBy: attempt.cancelledBy }),
   };
-  const decision = judge(attempt.end, context);
+  const decision = judged(attempt, context);
   if (decision.do !== 'again' || decision.memory.red === undefined || attempt.memory.red !== undefined)
     return decision;
   const before = await ranBefore(store, attempt.hostId, attempt.attemptId);
   return { ...decision, memory: { ...decision.memory, red: { ...decision.memory.red, ranBefore: before } } };
+}
+
+/** Executors are not trusted with the grid: an end that makes no sense counts as none, and stops nobody else's. */
+function judged(attempt: EndedAttempt, context: JudgeContext): Decision {
+  try {
+    return judge(attempt.end, context);
+  } catch (error) {
+    const message = `its executor told of an end that makes no sense: ${error instanceof Error ? error.message : error}`;
+    return judge({ outcome: { kind: 'executor_lost', message }, teardown: 'none' }, context);
+  }
 }
 
 /** A demand as the run's next attempt has it. */
@@ -114,8 +137,9 @@ export function demandOf(
 export async function survivors(store: Store, world: World): Promise<Survived> {
   const ok = await okAttempts(store);
   return (host, attempt) => {
-    const health = world.byId.get(host)?.health;
-    if (health === undefined || health === 'quarantined' || health === 'maintenance') return 'no';
+    const known = world.byId.get(host);
+    if (known === undefined || known.offline) return 'no';
+    if (known.health === 'quarantined' || known.health === 'maintenance') return 'no';
     return BigInt(ok.get(host) ?? '0') > BigInt(attempt) ? 'yes' : 'unknown';
   };
 }
@@ -159,16 +183,12 @@ async function holdForOwner(
     (i) => i.scope === 'test' && i.testName === attempt.testName && i.projectId === attempt.projectId,
   );
   const signature = signatureOf(decision.reason);
+  const title = `setup of test ${attempt.testName} is broken: ${decision.reason}`;
+  const owner = attempt.owner ?? world.grid.admin;
+  const { testName, projectId } = attempt;
   const incident =
-    open?.id ??
-    (await openIncident(tx, {
-      scope: 'test',
-      testName: attempt.testName,
-      projectId: attempt.projectId,
-      signature,
-      title: `setup of test ${attempt.testName} is broken: ${decision.reason}`,
-      owner: attempt.owner ?? world.grid.admin,
-    }));
+    open?.id ?? (await openIncident(tx, { scope: 'test', testName, projectId, signature, title, owner }));
+  if (open === undefined) await tellOwner(tx, incident, { scope: 'test', owner, title });
   await addEvidence(tx, incident, {
     host: attempt.hostId,
     work: `setup:${attempt.testName}`,
@@ -178,14 +198,15 @@ async function holdForOwner(
     signature,
     detail: decision.reason,
   });
-  // When it is let go the run starts with a clean slate: the test has changed.
+  // When it is let go the run starts with a clean slate: the test has changed. Until then a red stays one.
+  const { red } = attempt.memory;
   const demand = demandOf(attempt, {}, false);
   const key = demandKey(demand);
   demands.set(key, demand);
   return {
     runId: attempt.runId,
     demand: key,
-    memory: {},
+    memory: red === undefined ? {} : { red },
     reason: decision.reason,
     putOff: false,
     incident,
@@ -205,7 +226,10 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
   const { outcome } = attempt.end;
   const own = attempt.purpose === 'canary' || attempt.purpose === 'recovery';
   const came = outcome.kind === 'ended' || (outcome.kind === 'timed_out' && outcome.hostAnswered);
-  if (came) results.push(of('reach', true), of('clean', true), of(own ? 'canary' : 'test', true));
+  if (came) results.push(of('reach', true), of('clean', true));
+  if (came && !own) results.push(of('test', true));
+  if (own && decision.do === 'verdict' && decision.verdict.verdict === 'passed')
+    results.push(of('canary', true));
   const failure = failureOf(attempt, decision);
   if (failure !== undefined) results.push(of(failure.work, false));
   return results;
@@ -231,7 +255,10 @@ function failureOf(attempt: EndedAttempt, decision: Decision): Failure | undefin
     return { ...base, work: 'canary', message: outcome.message };
   }
   if (outcome.kind === 'timed_out') return { ...base, work: 'canary', message: 'the canary ran out of time' };
-  return undefined;
+  const well = decision.do === 'verdict' && decision.verdict.verdict === 'passed';
+  if (well || (outcome.kind !== 'ended' && outcome.kind !== 'never_started')) return undefined;
+  const said = decision.do === 'verdict' ? decision.verdict.reason : decision.reason;
+  return { ...base, work: 'canary', message: `the canary failed: ${said}` };
 }
 
 function teardownTold(attempt: EndedAttempt, world: World) {

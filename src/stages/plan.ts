@@ -16,12 +16,17 @@ export interface Planned {
   readonly hopeless: readonly { readonly key: string; readonly reason: string; readonly fresh: boolean }[];
   /** Hosts that wait for other work to succeed on them before a run may come back. */
   readonly wantCanary: readonly KnownHost[];
+  /** Hosts that might serve a run if only their probes worked. */
+  readonly wantLook: readonly KnownHost[];
 }
+
+/** Nothing waits, or nothing can be done for it. */
+export const NOTHING: Planned = { assigned: 0, hopeless: [], wantCanary: [], wantLook: [] };
 
 /** Matches what waits with hosts that can serve it, gives it to executors, and says why the rest waits. */
 export async function plan(store: Store, epoch: string, world: World, settings: Settings): Promise<Planned> {
   const demands = await waitingDemands(store);
-  if (demands.length === 0) return { assigned: 0, hopeless: [], wantCanary: [] };
+  if (demands.length === 0) return NOTHING;
   const hosts = demands.some((d) => d.spec.avoid.length > 0) ? await withRecords(store, world) : world.hosts;
   const executors = await liveExecutors(store);
   const taken = await seatsTaken(store);
@@ -35,6 +40,7 @@ export async function plan(store: Store, epoch: string, world: World, settings: 
   const holds: { key: string; incident: Id; reason: string }[] = [];
   const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
   const wantCanary = new Map<Id, KnownHost>();
+  const wantLook = new Map<Id, KnownHost>();
   for (const demand of demands) {
     const answer = answers.get(demand.key);
     if (answer === undefined) continue;
@@ -57,15 +63,17 @@ export async function plan(store: Store, epoch: string, world: World, settings: 
       for (const later of answer.laters) {
         const host = world.byId.get(later.host.id);
         if (later.code === 'avoided' && host !== undefined) wantCanary.set(host.id, host);
+        if (later.code === 'unknown_tags' && host !== undefined) wantLook.set(host.id, host);
       }
     }
   }
+  const wants = { wantCanary: [...wantCanary.values()], wantLook: [...wantLook.values()] };
   const news = says.filter((s) => {
     const before = demands.find((d) => d.key === s.key);
     return before?.reasonCode !== s.code || before.reason !== s.reason;
   });
   if (attempts.length === 0 && news.length === 0 && holds.length === 0) {
-    return { assigned: 0, hopeless, wantCanary: [...wantCanary.values()] };
+    return { assigned: 0, hopeless, ...wants };
   }
   const assigned = await decide(store, epoch, async (tx) => {
     const count = attempts.length > 0 ? await assign(tx, attempts) : 0;
@@ -74,7 +82,7 @@ export async function plan(store: Store, epoch: string, world: World, settings: 
     await wake(tx, 'testyard_history', ...(count > 0 ? (['testyard_executors'] as const) : []));
     return count;
   });
-  return { assigned, hopeless, wantCanary: [...wantCanary.values()] };
+  return { assigned, hopeless, ...wants };
 }
 
 interface Means {
@@ -123,12 +131,9 @@ async function match(
     const { chain } = chosen.fit;
     const host = chosen.host;
     // A chain with a step below `use` needs all seats.
-    if (chain.steps.some((s) => s.layer !== 'use')) free.set(host.id, []);
-    else
-      free.set(
-        host.id,
-        (free.get(host.id) ?? []).filter((seat) => seat !== chosen.seat),
-      );
+    const others = (free.get(host.id) ?? []).filter((seat) => seat !== chosen.seat);
+    const kept = chain.steps.some((s) => s.layer !== 'use') ? others : [];
+    free.set(host.id, kept.length > 0 ? [] : others);
     chosen.executor.room -= 1;
     const observe = demand.purpose === 'canary' || demand.purpose === 'recovery';
     attempts.push({
@@ -137,6 +142,7 @@ async function match(
       lease: chosen.executor.lease,
       hostId: host.id,
       seat: chosen.seat,
+      kept,
       requirement: demand.requirement,
       fresh: chain.fresh,
       place: placePlan(host, chosen.seat, chosen.fit.chain, demand.requirement, observe, means.world),

@@ -1,30 +1,22 @@
 import { GridLink } from '../protocol/grid-link.js';
-import {
-  type Assignment,
-  type Claim,
-  type Claimed,
-  LeaseDead,
-  PROTOCOL,
-  type Register,
-  type Registered,
-  type Renew,
-  type Renewed,
-  type Report,
-  type Reported,
-} from '../protocol/messages.js';
+import type { Assignment, Claim, Claimed, Register, Registered, Renew, Renewed, Report, Reported } from '../protocol/messages.js';
+import { LeaseDead, PROTOCOL } from '../protocol/terms.js';
 import { chronicle } from '../store/chronicle.js';
 import { endLease } from '../store/lapsing.js';
+import {
+  grantLease,
+  holdLease,
+  livingAttempts,
+  mayRegister,
+  olderLeases,
+  renewLease,
+} from '../store/leasing.js';
 import {
   type Batch,
   changeStack,
   endedBy,
-  grantLease,
   handOut,
-  holdLease,
-  livingAttempts,
   lockAttempts,
-  olderLeases,
-  renewLease,
   seeTags,
   writeBatch,
 } from '../store/recording.js';
@@ -58,17 +50,19 @@ export class RecordDesk extends GridLink {
       throw new NotYours(`protocol ${request.protocol} is not spoken here: ${PROTOCOL} is`);
     }
     const granted = await this.store.transaction(async (tx) => {
+      const allowed = await mayRegister(tx, request, token);
+      if (typeof allowed === 'string') return allowed;
+      if (allowed.lease !== undefined) return { lease: allowed.lease };
       // A new incarnation means that the old one is over, whatever its lease says.
-      for (const old of await olderLeases(tx, request.executor, request.incarnation)) {
+      for (const old of await olderLeases(tx, allowed.executor)) {
         await endLease(tx, old.id, `executor ${request.executor} started anew`, false);
       }
-      const result = await grantLease(tx, request, token, this.settings.leaseTtlMs);
-      if (typeof result === 'string') return result;
+      const lease = await grantLease(tx, allowed.executor, request, this.settings.leaseTtlMs);
       await chronicle(tx, [
-        { kind: 'lease.granted', subject: `l${result.lease}`, data: { executor: request.executor } },
+        { kind: 'lease.granted', subject: `l${lease}`, data: { executor: request.executor } },
       ]);
       await wake(tx, 'testyard_scheduler', 'testyard_history');
-      return result;
+      return { lease };
     });
     if (granted === 'not_yours') throw new NotYours(`executor ${request.executor} belongs to another token`);
     if (granted === 'incarnation_over') throw new LeaseDead('this incarnation is over: start anew');
@@ -144,7 +138,7 @@ export class RecordDesk extends GridLink {
       const over = await endedBy(tx, request.lease, away);
       const open = new Map([...locked.values()].filter((a) => !a.ended).map((a) => [a.attempt, a]));
       const entries = inOrder(request.entries, open);
-      const segments = request.segments.filter((s) => open.has(s.attempt));
+      const segments = request.segments.filter((s) => open.get(s.attempt)?.run === s.run);
       const batch = batchOf(entries, segments);
       await writeBatch(tx, batch);
       await this.facts(tx, entries, batch);
@@ -201,11 +195,15 @@ async function leaseLives(sql: Sql, lease: string): Promise<boolean> {
 }
 
 /** Entries that continue what is recorded, without gaps; repeated ones are passed over, nothing follows an end. */
-function inOrder(entries: readonly Entry[], open: ReadonlyMap<string, { seq: number }>): Entry[] {
+function inOrder(
+  entries: readonly Entry[],
+  open: ReadonlyMap<string, { seq: number; run: string }>,
+): Entry[] {
   const next = new Map([...open].map(([attempt, a]) => [attempt, a.seq + 1]));
   const taken: Entry[] = [];
   for (const entry of [...entries].sort((a, b) => a.seq - b.seq)) {
-    if (next.get(entry.attempt) !== entry.seq) continue;
+    // An executor writes to its own attempts, whatever run it names.
+    if (next.get(entry.attempt) !== entry.seq || open.get(entry.attempt)?.run !== entry.run) continue;
     next.set(entry.attempt, entry.event.kind === 'ended' ? Number.NaN : entry.seq + 1);
     taken.push(entry);
   }

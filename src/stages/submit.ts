@@ -78,6 +78,6 @@ function clean(target: Target): Target {
 }
 
 /** The common set-up is part of every run. */
-function joined(requirement: string, common: string): string {
+export function joined(requirement: string, common: string): string {
   return canonical(normal({ kind: 'all', of: [fromCanonical(requirement), fromCanonical(common)] }));
 }

@@ -35,6 +35,8 @@ export interface NewAttempt {
   readonly lease: Id;
   readonly hostId: Id;
   readonly seat: number;
+  /** Seats that stay empty beside it: a chain with a step below `use` needs the whole host. */
+  readonly kept: readonly number[];
   readonly requirement: string;
   readonly fresh: boolean;
   readonly place: PlacePlan;
@@ -48,7 +50,7 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
   const rows = await sql.rows<{ n: number }>(
     `WITH given AS (
        SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,
-         seat integer, requirement text, fresh boolean, place jsonb)
+         seat integer, kept integer[], requirement text, fresh boolean, place jsonb)
        WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR SHARE)),
      taken AS (
        UPDATE queue q SET state = 'running', since = grid_now(), attempt_id = nextval('attempt_id_seq'),
@@ -66,8 +68,9 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
        FROM taken t JOIN given g ON g."runId" = t.run_id),
      seated AS (
        INSERT INTO host_seat (host_id, seat, run_id, attempt_id, lease_id, role)
-       SELECT g."hostId", g.seat, t.run_id, t.attempt_id, t.lease_id, 'main'
-       FROM taken t JOIN given g ON g."runId" = t.run_id),
+       SELECT g."hostId", s.seat, t.run_id, t.attempt_id, t.lease_id, s.role
+       FROM taken t JOIN given g ON g."runId" = t.run_id CROSS JOIN LATERAL (
+         SELECT g.seat, 'main' AS role UNION ALL SELECT k, 'kept ' || k FROM unnest(g.kept) AS k) AS s),
      told AS (
        INSERT INTO history (project_id, run_id, kind, subject, actor, data)
        SELECT t.project_id, t.run_id, 'run.running', 'r' || t.run_id, 'testyard',

@@ -1,6 +1,7 @@
 import type { Health } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
 import type { WorkRecord } from '../domain/recover/blame.js';
+import { HOST_MOVES, INCIDENT_MOVES, type IncidentState, sourcesOf } from '../domain/states.js';
 import { chronicle } from './chronicle.js';
 import type { Sql } from './store.js';
 
@@ -34,10 +35,13 @@ export function openIncidents(sql: Sql): Promise<Incident[]> {
   return sql.rows<Incident>(`${INCIDENT} WHERE i.closed_at IS NULL ORDER BY i.id`);
 }
 
-/** Open incidents whose next recovery check is due and not under way. */
+/** Open incidents whose next recovery check is due, and of which none is on its way: never two at once. */
 export function dueChecks(sql: Sql): Promise<Incident[]> {
   return sql.rows<Incident>(
-    `${INCIDENT} WHERE i.closed_at IS NULL AND i.next_check_at <= grid_now() AND i.check_run_id IS NULL ORDER BY i.id`,
+    `${INCIDENT} WHERE i.closed_at IS NULL AND i.next_check_at <= grid_now()
+       AND NOT EXISTS (SELECT FROM queue q WHERE q.incident_id = i.id AND q.purpose = 'recovery')
+       AND NOT EXISTS (SELECT FROM submission s WHERE s.unfolded_at IS NULL AND s.incident_id = i.id)
+     ORDER BY i.id`,
   );
 }
 
@@ -64,7 +68,7 @@ export interface NewIncident {
   readonly checkInS?: number;
 }
 
-/** Opens an incident and tells its owner through history; gives its id. */
+/** Opens an incident; gives its id. */
 export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id> {
   const [row] = await sql.rows<{ id: Id }>(
     `INSERT INTO incident (scope, host_id, step, test_name, project_id, signature, title, owner, next_check_at)
@@ -92,13 +96,24 @@ export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id>
   return row.id;
 }
 
-/** Moves an incident to what its blame has moved to. */
-export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<void> {
-  await sql.rows(
-    `UPDATE incident SET scope = $2, host_id = $3, step = $4, title = $5, owner = $6, checks = 0, check_run_id = NULL,
-       next_check_at = grid_now() + $7 * interval '1 s' WHERE id = $1`,
-    [id, to.scope, to.hostId ?? null, to.step ?? null, to.title, to.owner, to.checkInS ?? null],
+/** Moves an incident to what its blame has moved to; false where it may not go there from where it is. */
+export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<boolean> {
+  const moved = await sql.rows(
+    `UPDATE incident SET scope = $2, host_id = $3, step = $4, title = $5, owner = $6, checks = 0,
+       next_check_at = grid_now() + $7 * interval '1 s'
+     WHERE id = $1 AND closed_at IS NULL AND scope = ANY($8::text[]) RETURNING id`,
+    [
+      id,
+      to.scope,
+      to.hostId ?? null,
+      to.step ?? null,
+      to.title,
+      to.owner,
+      to.checkInS ?? null,
+      sourcesOf<IncidentState>(INCIDENT_MOVES, to.scope),
+    ],
   );
+  if (moved.length === 0) return false;
   await chronicle(sql, [
     {
       kind: 'incident.moved',
@@ -106,6 +121,26 @@ export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<v
       data: { scope: to.scope, title: to.title, owner: to.owner },
     },
   ]);
+  return true;
+}
+
+/** Whose failure it is has settled: its owner is told, once per scope that it settles on. */
+export async function tellOwner(
+  sql: Sql,
+  id: Id,
+  about: { readonly scope: Incident['scope']; readonly owner: string; readonly title: string },
+): Promise<void> {
+  const { scope, owner, title } = about;
+  await chronicle(sql, [{ kind: 'owner.told', subject: `i${id}`, data: { owner, scope, title } }]);
+}
+
+/** How many canaries have failed of those that speak in an incident. */
+export async function canariesFailed(sql: Sql, id: Id): Promise<number> {
+  const [row] = await sql.rows<{ n: number }>(
+    `SELECT count(*)::integer AS n FROM evidence WHERE incident_id = $1 AND NOT ok AND work = 'canary'`,
+    [id],
+  );
+  return row?.n ?? 0;
 }
 
 /** Writes down what speaks for or against an incident. */
@@ -130,29 +165,31 @@ export async function addEvidence(
   );
 }
 
-/** The check that was under way came to nothing: the next one is due after `delayS`. */
+/** When the next check is due; `failed` counts the one that has ended. */
 export async function nextCheck(sql: Sql, id: Id, delayS: number, failed: boolean): Promise<void> {
   await sql.rows(
-    `UPDATE incident SET checks = checks + $3::integer, check_run_id = NULL,
-       next_check_at = grid_now() + $2 * interval '1 s' WHERE id = $1 AND closed_at IS NULL`,
+    `UPDATE incident SET checks = checks + $3::integer, next_check_at = grid_now() + $2 * interval '1 s'
+     WHERE id = $1 AND closed_at IS NULL`,
     [id, delayS, failed ? 1 : 0],
   );
 }
 
-/** A check was asked for and has not come back: no second one meanwhile. */
-export async function checkUnderWay(sql: Sql, id: Id): Promise<void> {
-  await sql.rows(`UPDATE incident SET check_run_id = 0 WHERE id = $1`, [id]);
-}
-
 /** Closes an incident and lets the runs it held wait again; gives how many. */
 export async function closeIncident(sql: Sql, id: Id, reason: string): Promise<number> {
-  await sql.rows(
-    `UPDATE incident SET closed_at = grid_now(), close_reason = $2, next_check_at = NULL, check_run_id = NULL
-     WHERE id = $1 AND closed_at IS NULL`,
+  const closed = await sql.rows(
+    `UPDATE incident SET closed_at = grid_now(), close_reason = $2, next_check_at = NULL
+     WHERE id = $1 AND closed_at IS NULL RETURNING id`,
     [id, reason],
   );
+  if (closed.length === 0) return 0;
   await chronicle(sql, [{ kind: 'incident.closed', subject: `i${id}`, data: { reason } }]);
   return releaseHeld(sql, id, reason);
+}
+
+/** Closes an incident that turned out to be part of another: that one holds its runs now. */
+export async function joinIncident(sql: Sql, id: Id, other: Id): Promise<void> {
+  await sql.rows(`UPDATE queue SET incident_id = $2 WHERE incident_id = $1 AND state = 'held'`, [id, other]);
+  await closeIncident(sql, id, `is part of i${other}`);
 }
 
 /** Lets the runs that an incident holds wait again. */
@@ -171,15 +208,16 @@ export async function releaseHeld(sql: Sql, id: Id, reason: string): Promise<num
   return rows.length;
 }
 
-/** Says how far a host may be trusted. */
-export async function setHealth(sql: Sql, host: Id, health: Health, why: string): Promise<void> {
+/** Says how far a host may be trusted; true where it moved there, false where it may not or was there already. */
+export async function setHealth(sql: Sql, host: Id, health: Health, why: string): Promise<boolean> {
   const rows = await sql.rows<{ name: string }>(
     `UPDATE host SET health = $2, health_why = $3, health_since = grid_now(), version = nextval('host_version_seq')
-     WHERE id = $1 AND (health, health_why) IS DISTINCT FROM ($2, $3) AND health <> 'maintenance' RETURNING name`,
-    [host, health, why],
+     WHERE id = $1 AND health = ANY($4::text[]) RETURNING name`,
+    [host, health, why, sourcesOf(HOST_MOVES, health).filter((from) => from !== 'maintenance')],
   );
-  if (rows.length === 0) return;
+  if (rows.length === 0) return false;
   await chronicle(sql, [{ kind: `host.${health}`, subject: `h${host}`, data: { host: rows[0]?.name, why } }]);
+  return true;
 }
 
 /** Halts a pool, or lets it go on. */
@@ -201,4 +239,14 @@ export async function hostsBeingLookedAt(sql: Sql): Promise<ReadonlySet<string>>
      WHERE s.unfolded_at IS NULL AND s.purpose IN ('canary', 'recovery')`,
   );
   return new Set(rows.flatMap((r) => (r.host === null ? [] : [r.host])));
+}
+
+/** Hosts on which a canary was carried out within this time. */
+export async function lookedAtSince(sql: Sql, seconds: number): Promise<ReadonlySet<Id>> {
+  const rows = await sql.rows<{ host_id: Id }>(
+    `SELECT host_id FROM host_record
+     WHERE work = 'canary' AND greatest(ok_at, bad_at) > grid_now() - $1 * interval '1 s'`,
+    [seconds],
+  );
+  return new Set(rows.map((r) => r.host_id));
 }

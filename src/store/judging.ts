@@ -22,6 +22,7 @@ export interface EndedAttempt {
   readonly memory: RunMemory;
   readonly cancelledBy: string | null;
   readonly end: AttemptEnd;
+  /** It did, after the chain had succeeded and the needed tags had been seen. */
   readonly testStarted: boolean;
   readonly hostId: Id;
   readonly fresh: boolean;
@@ -36,7 +37,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
     `SELECT q.run_id AS "runId", q.project_id AS "projectId", q.purpose, q.incident_id AS "incidentId",
        q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
        t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec->>'requirement' AS demanded, t.owner, q.target, q.memory,
-       q.cancelled_by AS "cancelledBy", q.ended AS "end", a.test_started_at IS NOT NULL AS "testStarted",
+       q.cancelled_by AS "cancelledBy", q.ended AS "end", num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
        p.host_id AS "hostId", p.fresh,
        ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
              AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
@@ -61,9 +62,9 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
 /** The attempts that ran on a host since its stack was put in place, newest first, 20 at most. */
 export async function ranBefore(sql: Sql, hostId: Id, attemptId: Id): Promise<Id[]> {
   const rows = await sql.rows<{ attempt_id: Id }>(
-    `SELECT p.attempt_id FROM place p JOIN host h ON h.id = p.host_id
-     WHERE p.host_id = $1 AND p.attempt_id < $2 AND p.attempt_id > h.stack_attempt
-     ORDER BY p.attempt_id DESC LIMIT 20`,
+    `SELECT attempt_id FROM (SELECT attempt_id FROM place WHERE host_id = $1 AND attempt_id < $2
+       ORDER BY attempt_id DESC LIMIT 20) newest
+     WHERE attempt_id > (SELECT stack_attempt FROM host WHERE id = $1) ORDER BY attempt_id DESC`,
     [hostId, attemptId],
   );
   return rows.map((r) => r.attempt_id);

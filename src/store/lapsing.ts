@@ -19,7 +19,7 @@ export function lapsedLeases(sql: Sql): Promise<{ id: Id; executor: string }[]> 
 
 /**
  * Ends a lease, and with it every attempt under it: their outcome is executor lost, and what their hosts
- * are from the touched layer up is unknown from now on. `onlyIfLapsed` leaves a lease alone that was renewed
+ * are from the touched layer up is unknown from now on; what was never handed out touched nothing. `onlyIfLapsed` leaves a lease alone that was renewed
  * meanwhile.
  */
 export async function endLease(sql: Sql, lease: Id, reason: string, onlyIfLapsed: boolean): Promise<boolean> {
@@ -31,7 +31,7 @@ export async function endLease(sql: Sql, lease: Id, reason: string, onlyIfLapsed
   if (ended.length === 0) return false;
   await sql.rows(
     `WITH mine AS (
-       SELECT q.run_id, q.attempt_id, q.project_id, t.spec->>'dirties' AS dirties, a.begun_at
+       SELECT q.run_id, q.attempt_id, q.project_id, t.spec->>'dirties' AS dirties, q.claimed_at
        FROM queue q JOIN test t ON t.id = q.test_id JOIN attempt a ON a.run_id = q.run_id AND a.id = q.attempt_id
        WHERE q.lease_id = $1 AND q.ended IS NULL),
      ending AS (
@@ -45,7 +45,7 @@ export async function endLease(sql: Sql, lease: Id, reason: string, onlyIfLapsed
        SELECT h.id, least_layer(least_layer(h.dirty_from, h.step_layer), least_layer('boot',
            CASE WHEN m.dirties IS NULL THEN 'packages' WHEN m.dirties = 'nothing' THEN 'boot' ELSE m.dirties END)) AS layer
        FROM mine m JOIN host_seat s ON s.attempt_id = m.attempt_id JOIN host h ON h.id = s.host_id
-       WHERE h.transport->>'kind' <> 'local'),
+       WHERE h.transport->>'kind' <> 'local' AND m.claimed_at IS NOT NULL),
      dropped AS (
        DELETE FROM host_stack k USING touched t
        WHERE k.host_id = t.id AND layer_rank(k.layer) >= layer_rank(t.layer)

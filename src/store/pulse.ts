@@ -1,3 +1,4 @@
+import { CHANGED_TESTS } from './releasing.js';
 import type { Sql } from './store.js';
 
 /** Whether there is anything for each stage to do: one round trip that saves an idle beat the rest. */
@@ -7,7 +8,8 @@ export interface Pulse {
   readonly waiting: boolean;
   readonly overdue: boolean;
   readonly lapsed: boolean;
-  readonly due: boolean;
+  /** A test whose own setup was broken has a new version. */
+  readonly changedTests: boolean;
   readonly crashWaits: boolean;
   /** Something about hosts has changed since this number. */
   readonly hostVersion: string;
@@ -22,8 +24,7 @@ export async function pulse(sql: Sql): Promise<Pulse> {
        EXISTS (SELECT FROM queue WHERE state <> 'running' AND cancelled_by IS NOT NULL)
          OR EXISTS (SELECT FROM queue WHERE state <> 'running' AND deadline <= grid_now()) AS overdue,
        EXISTS (SELECT FROM lease WHERE ended_at IS NULL AND expires_at <= grid_now()) AS lapsed,
-       EXISTS (SELECT FROM incident WHERE closed_at IS NULL AND next_check_at <= grid_now()
-         AND check_run_id IS NULL) AS due,
+       EXISTS (${CHANGED_TESTS}) AS "changedTests",
        EXISTS (SELECT FROM queue WHERE state = 'waiting' AND not_before = 'infinity') AS "crashWaits",
        (SELECT last_value FROM host_version_seq)::text AS "hostVersion"`,
   );

@@ -4,69 +4,6 @@ import type { TestSpec } from '../domain/test.js';
 import type { PlacePlan } from '../protocol/messages.js';
 import type { Sql } from './store.js';
 
-/** True while the lease lives; keeps it alive until the transaction ends, so that nothing is written under a dead one. */
-export async function holdLease(sql: Sql, lease: Id): Promise<boolean> {
-  const rows = await sql.rows(`SELECT 1 FROM lease WHERE id = $1 AND ended_at IS NULL FOR SHARE`, [lease]);
-  return rows.length > 0;
-}
-
-/** Grants a lease to an incarnation of an executor; the same incarnation gets the same lease again. */
-export async function grantLease(
-  sql: Sql,
-  request: { executor: string; incarnation: string; protocol: string; capacity: number },
-  token: Id | undefined,
-  ttlMs: number,
-): Promise<{ lease: Id; executor: Id } | 'not_yours' | 'incarnation_over'> {
-  const [executor] = await sql.rows<{ id: Id; token_id: Id | null }>(
-    `INSERT INTO executor AS x (name, token_id) VALUES ($1, $2)
-     ON CONFLICT (name) DO UPDATE SET token_id = coalesce(x.token_id, EXCLUDED.token_id) RETURNING id, token_id`,
-    [request.executor, token ?? null],
-  );
-  if (executor === undefined) throw new Error('an upsert gives its row');
-  if ((executor.token_id ?? undefined) !== token) return 'not_yours';
-  const [same] = await sql.rows<{ id: Id; ended: boolean }>(
-    `SELECT id, ended_at IS NOT NULL AS ended FROM lease WHERE incarnation = $1`,
-    [request.incarnation],
-  );
-  if (same !== undefined) return same.ended ? 'incarnation_over' : { lease: same.id, executor: executor.id };
-  const [lease] = await sql.rows<{ id: Id }>(
-    `INSERT INTO lease (executor_id, incarnation, version, capacity, expires_at)
-     VALUES ($1, $2, $3, $4, grid_now() + $5 * interval '1 ms') RETURNING id`,
-    [executor.id, request.incarnation, request.protocol, request.capacity, ttlMs],
-  );
-  if (lease === undefined) throw new Error('an insert gives its row');
-  return { lease: lease.id, executor: executor.id };
-}
-
-/** Leases of an executor's earlier incarnations that nobody has ended yet. */
-export function olderLeases(sql: Sql, executorName: string, incarnation: string): Promise<{ id: Id }[]> {
-  return sql.rows(
-    `SELECT l.id FROM lease l JOIN executor x ON x.id = l.executor_id
-     WHERE x.name = $1 AND l.ended_at IS NULL AND l.incarnation <> $2`,
-    [executorName, incarnation],
-  );
-}
-
-/** Renews a lease; false where it has ended. */
-export async function renewLease(sql: Sql, lease: Id, ttlMs: number, draining: boolean): Promise<boolean> {
-  const rows = await sql.rows(
-    `UPDATE lease SET renewed_at = grid_now(), expires_at = grid_now() + $2 * interval '1 ms', draining = $3
-     WHERE id = $1 AND ended_at IS NULL RETURNING id`,
-    [lease, ttlMs, draining],
-  );
-  return rows.length > 0;
-}
-
-/** Attempts of a lease that live, and those of them that are to be stopped. */
-export function livingAttempts(sql: Sql, lease: Id): Promise<{ attempt: Id; stop: string | null }[]> {
-  return sql.rows(
-    `SELECT attempt_id AS attempt,
-       CASE WHEN cancelled_by IS NOT NULL THEN 'cancelled by ' || cancelled_by ELSE stop_why END AS stop
-     FROM queue WHERE lease_id = $1 AND ended IS NULL`,
-    [lease],
-  );
-}
-
 /** An attempt as it is handed out. */
 export interface Handout {
   readonly run: Id;
@@ -189,7 +126,8 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
     await sql.rows(
       `INSERT INTO step_run (run_id, attempt_id, role, seq, kind, step, layer, key)
        SELECT run, attempt, role, seq, kind, step, layer, key FROM jsonb_to_recordset($1::jsonb)
-         AS g(run bigint, attempt bigint, role text, seq integer, kind text, step text, layer text, key text)`,
+         AS g(run bigint, attempt bigint, role text, seq integer, kind text, step text, layer text, key text)
+       ON CONFLICT DO NOTHING`,
       [json(batch.stepsStarted)],
     );
   }
@@ -207,7 +145,8 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
     await sql.rows(
       `INSERT INTO case_result (run_id, attempt_id, seq, role, name, result, message)
        SELECT run, attempt, seq, role, name, result, message FROM jsonb_to_recordset($1::jsonb)
-         AS g(run bigint, attempt bigint, seq integer, role text, name text, result text, message text)`,
+         AS g(run bigint, attempt bigint, seq integer, role text, name text, result text, message text)
+       ON CONFLICT DO NOTHING`,
       [json(batch.cases)],
     );
   }
@@ -215,7 +154,8 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
     await sql.rows(
       `INSERT INTO measurement (run_id, attempt_id, seq, case_seq, raw, value, unit)
        SELECT run, attempt, seq, seq, raw, value, unit FROM jsonb_to_recordset($1::jsonb)
-         AS g(run bigint, attempt bigint, seq integer, raw text, value float8, unit text)`,
+         AS g(run bigint, attempt bigint, seq integer, raw text, value float8, unit text)
+       ON CONFLICT DO NOTHING`,
       [json(batch.measurements)],
     );
   }
@@ -327,15 +267,20 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
     case 'step_ok':
       if (change.restore) {
         await sql.rows(
-          `WITH dropped AS (DELETE FROM host_stack WHERE host_id = ${host}),
+          `WITH dropped AS (
+             DELETE FROM host_stack WHERE host_id = ${host} AND layer_rank(layer) >= layer_rank($3)),
            forgotten AS (DELETE FROM host_probe WHERE host_id = ${host})
-           UPDATE host SET dirty_from = NULL, used_since_stack = false, fingerprint = NULL, stack_attempt = $1 WHERE id = ${host}`,
-          at,
+           UPDATE host SET dirty_from = CASE WHEN layer_rank(dirty_from) < layer_rank($3) THEN dirty_from END,
+             used_since_stack = false, fingerprint = NULL, stack_attempt = $1 WHERE id = ${host}`,
+          [...at, change.layer],
         );
       }
       await sql.rows(
         `WITH dropped AS (
-           DELETE FROM host_stack WHERE host_id = ${host} AND (layer_rank(layer) > layer_rank($3) OR step = $4)),
+           DELETE FROM host_stack WHERE host_id = ${host} AND (layer_rank(layer) > layer_rank($3) OR step = $4)
+           RETURNING step, gives),
+         forgotten AS (DELETE FROM host_probe p USING dropped d
+           WHERE p.host_id = ${host} AND d.step <> $4 AND p.probe = ANY(d.gives)),
          added AS (
            INSERT INTO host_stack (host_id, position, layer, step, key, gives, attempt_id)
            SELECT h.id, coalesce((SELECT max(position) FROM host_stack WHERE host_id = h.id), 0) + 1, $3, $4, $5, $6, $1

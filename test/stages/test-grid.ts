@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Inventory } from '../../src/domain/inventory.js';
 import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
-import { PROTOCOL } from '../../src/protocol/messages.js';
+import { PROTOCOL } from '../../src/protocol/terms.js';
 import { Heartbeat } from '../../src/stages/heartbeat.js';
 import { RecordDesk } from '../../src/stages/record.js';
 import { SETTINGS, type Settings } from '../../src/stages/settings.js';

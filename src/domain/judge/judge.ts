@@ -1,7 +1,9 @@
 import type { Avoid } from '../demand.js';
 import type { Id } from '../id.js';
-import type { AttemptEnd, Exit, Mark, NoVerdict, Outcome, Verdict } from '../outcome.js';
-import type { TestSpec } from '../test.js';
+import type { AttemptEnd, Exit, NoVerdict, Outcome, Verdict } from '../outcome.js';
+import { exitText, type Said, verdictOf } from './said.js';
+
+export type { SeenCase } from './said.js';
 
 /** What a run remembers of its earlier attempts. */
 export interface RunMemory {
@@ -21,29 +23,21 @@ export interface RunMemory {
   readonly avoid?: readonly Avoid[];
 }
 
-/** A case as the test reported it. */
-export interface SeenCase {
-  readonly name: string;
-  readonly result: 'pass' | 'fail' | 'skip';
-  readonly measurement?: { readonly raw: string };
-}
-
 /** What the judge knows beside the end of the attempt; everything comes in, nothing is looked up. */
-export interface JudgeContext {
-  readonly spec: Pick<TestSpec, 'cases' | 'timeoutMs'>;
+export interface JudgeContext extends Said {
   readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
   readonly host: { readonly id: Id; readonly name: string };
   readonly attempt: Id;
+  /** The chain succeeded, the needed tags were seen after it, and the test's own process started. */
   readonly testStarted: boolean;
   readonly fresh: boolean;
-  readonly cases: readonly SeenCase[];
-  /** The last verdict of this test and variant before, and whether cases were reported then. */
-  readonly last?: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean };
   /** Attempts that ran on this host since its stack was put in place. */
   readonly ranBefore: readonly Id[];
   /** True where some host could serve this run fresh. */
   readonly freshCanBeHad: boolean;
   readonly memory: RunMemory;
+  /** Hosts that are not good: what failed there says nothing about a test. */
+  readonly inDoubt?: readonly Id[];
   readonly cancelledBy?: string;
 }
 
@@ -83,12 +77,18 @@ export const LIMITS = { lost: 4, executorsLost: 10 } as const;
 export function judge(end: AttemptEnd, context: JudgeContext): Decision {
   const { outcome } = end;
   const seen = verdictOf(outcome, end, context);
-  if (seen !== undefined) {
+  if (seen !== undefined && (seen.verdict === 'none' || context.testStarted)) {
     // Cancelled too late: what was proven stands.
     return seen.verdict === 'failed' ? red(seen, context) : green(seen, context);
   }
   if (context.cancelledBy !== undefined) {
     return none('cancelled', `cancelled by ${context.cancelledBy}`, context);
+  }
+  if (seen !== undefined) {
+    return executorLost(
+      context,
+      `its executor told of an end (${outcome.kind}) without what must come before`,
+    );
   }
   switch (outcome.kind) {
     case 'never_started':
@@ -124,6 +124,8 @@ export function judge(end: AttemptEnd, context: JudgeContext): Decision {
     case 'executor_lost':
       return executorLost(context, outcome.message);
     case 'fenced':
+      // A host whose highest number is out of reach would send every attempt back.
+      return executorLost(context, outcome.message);
     case 'stale':
       return again(context, outcome.message);
     case 'cancelled':
@@ -131,61 +133,6 @@ export function judge(end: AttemptEnd, context: JudgeContext): Decision {
     case 'crashed':
       throw new Error('unreachable: a crash has a verdict');
   }
-}
-
-/** A verdict where the test itself gave one; undefined where the attempt says nothing about the test. */
-function verdictOf(outcome: Outcome, end: AttemptEnd, context: JudgeContext): Verdict | undefined {
-  const marks: Mark[] = end.teardown === 'failed' || end.teardown === 'timed_out' ? ['teardown_failed'] : [];
-  const failed = context.cases.filter((c) => c.result === 'fail').map((c) => c.name);
-  if (outcome.kind === 'crashed') return { verdict: 'failed', reason: `crashed: ${outcome.evidence}`, marks };
-  if (outcome.kind === 'timed_out' && outcome.hostAnswered) {
-    return { verdict: 'failed', reason: `timed out after ${seconds(context.spec.timeoutMs)}`, marks };
-  }
-  if (outcome.kind !== 'ended') return undefined;
-  const { exit, missing } = outcome;
-  if (failed.length > 0)
-    return { verdict: 'failed', reason: `failed cases: ${some(failed)} (${exitText(exit)})`, marks };
-  if (exit.kind === 'signalled') return { verdict: 'failed', reason: exitText(exit), marks };
-  switch (exit.code) {
-    case 0: {
-      const nothing = testedNothing(context, missing.needed);
-      if (nothing !== undefined)
-        return { verdict: 'none', noVerdict: 'tested_nothing', reason: nothing, marks };
-      return { verdict: 'passed', reason: 'exit 0', marks };
-    }
-    case 77:
-      return { verdict: 'skipped', reason: 'the test skipped itself (exit 77)', marks };
-    case 99:
-      return undefined;
-    case 126:
-    case 127:
-      if (missing.underTest.length === 0) return undefined;
-      return {
-        verdict: 'failed',
-        reason: `the artefact lacks ${some(missing.underTest)} (exit ${exit.code})`,
-        marks,
-      };
-    default:
-      return { verdict: 'failed', reason: exitText(exit), marks };
-  }
-}
-
-/** Why a pass rests on nothing, if it does. */
-function testedNothing(context: JudgeContext, neededMissing: readonly string[]): string | undefined {
-  const names = new Set(context.cases.map((c) => c.name));
-  const silent = context.spec.cases.filter((name) => !names.has(name));
-  if (silent.length > 0) return `exit 0, but the declared cases ${some(silent)} never reported`;
-  if (context.cases.length === 0 && context.last?.hadCases)
-    return 'exit 0, but no case reported where there were some before';
-  const empty = context.cases.find((c) => c.measurement !== undefined && !isNumber(c.measurement.raw));
-  if (empty !== undefined)
-    return `exit 0, but the measurement of case ${empty.name} is '${empty.measurement?.raw}', no number`;
-  if (neededMissing.length > 0) return `exit 0, but the needed command ${some(neededMissing)} is not there`;
-  return undefined;
-}
-
-function isNumber(raw: string): boolean {
-  return /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i.test(raw.trim());
 }
 
 function red(verdict: Verdict, context: JudgeContext): Decision {
@@ -208,9 +155,8 @@ function red(verdict: Verdict, context: JudgeContext): Decision {
 
 function green(verdict: Verdict, context: JudgeContext): Decision {
   const { red: before } = context.memory;
-  if (before === undefined || verdict.verdict === 'none') {
-    return { do: 'verdict', verdict, ...(verdict.verdict === 'none' ? {} : { proof: context.attempt }) };
-  }
+  if (verdict.verdict === 'none') return sayRed(context.memory) ?? { do: 'verdict', verdict };
+  if (before === undefined) return { do: 'verdict', verdict, proof: context.attempt };
   return {
     do: 'verdict',
     verdict: { ...verdict, marks: [...verdict.marks, 'contaminated'] },
@@ -232,11 +178,12 @@ export function sayRed(memory: RunMemory): Decision | undefined {
 
 function setupFailed(message: string, context: JudgeContext): Decision {
   const failures = [
-    ...(context.memory.setupFailures ?? []),
+    // Where other work fails by now the host was the cause.
+    ...(context.memory.setupFailures ?? []).filter((f) => !(context.inDoubt ?? []).includes(f.host)),
     { host: context.host.id, attempt: context.attempt, message },
   ];
   const memory: RunMemory = { ...context.memory, setupFailures: failures, avoid: avoiding(context) };
-  // The first of two at the same host counts only because other work was asked to succeed in between.
+  // A second one at the same host counts: other work was asked to succeed in between.
   if (failures.length >= 2)
     return { do: 'hold_for_owner', memory, reason: `the test's own setup failed: ${message}` };
   return {
@@ -261,12 +208,11 @@ function lost(
   const blame: Blame = { work: 'reach', message };
   if (context.purpose !== 'test')
     return { ...none('host_lost', `${context.host.name} was lost: ${message}`, context) };
-  const killed = losses.filter((l) => l.testStarted && !l.back);
-  const hosts = new Set(killed.map((l) => l.host));
-  if (hosts.size < 2 && losses.length >= LIMITS.lost) {
+  const two = new Set(losses.filter((l) => l.testStarted && !l.back).map((l) => l.host)).size >= 2;
+  if (!two && losses.length >= LIMITS.lost) {
     return none(
       'host_lost',
-      `${losses.length} attempts lost their host, the last: ${context.host.name}: ${message}`,
+      `${lostText(losses.length)}, the last: ${context.host.name}: ${message}`,
       context,
     );
   }
@@ -274,33 +220,45 @@ function lost(
     do: 'again',
     memory: { ...context.memory, losses, avoid: avoiding(context) },
     fresh: context.memory.red !== undefined,
-    reason:
-      hosts.size >= 2
-        ? 'lost two hosts: waits to see whether they survive other work'
-        : `${context.host.name} was lost: ${message}`,
+    reason: two
+      ? 'lost two hosts: waits to see whether they survive other work'
+      : `${context.host.name} was lost: ${message}`,
     blame,
   };
 }
 
 /**
- * A run that lost two hosts waits until it is known whether other work survives there: then the test
- * crashed them. Undefined: nothing of the kind; 'wait': not known yet.
+ * A run that lost two hosts waits until it is known whether other work survives there: then the test crashed
+ * them. A host on which other work does not survive says nothing about the test. Undefined: it is to be tried
+ * again; 'wait': not known yet.
  */
 export function crashedTwice(memory: RunMemory, survived: Survived): Decision | 'wait' | undefined {
-  const killed = (memory.losses ?? []).filter((l) => l.testStarted && !l.back);
+  const losses = memory.losses ?? [];
+  const killed = losses.filter((l) => l.testStarted && !l.back);
   const hosts = [...new Map(killed.map((l) => [l.host, l])).values()];
-  const last = killed.at(-1);
-  if (hosts.length < 2 || last === undefined) return undefined;
-  const answers = hosts.map((l) => survived(l.host, l.attempt));
-  if (answers.includes('no')) return undefined;
-  if (answers.includes('unknown')) return 'wait';
-  const reason = `crashed: ${hosts.length} hosts were lost while the test ran, on which other work survives`;
-  return {
-    do: 'verdict',
-    verdict: { verdict: 'failed', reason, marks: [] },
-    proof: last.attempt,
-    evidence: { lostAttempts: killed.map((l) => l.attempt) },
-  };
+  if (hosts.length < 2) return undefined;
+  const able = hosts.filter((l) => survived(l.host, l.attempt) !== 'no');
+  if (able.length >= 2) {
+    const alive = able.filter((l) => survived(l.host, l.attempt) === 'yes');
+    const last = alive.at(-1);
+    if (alive.length < 2 || last === undefined) return 'wait';
+    const reason = `crashed: ${alive.length} hosts were lost while the test ran, on which other work survives`;
+    return {
+      do: 'verdict',
+      verdict: { verdict: 'failed', reason, marks: [] },
+      proof: last.attempt,
+      evidence: { lostAttempts: alive.map((l) => l.attempt) },
+    };
+  }
+  if (losses.length < LIMITS.lost) return undefined;
+  const said = sayRed(memory);
+  if (said !== undefined) return said;
+  const reason = `${lostText(losses.length)}, and other work does not survive there either`;
+  return { do: 'verdict', verdict: { verdict: 'none', noVerdict: 'host_lost', reason, marks: [] } };
+}
+
+function lostText(attempts: number): string {
+  return `${attempts} attempts lost their host`;
 }
 
 function executorLost(context: JudgeContext, message: string, blame?: Blame): Decision {
@@ -339,16 +297,4 @@ function couldNotRun(exit: Exit): string {
   if (exit.kind === 'exited' && exit.code === 99)
     return 'the test says that it could not be carried out (exit 99)';
   return `a command the test calls is not there or cannot be executed (${exitText(exit)})`;
-}
-
-function exitText(exit: Exit): string {
-  return exit.kind === 'exited' ? `exit ${exit.code}` : `killed by ${exit.signal}`;
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 100) / 10} s`;
-}
-
-function some(names: readonly string[]): string {
-  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }

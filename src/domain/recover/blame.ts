@@ -28,17 +28,23 @@ export function blame(
 ): Scope {
   const elsewhere = records.filter((r) => r.work === failed.work && r.host !== failed.host);
   const worksElsewhere = elsewhere.filter((r) => later(r.okAttempt, r.badAttempt));
-  const failsElsewhere = elsewhere.filter((r) => later(r.badAttempt, r.okAttempt));
+  const lastWorked = elsewhere.map((r) => r.okAttempt).reduce(latest, '0');
+  const failsSince = elsewhere.filter((r) => later(r.badAttempt, lastWorked));
   const here = records.filter((r) => r.host === failed.host && r.work !== failed.work);
-  const failsHere = here.filter((r) => later(r.badAttempt, r.okAttempt));
+  // What failed there before the host did other work well is somebody else's failure, or over.
+  const well = here
+    .filter((r) => r.work === 'canary' || r.work === 'test')
+    .map((r) => r.okAttempt)
+    .reduce(latest, '0');
+  const failsHere = here.filter((r) => later(r.badAttempt, r.okAttempt) && later(r.badAttempt, well));
   const cleared = here.some((r) => r.work === 'canary' && later(r.okAttempt, failed.attempt));
   const isStep = failed.work.startsWith('step:');
   const name = failed.work.replace(/^step:/, '');
 
-  if (isStep && failsElsewhere.length > 0 && worksElsewhere.length === 0) {
+  if (isStep && failsSince.length > 0) {
     return {
       kind: 'step',
-      why: `${name} failed on ${failsElsewhere.length + 1} hosts and worked on none since`,
+      why: `${name} failed on ${failsSince.length + 1} hosts and worked on none since`,
     };
   }
   if (isStep && cleared) {
@@ -84,4 +90,8 @@ export function signatureOf(text: string): string {
 
 function later(a: Id, b: Id): boolean {
   return BigInt(a) > BigInt(b);
+}
+
+function latest(a: Id, b: Id): Id {
+  return later(a, b) ? a : b;
 }

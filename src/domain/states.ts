@@ -1,0 +1,85 @@
+import type { Health } from './host.js';
+
+/** A legal move of a state machine, and what makes it. */
+export interface Move<State extends string> {
+  readonly from: State;
+  readonly to: State;
+  readonly by: string;
+}
+
+/** Where a run is; `accepted` and `done` are not in the queue. */
+export type RunState = 'accepted' | 'waiting' | 'held' | 'running' | 'done';
+
+/** How runs move: docs/states/run.md. */
+export const RUN_MOVES: readonly Move<RunState>[] = [
+  { from: 'accepted', to: 'waiting', by: 'its submission is unfolded' },
+  { from: 'accepted', to: 'done', by: 'not compatible' },
+  { from: 'waiting', to: 'running', by: 'an executor and a seat are given' },
+  { from: 'waiting', to: 'held', by: 'an incident shuts every way' },
+  { from: 'waiting', to: 'done', by: 'cancelled, expired, not compatible, crashed twice' },
+  { from: 'held', to: 'waiting', by: 'the incident is over, or the test has changed' },
+  { from: 'held', to: 'done', by: 'cancelled, held too long' },
+  { from: 'running', to: 'waiting', by: 'another attempt' },
+  { from: 'running', to: 'held', by: 'the own setup is broken' },
+  { from: 'running', to: 'done', by: 'a verdict, or none' },
+];
+
+/** How far a host is trusted: docs/states/host.md. */
+export const HOST_MOVES: readonly Move<Health>[] = [
+  { from: 'good', to: 'suspect', by: 'an infrastructure failure' },
+  { from: 'good', to: 'quarantined', by: 'two different pieces of work failed' },
+  { from: 'suspect', to: 'quarantined', by: 'two different pieces of work failed' },
+  { from: 'suspect', to: 'good', by: 'a canary works, or the blame moves' },
+  { from: 'quarantined', to: 'good', by: 'a canary works, or the blame moves' },
+  { from: 'good', to: 'maintenance', by: 'a person' },
+  { from: 'suspect', to: 'maintenance', by: 'a person' },
+  { from: 'quarantined', to: 'maintenance', by: 'a person' },
+  { from: 'maintenance', to: 'good', by: 'a person' },
+];
+
+/** What an incident is about, and its end. */
+export type IncidentState = 'opened' | 'host' | 'step' | 'step_on_host' | 'test' | 'closed';
+
+/** How blame moves: docs/states/incident.md. */
+export const INCIDENT_MOVES: readonly Move<IncidentState>[] = [
+  { from: 'opened', to: 'host', by: 'work failed there; a canary will tell' },
+  { from: 'opened', to: 'step', by: 'it fails on two hosts and works on none since' },
+  { from: 'opened', to: 'test', by: 'its own setup failed twice' },
+  { from: 'host', to: 'step', by: 'a canary works there, or it fails elsewhere too' },
+  { from: 'host', to: 'step_on_host', by: 'a canary works there, and the step elsewhere' },
+  { from: 'step_on_host', to: 'step', by: 'it fails elsewhere too' },
+  { from: 'step', to: 'step_on_host', by: 'it works elsewhere' },
+  { from: 'host', to: 'closed', by: 'a canary works there again' },
+  { from: 'step', to: 'closed', by: 'the step works again, or is no more' },
+  { from: 'step_on_host', to: 'closed', by: 'the step works again, is no more, or is broken everywhere' },
+  { from: 'test', to: 'closed', by: 'the test has changed' },
+];
+
+/** Where an attempt is. */
+export type AttemptState =
+  | 'assigned'
+  | 'begun'
+  | 'chain_done'
+  | 'verified'
+  | 'test_started'
+  | 'ended'
+  | 'judged';
+
+/** How an attempt goes: docs/states/attempt.md. An attempt may end from anywhere, and only once. */
+export const ATTEMPT_MOVES: readonly Move<AttemptState>[] = [
+  { from: 'assigned', to: 'begun', by: 'the executor starts on it' },
+  { from: 'begun', to: 'chain_done', by: 'every step worked' },
+  { from: 'chain_done', to: 'verified', by: 'the needed tags were seen' },
+  { from: 'verified', to: 'test_started', by: "the test's own process runs" },
+  { from: 'assigned', to: 'ended', by: 'its executor is gone' },
+  { from: 'begun', to: 'ended', by: 'host or chain failed' },
+  { from: 'chain_done', to: 'ended', by: 'a tag lied, or the host was lost' },
+  { from: 'verified', to: 'ended', by: 'the own setup failed, or it never started' },
+  { from: 'test_started', to: 'ended', by: 'whatever was seen' },
+  { from: 'ended', to: 'judged', by: 'the judge' },
+];
+
+/** The states from which a state may be reached: what a guarded update names in its `where`. */
+export function sourcesOf<State extends string>(moves: readonly Move<State>[], to: State): readonly State[] {
+  return moves.filter((move) => move.to === to).map((move) => move.from);
+}

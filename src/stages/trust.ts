@@ -1,0 +1,67 @@
+import type { Id } from '../domain/id.js';
+import { quarantineCap, type Scope } from '../domain/recover/blame.js';
+import { type Incident, setHealth, setPool } from '../store/blaming.js';
+import type { Transaction } from '../store/store.js';
+import type { World } from '../store/world.js';
+
+/**
+ * Suspect, or quarantined where two different pieces of work failed and the pool's cap allows it; true where it
+ * was quarantined just now.
+ */
+export async function distrust(
+  tx: Transaction,
+  hostId: Id,
+  scope: Extract<Scope, { kind: 'host' }>,
+  world: World,
+): Promise<boolean> {
+  const host = world.byId.get(hostId);
+  if (host === undefined) return false;
+  if (!scope.quarantine) {
+    await setHealth(tx, hostId, 'suspect', scope.why);
+    return false;
+  }
+  if (await isQuarantined(tx, hostId)) return false;
+  const mates = world.hosts.filter((h) => h.pool === host.pool);
+  const rows = await tx.rows<{ n: number }>(
+    `SELECT count(*)::integer AS n FROM host WHERE pool_id = $1 AND health = 'quarantined' AND id <> $2 AND removed_at IS NULL`,
+    [host.poolId, hostId],
+  );
+  const cap = quarantineCap(mates.length);
+  if ((rows[0]?.n ?? 0) + 1 > cap) {
+    await setHealth(tx, hostId, 'suspect', scope.why);
+    await setPool(
+      tx,
+      host.poolId,
+      'halted',
+      `more than ${cap} of ${mates.length} hosts would be quarantined; a person is asked: the cause is probably shared`,
+    );
+    return false;
+  }
+  return setHealth(tx, hostId, 'quarantined', scope.why);
+}
+
+/** Whether a host is quarantined as this transaction sees it. */
+export async function isQuarantined(tx: Transaction, hostId: Id): Promise<boolean> {
+  const rows = await tx.rows(`SELECT 1 FROM host WHERE id = $1 AND health = 'quarantined'`, [hostId]);
+  return rows.length > 0;
+}
+
+/** The host is good again; its pool goes on once few enough of it are in doubt. */
+export async function trustAgain(
+  tx: Transaction,
+  incident: Incident,
+  world: World,
+  why: string,
+): Promise<void> {
+  const host = world.byId.get(incident.hostId ?? incident.failedOn ?? '');
+  if (host === undefined) return;
+  await setHealth(tx, host.id, 'good', why);
+  const [left] = await tx.rows<{ bad: number; all: number }>(
+    `SELECT count(*) FILTER (WHERE health IN ('suspect', 'quarantined'))::integer AS bad, count(*)::integer AS all
+     FROM host WHERE pool_id = $1 AND removed_at IS NULL`,
+    [host.poolId],
+  );
+  if (left !== undefined && left.bad <= quarantineCap(left.all)) {
+    await setPool(tx, host.poolId, 'online', 'the hosts in doubt have recovered');
+  }
+}
