@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import * as protocol from '../protocol/messages.js';
+import { PROTOCOL } from '../protocol/terms.js';
 import * as contract from './contract.js';
 
 /** Who may call a route. */
@@ -55,7 +56,7 @@ const executor = <const Path extends string, Body extends z.ZodType>(path: Path,
   post({
     path: `/executor/v1/${path}`,
     who: 'executor',
-    summary: `The executors' protocol ${protocol.PROTOCOL}: ${path}`,
+    summary: `The executors' protocol ${PROTOCOL}: ${path}`,
     body,
     answer: 'document',
     status: 200,
