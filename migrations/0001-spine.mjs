@@ -259,6 +259,7 @@ const statements = [
   `CREATE INDEX run_project_ix ON run (project_id, id DESC)`,
   `CREATE INDEX run_submission_ix ON run (submission_id, id)`,
   `CREATE INDEX run_test_ix ON run (project_id, test_name, id DESC)`,
+  `CREATE INDEX run_own_ix ON run (purpose, id DESC) WHERE purpose <> 'test'`,
   `CREATE TABLE attempt (
      run_id bigint NOT NULL,
      id bigint NOT NULL DEFAULT nextval('attempt_id_seq'),

@@ -66,27 +66,47 @@ const runsOf = (chosen: string, more = '') => `
     ORDER BY place.attempt_id DESC, place.role <> 'main', place.role LIMIT 1) h ON true
   ORDER BY r.id DESC`;
 
-/** Runs that may be seen, newest first. What is not done yet is few, so that one starts from the queue there. */
+/** How runs are told apart; every way to them adds the rest. */
+const WANTED = `($3::bigint IS NULL OR run.submission_id = $3) AND ($4::text IS NULL OR run.test_name = $4)
+  AND ($6::text IS NULL OR run.verdict = $6) AND ($7::bigint IS NULL OR run.id < $7)`;
+
+/** What is not done is few: from the queue to the runs, one by one. */
+const FROM_QUEUE = `SELECT run.* FROM queue CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = queue.run_id OFFSET 0) run
+  WHERE queue.state = $5 AND run.verdict IS NULL AND queue.purpose = $2
+    AND ($1::bigint[] IS NULL OR queue.project_id = ANY ($1)) AND ${WANTED}
+  ORDER BY queue.run_id DESC LIMIT $8`;
+
+/** Through all runs from the newest on: everybody's, or those of one submission. */
+const FROM_RUNS = `SELECT run.* FROM run WHERE run.purpose = $2 AND ($1::bigint[] IS NULL OR run.project_id = ANY ($1))
+    AND ($5::text IS NULL OR run.verdict IS NOT NULL) AND ${WANTED}
+  ORDER BY run.id DESC LIMIT $8`;
+
+/**
+ * A page of each project, and of these the newest. The range stands for equality: its order is that of the
+ * project's index only, and a project that nobody uses any more is not looked for among all runs.
+ */
+const FROM_PROJECTS = `SELECT run.* FROM project CROSS JOIN LATERAL (
+    SELECT * FROM run WHERE run.project_id BETWEEN project.id AND project.id AND run.purpose = $2
+      AND ($5::text IS NULL OR run.verdict IS NOT NULL) AND ${WANTED}
+    ORDER BY run.project_id, run.id DESC LIMIT $8) run
+  WHERE $1::bigint[] IS NULL OR project.id = ANY ($1)
+  ORDER BY run.id DESC LIMIT $8`;
+
+/** Runs that may be seen, newest first. */
 export async function listRuns(sql: Sql, question: RunQuestion) {
   const undone = question.state !== undefined && question.state !== 'done';
-  const rows = await sql.rows<RunRow>(
-    runsOf(`SELECT run.* FROM ${undone ? 'queue JOIN run ON run.id = queue.run_id' : 'run'}
-      WHERE ($1::bigint[] IS NULL OR run.project_id = ANY ($1)) AND run.purpose = $2
-        AND ($3::bigint IS NULL OR run.submission_id = $3) AND ($4::text IS NULL OR run.test_name = $4)
-        AND ${undone ? 'queue.state = $5 AND run.verdict IS NULL' : "($5::text IS NULL OR $5 = 'done' AND run.verdict IS NOT NULL)"}
-        AND ($6::text IS NULL OR run.verdict = $6) AND ($7::bigint IS NULL OR run.id < $7)
-      ORDER BY run.id DESC LIMIT $8`),
-    [
-      visibleIds(question.visible),
-      question.purpose,
-      question.submission ?? null,
-      question.test ?? null,
-      question.state ?? null,
-      question.verdict ?? null,
-      question.before ?? null,
-      question.limit + 1,
-    ],
-  );
+  const ofProjects =
+    question.submission === undefined && (question.visible !== 'all' || question.test !== undefined);
+  const rows = await sql.rows<RunRow>(runsOf(undone ? FROM_QUEUE : ofProjects ? FROM_PROJECTS : FROM_RUNS), [
+    visibleIds(question.visible),
+    question.purpose,
+    question.submission ?? null,
+    question.test ?? null,
+    question.state ?? null,
+    question.verdict ?? null,
+    question.before ?? null,
+    question.limit + 1,
+  ]);
   return pageOf(rows.map(shown), question.limit, (last) => last.id.slice(1));
 }
 

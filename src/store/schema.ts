@@ -10,7 +10,6 @@ import type { TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { PlacePlan } from '../protocol/messages.js';
-import type { Role } from './access.js';
 import {
   bigint,
   bigints,
@@ -100,7 +99,7 @@ export const SCHEMA = {
     {
       tokenId: key(bigint()),
       projectId: key(bigint()),
-      role: text<Role>(),
+      role: text<'viewer' | 'submitter'>(),
     },
     {
       foreignKeys: {
@@ -469,6 +468,7 @@ export const SCHEMA = {
       indices: {
         run_project_ix: { columns: ['projectId', 'id'] },
         run_submission_ix: { columns: ['submissionId', 'id'] },
+        run_own_ix: { columns: ['purpose', 'id'], where: "purpose <> 'test'" },
         run_test_ix: { columns: ['projectId', 'testName', 'id'] },
       },
     },

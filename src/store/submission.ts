@@ -199,7 +199,9 @@ const submissionsOf = (chosen: string) => `
       'failed', count(*) FILTER (WHERE r.verdict = 'failed'),
       'skipped', count(*) FILTER (WHERE r.verdict = 'skipped'),
       'none', count(*) FILTER (WHERE r.verdict = 'none')) AS counts
-    FROM run r LEFT JOIN queue q ON q.run_id = r.id WHERE r.submission_id = s.id) c
+    FROM run r LEFT JOIN LATERAL (
+      SELECT state FROM queue WHERE queue.run_id = r.id AND r.verdict IS NULL OFFSET 0) q ON true
+    WHERE r.submission_id = s.id) c
   ORDER BY s.id DESC`;
 
 /** Submissions that may be seen, newest first, older than `before`. */

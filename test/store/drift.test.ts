@@ -36,6 +36,7 @@ const UNSAYABLE: readonly Unsayable[] = [
   ...descending('submission_project_ix', 'submission', 'project_id, id DESC'),
   ...descending('run_project_ix', 'run', 'project_id, id DESC'),
   ...descending('run_test_ix', 'run', 'project_id, test_name, id DESC'),
+  ...descending('run_own_ix', 'run', 'purpose, id DESC', " WHERE (purpose <> 'test'::text)"),
   ...descending('place_host_ix', 'place', 'host_id, attempt_id DESC'),
   ...descending(
     'queue_wait_ix',

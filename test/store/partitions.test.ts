@@ -103,7 +103,7 @@ describe('partitions led by run', () => {
         [table],
       );
     expect(await shape('run_p4')).toEqual(await shape('run_p0'));
-    expect(await shape('run_p4')).toHaveLength(4);
+    expect(await shape('run_p4')).toHaveLength(5);
     const unproven = `UPDATE run SET verdict = 'passed', reason = 'r', judged_at = grid_now(), verdict_attempt = 1 WHERE id = 4000001`;
     await newRun('4000001');
     await expect(store.rows(unproven)).rejects.toThrow(/no attempt that proves/);
