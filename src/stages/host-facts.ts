@@ -15,6 +15,8 @@ export async function stackChanges(sql: Sql, entries: readonly Entry[]): Promise
     `SELECT a.id AS attempt, a.plan, q.purpose, h.fingerprint, h.used_since_stack AS used, h.dirty_from AS "dirtyFrom", h.transport->>'kind' = 'local' AS local,
        a.test_started_at IS NOT NULL OR EXISTS (SELECT FROM step_run s
          WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind <> 'chain') AS touched,
+       EXISTS (SELECT FROM step_run s WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind = 'chain'
+         AND s.ended_at IS NULL) AS "halfDone",
        coalesce((SELECT jsonb_agg(jsonb_build_object('seq', s.seq, 'kind', s.kind, 'step', s.step)) FROM step_run s
          WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind = 'chain'), '[]') AS steps
      FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint)
@@ -47,6 +49,8 @@ interface About {
   readonly plan: readonly PlacePlan[];
   readonly purpose: string;
   readonly steps: readonly { seq: number; kind: string; step: string }[];
+  /** A step of the chain has begun and not ended. */
+  readonly halfDone: boolean;
   /** Setup or test have begun. */
   touched: boolean;
   fingerprint: Record<string, string> | null;
@@ -135,7 +139,8 @@ function endChanges(
   const at = { attempt, role: place.role };
   const least = leastDirt(end, about.touched);
   const dirtied = lowest(end.dirtied, least);
-  const changes: StackChange[] = dirtied === undefined ? [] : [{ kind: 'dirtied', ...at, layer: dirtied }];
+  const changes: StackChange[] = about.halfDone ? [{ kind: 'step_failed', ...at }] : [];
+  if (dirtied !== undefined) changes.push({ kind: 'dirtied', ...at, layer: dirtied });
   if (place.fingerprint !== undefined)
     return [...changes, ...looksChanges(at, place.fingerprint, about.fingerprint)];
   // Nobody can say what it looks like: what was known of it would keep every plan from holding.

@@ -1,5 +1,15 @@
 import { GridLink } from '../protocol/grid-link.js';
-import type { Assignment, Claim, Claimed, Register, Registered, Renew, Renewed, Report, Reported } from '../protocol/messages.js';
+import type {
+  Assignment,
+  Claim,
+  Claimed,
+  Register,
+  Registered,
+  Renew,
+  Renewed,
+  Report,
+  Reported,
+} from '../protocol/messages.js';
 import { LeaseDead, PROTOCOL } from '../protocol/terms.js';
 import { chronicle } from '../store/chronicle.js';
 import { endLease } from '../store/lapsing.js';

@@ -199,6 +199,7 @@ describe('the chain for a host', () => {
         mayRun(aStep('s', 't', { layer }), { expendable: [layer], canRestore: true, isolated: true }),
       ).toBe(layer === 'use');
     }
+    expect(mayRun({ ...restore, layer: 'use' }, { ...none, expendable: ['packages'] })).toBe(false);
     expect(mayRun(restore, { expendable: ['image'], canRestore: false, isolated: false })).toBe(false);
   });
 

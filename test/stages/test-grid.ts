@@ -310,6 +310,19 @@ export class TestGrid {
     return row;
   }
 
+  /** Somebody cancels a run. */
+  async cancel(run: string, who: string): Promise<void> {
+    await this.store.rows(`UPDATE queue SET cancelled_by = $2 WHERE run_id = $1`, [run, who]);
+  }
+
+  /** What history says about something: `r1`, `i2`; everything where nothing is named. */
+  history(subject?: string): Promise<{ kind: string; subject: string; data: Record<string, unknown> }[]> {
+    return this.store.rows(
+      `SELECT kind, subject, data FROM history WHERE $1::text IS NULL OR subject = $1 ORDER BY id`,
+      [subject ?? null],
+    );
+  }
+
   /** Incidents that are open. */
   incidents(): Promise<
     { id: string; scope: string; title: string; owner: string; host: string | null; step: string | null }[]

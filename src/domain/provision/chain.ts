@@ -144,7 +144,9 @@ export function mayRun(
   step: StepSpec,
   host: Pick<HostFacts, 'expendable' | 'canRestore' | 'isolated'>,
 ): boolean {
-  if (isRestore(step) && (!host.canRestore || host.isolated)) return false;
+  // A restore puts the image back, whatever layer it is declared for.
+  if (isRestore(step) && (!host.canRestore || host.isolated || !host.expendable.includes('image')))
+    return false;
   if (step.layer === 'use') return true;
   return !host.isolated && host.expendable.includes(step.layer);
 }
