@@ -64,8 +64,8 @@ const GROUND = [
   `INSERT INTO host (name, pool_id, transport, stack_attempt, seats)
      SELECT 'host ' || n, 1, '{"kind": "ssh"}', CASE WHEN n % 2 = 0 THEN ${attemptId(RUNS - 5_000)} ELSE 0 END, 8
      FROM generate_series(1, 300) n`,
-  `INSERT INTO host_tag (host_id, name, source) SELECT h.id, t.name, 'probed' FROM host h, tag t`,
-  `INSERT INTO host_probe (host_id, probe, worked) SELECT h.id, t.name, true FROM host h, tag t`,
+  `INSERT INTO host_tag (host_id, name, source) SELECT h.id, t.name, 'probed' FROM host h, tag t ORDER BY 1, 2`,
+  `INSERT INTO host_probe (host_id, probe, worked) SELECT h.id, t.name, true FROM host h, tag t ORDER BY 1, 2`,
   `INSERT INTO host_stack (host_id, position, layer, step, key, attempt_id)
      SELECT id, n, 'packages', 'step ' || n, 'k', 1 FROM host, generate_series(1, 3) n`,
   `INSERT INTO host_record (host_id, work, ok_attempt) SELECT id, w, 5 FROM host,
