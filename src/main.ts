@@ -140,14 +140,43 @@ async function startHands(
   return () => executor.stop();
 }
 
+/** The embedded server, and its supervisor: when it dies it is started again, at the same address. */
 async function embedded(
   stateDir: string,
   log: (line: string) => void,
   started: (() => Promise<unknown>)[],
 ): Promise<string> {
-  const postgres = await startEmbeddedPostgres({ stateDir, log });
-  started.push(() => postgres.stop());
-  return postgres.url;
+  let server = await startEmbeddedPostgres({ stateDir, log });
+  const { url } = server;
+  let restarting: Promise<void> | undefined;
+  const restart = async () => {
+    log('the embedded PostgreSQL has died; it is started again');
+    server = await startEmbeddedPostgres({ stateDir, log });
+    if (server.url !== url)
+      throw new Error('the embedded PostgreSQL came back at another address: start testyard anew');
+  };
+  const watch = setInterval(() => {
+    if (restarting !== undefined || lives(server.pid)) return;
+    restarting = restart()
+      .catch((error: unknown) => log(`PostgreSQL: ${told(error)}`))
+      .finally(() => {
+        restarting = undefined;
+      });
+  }, 500);
+  started.push(async () => {
+    clearInterval(watch);
+    await restarting;
+    await server.stop();
+  });
+  return url;
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function applyFrom(folder: string, store: Store, log: (line: string) => void): Promise<void> {

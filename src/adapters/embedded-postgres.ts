@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type Stats } from 'node:fs';
 import {
@@ -172,7 +172,6 @@ async function mayUse(
 async function findPostmaster(place: Place): Promise<number | undefined> {
   const lock = await readLock(place);
   if (!lock || (await runsOn(place, lock.pid))) return lock?.pid;
-  await removeSocketDir(place, lock.socketDir);
   // The lock of a dead process PostgreSQL clears by itself, after looking for backends that are left; one whose
   // number was given to another process since (after a reboot, or in a container) makes it refuse for ever.
   if (exists(lock.pid)) await rm(path.join(place.dataDir, 'postmaster.pid'), { force: true });
@@ -428,7 +427,7 @@ async function chownAll(folder: string, account: Account): Promise<void> {
   );
 }
 
-const SHORT_SOCKET_DIR = /^\/tmp\/testyard-\w{6}$/;
+const SHORT_SOCKET_DIR = /^\/tmp\/testyard-\w{6,16}$/;
 
 /** Beside the data where the path is short and the server gets there, else in a folder of its own in /tmp. */
 async function makeSocketDir(place: Place): Promise<string> {
@@ -437,9 +436,27 @@ async function makeSocketDir(place: Place): Promise<string> {
   // The setting is a list: commas part it, and a relative or abstract name would be another kind of socket.
   const plain = fits && !/[,"]/.test(beside) && place.dataDirArgument === place.dataDir;
   if (plain) await mkdir(beside, { recursive: true, mode: 0o700 });
-  const dir = plain ? beside : await mkdtemp('/tmp/testyard-');
+  const dir = plain ? beside : await shortSocketDir(place);
   if (place.account) await chown(dir, place.account.uid, place.account.gid);
   return dir;
+}
+
+function shortName(place: Place): string {
+  return `/tmp/testyard-${createHash('sha256').update(place.stateDir).digest('hex').slice(0, 16)}`;
+}
+
+/** The same folder at every start, so that whoever knew the address can come back; another where it is not ours. */
+async function shortSocketDir(place: Place): Promise<string> {
+  const dir = shortName(place);
+  const made = await mkdir(dir, { mode: 0o700 }).then(
+    () => true,
+    () => false,
+  );
+  if (made) return dir;
+  const there = await ifThere(lstat(dir));
+  const owners = [place.account?.uid, process.getuid?.()];
+  const isOurs = there?.isDirectory() && owners.includes(there.uid) && (there.mode & 0o077) === 0;
+  return isOurs ? dir : mkdtemp('/tmp/testyard-');
 }
 
 async function removeSocketDir(place: Place, dir: string | undefined): Promise<void> {
