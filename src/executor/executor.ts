@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Images } from '../ports/images.js';
 import type { Shell } from '../ports/shell.js';
 import type { GridLink } from '../protocol/grid-link.js';
-import type { Assignment, AttemptEvent, Registered } from '../protocol/messages.js';
+import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
 import { LeaseDead, PROTOCOL } from '../protocol/terms.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
@@ -221,12 +221,18 @@ export class Executor {
   private async claim(tenure: Tenure): Promise<void> {
     const { lease } = tenure.registered;
     const over = AbortSignal.any([tenure.over.signal, this.claiming.signal]);
+    const ended = new Promise<Claimed>((resolve) => {
+      const nothing = () => resolve({ assignments: [], stop: [] });
+      tenure.over.signal.addEventListener('abort', nothing, { once: true });
+    });
     let waits = this.backOff();
     while (!over.aborted) {
       const asked = this.timing.monotonicMs();
       try {
         // At capacity too: the grid gives no more than that, and says here what is to be stopped.
-        const { assignments, stop } = await this.options.link.claim({ lease, waitMs: this.waits.claimMs });
+        const answer = this.options.link.claim({ lease, waitMs: this.waits.claimMs });
+        // A long poll must not hold up the end: what is granted after it goes to somebody else.
+        const { assignments, stop } = await Promise.race([answer, ended]);
         // After `drain` what was granted all the same is still carried out: it is ours.
         const fresh = assignments.filter((assignment) => this.begin(tenure, assignment));
         for (const { attempt } of stop) this.stopAttempt(tenure, attempt, 'cancelled');
