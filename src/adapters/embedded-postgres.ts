@@ -438,6 +438,9 @@ async function makeSocketDir(place: Place): Promise<string> {
   if (plain) await mkdir(beside, { recursive: true, mode: 0o700 });
   const dir = plain ? beside : await shortSocketDir(place);
   if (place.account) await chown(dir, place.account.uid, place.account.gid);
+  // No server runs on this data, or we would not start one: the lock of a killed one would only be in the way.
+  for (const name of [`.s.PGSQL.${PORT}`, `.s.PGSQL.${PORT}.lock`])
+    await rm(path.join(dir, name), { force: true });
   return dir;
 }
 
