@@ -19,7 +19,7 @@ export { aHost, aStep, aTag, aTest, exit, LOOKS, lostIn } from './parts.js';
  * and every attempt ends as the test says.
  */
 export class TestGrid {
-  private lease = '';
+  lease = '';
   private incarnation = '';
   private readonly kept: Assignment[] = [];
   private readonly seqs = new Map<string, number>();
@@ -142,15 +142,23 @@ export class TestGrid {
     return [...this.kept.splice(0), ...assignments];
   }
 
-  /** Takes the work for one run; fails where there is none. */
+  /** Takes the work for one run, and leaves other work for who asks next; fails where there is none. */
   async takeRun(run: string): Promise<Assignment> {
     const all = await this.take();
     const mine = all.find((a) => a.run === run);
+    this.kept.push(...all.filter((a) => a !== mine));
     if (mine === undefined)
       throw new Error(
         `no work for r${run}; there is work for ${all.map((a) => `r${a.run}`).join(', ') || 'none'}`,
       );
     return mine;
+  }
+
+  /** Takes the canaries and checks that the grid gave itself, and leaves other work for who asks next. */
+  async takeCanaries(): Promise<readonly Assignment[]> {
+    const all = await this.take();
+    this.kept.push(...all.filter((a) => a.test.name !== 'canary'));
+    return all.filter((a) => a.test.name === 'canary');
   }
 
   /** Reports events of an attempt, numbered on. */
@@ -270,10 +278,7 @@ export class TestGrid {
   /** The hosts' first look: canaries that the grid gives itself. Other work stays for who asks for it. */
   async lookAtHosts(): Promise<void> {
     await this.beat();
-    const work = await this.take();
-    const looks = work.filter((a) => a.test.name === 'canary');
-    this.kept.push(...work.filter((a) => a.test.name !== 'canary'));
-    for (const assignment of looks) await this.end(assignment, exit(0));
+    for (const assignment of await this.takeCanaries()) await this.end(assignment, exit(0));
   }
 
   /** A run as it stands. */

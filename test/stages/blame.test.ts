@@ -1,0 +1,283 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { applyInventory } from '../../src/store/inventory.js';
+import { aHost, aStep, aTag, aTest, exit, lostIn, TestGrid } from './test-grid.js';
+
+let grid: TestGrid;
+afterEach(() => grid.close());
+
+const svc = {
+  tags: [aTag('svc')],
+  steps: [aStep('make-svc', 'svc')],
+  tests: [aTest('needs-svc', { requirement: 'svc' }), aTest('plain')],
+};
+const broken = {
+  kind: 'chain_failed',
+  step: 'make-svc',
+  layer: 'use',
+  result: 'failed',
+  message: 'no such service',
+} as const;
+
+/** Who was told of what, in order. */
+const told = async () =>
+  (await grid.history())
+    .filter((h) => h.kind === 'owner.told')
+    .map((h) => `${h.data['scope']}: ${h.data['owner']}`);
+
+const without = async (...names: string[]) => {
+  for (const name of names) grid.sees.set(name, { svc: 'absent' });
+  await grid.lookAtHosts();
+};
+
+describe('who is told', () => {
+  it('tells nobody of a suspicion that a canary clears', async () => {
+    grid = await TestGrid.open();
+    const [run = ''] = await grid.submit('plain');
+    await grid.end(await grid.takeRun(run), lostIn('connect'));
+    expect(await grid.host('one')).toMatchObject({ health: 'suspect' });
+    await grid.end((await grid.take())[0] as never, exit(0));
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+    expect(await told()).toEqual([]);
+  });
+
+  it('tells the owner of a host once, when its first canary fails, however often it fails again', async () => {
+    grid = await TestGrid.open();
+    const [run = ''] = await grid.submit('plain');
+    await grid.end(await grid.takeRun(run), lostIn('connect'));
+    const waits = [];
+    for (let i = 0; i < 12; i++) {
+      const [check] = await grid.take();
+      expect(check?.test.name).toBe('canary');
+      await grid.end(check as never, lostIn('connect'));
+      const [row] = await grid.store.rows<{ s: number }>(
+        `SELECT extract(epoch FROM next_check_at - grid_now())::integer AS s FROM incident`,
+      );
+      waits.push(row?.s);
+      await grid.pass((row?.s ?? 0) + 1);
+      await grid.beat();
+    }
+    expect(await told()).toEqual(['host: one-owner']);
+    // The next check comes later and later, at most an hour after the last.
+    expect(waits).toEqual([30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600, 3600]);
+  });
+
+  it('tells the owner of a step once the host is cleared, and not the owner of the host', async () => {
+    grid = await TestGrid.open(svc);
+    await without('one');
+    const [run = ''] = await grid.submit('needs-svc');
+    await grid.end(await grid.takeRun(run), broken);
+    expect(await told()).toEqual([]);
+    await grid.end((await grid.take())[0] as never, exit(0));
+    expect(await told()).toEqual(['step: make-svc-owner']);
+    // The check fails too: nothing new.
+    await grid.pass(grid.settings.checkFirstS + 1);
+    await grid.beat();
+    await grid.end((await grid.take())[0] as never, broken);
+    expect(await grid.incidents()).toMatchObject([{ scope: 'step' }]);
+    expect(await told()).toEqual(['step: make-svc-owner']);
+  });
+});
+
+describe('whose failure it is', () => {
+  it('a step that fails on two hosts is one incident, whatever it was taken for on the first', async () => {
+    grid = await TestGrid.open({ ...svc, hosts: [aHost('one'), aHost('two')] });
+    await without('one', 'two');
+    const [run = '', other = ''] = await grid.submit(['needs-svc', 'needs-svc']);
+    const work = await grid.take();
+    for (const assignment of work) await grid.end(assignment, broken);
+    const checks = await grid.take();
+    expect(checks.map((a) => a.test.name)).toEqual(['canary']);
+    await grid.end(checks[0] as never, exit(0));
+    expect(await grid.incidents()).toMatchObject([{ scope: 'step', step: 'make-svc' }]);
+    expect(await told()).toEqual(['step: make-svc-owner']);
+    for (const id of [run, other]) expect(await grid.run(id)).toMatchObject({ state: 'held' });
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it('a step that works on another host is narrowed to the host where it fails, and the runs go on', async () => {
+    grid = await TestGrid.open({ ...svc, hosts: [aHost('one'), aHost('two')] });
+    await without('one', 'two');
+    const [run = ''] = await grid.submit('needs-svc', { targets: [{ host: 'one' }] });
+    await grid.end(await grid.takeRun(run), broken);
+    await grid.end((await grid.take())[0] as never, exit(0));
+    expect(await grid.incidents()).toMatchObject([{ scope: 'step' }]);
+    await grid.pass(grid.settings.checkFirstS + 1);
+    await grid.beat();
+    const [check] = await grid.take();
+    expect(check?.places[0]?.host.name).toBe('two');
+    await grid.end(check as never, exit(0));
+    expect(await grid.incidents()).toMatchObject([{ scope: 'step_on_host', host: 'one' }]);
+    const [free = ''] = await grid.submit('needs-svc');
+    expect((await grid.takeRun(free)).places[0]?.host.name).toBe('two');
+    // A check that fails there again moves nothing.
+    await grid.pass(grid.settings.checkFirstS + 1);
+    await grid.beat();
+    const again = (await grid.take()).find((a) => a.places[0]?.host.name === 'one');
+    await grid.end(again as never, broken);
+    expect(await grid.incidents()).toMatchObject([{ scope: 'step_on_host', host: 'one' }]);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it('a canary that ends red speaks against the host', async () => {
+    grid = await TestGrid.open(svc);
+    await without('one');
+    const [run = ''] = await grid.submit('needs-svc');
+    await grid.end(await grid.takeRun(run), broken);
+    await grid.end((await grid.take())[0] as never, exit(1));
+    expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
+    expect(await grid.incidents()).toMatchObject([{ scope: 'host' }]);
+  });
+
+  it('past its cap a pool halts, and goes on when its hosts have recovered', async () => {
+    grid = await TestGrid.open({ hosts: [aHost('one'), aHost('two'), aHost('three')] });
+    const runs = await grid.submit(['plain', 'plain']);
+    const work = await grid.take();
+    const hosts = work.map((a) => a.places[0]?.host.name ?? '');
+    expect(hosts.length).toBe(2);
+    for (const assignment of work) await grid.end(assignment, lostIn('connect'));
+    for (const check of await grid.takeCanaries()) await grid.end(check, lostIn('connect'));
+    const health = async () =>
+      (await Promise.all(hosts.map((name) => grid.host(name)))).map((h) => h.health).sort();
+    expect(await health()).toEqual(['quarantined', 'suspect']);
+    const [late = ''] = await grid.submit('plain');
+    expect(await grid.run(late)).toMatchObject({ state: 'waiting', code: 'pool_halted' });
+    for (let i = 0; i < 2; i++) {
+      await grid.pass(200);
+      await grid.beat();
+      for (const check of await grid.takeCanaries()) await grid.end(check, exit(0));
+    }
+    expect(await health()).toEqual(['good', 'good']);
+    expect((await grid.run(late)).code).not.toBe('pool_halted');
+    expect(runs.length).toBe(2);
+  });
+
+  it('never checks twice at once, and a check whose executor dies is asked for again', async () => {
+    grid = await TestGrid.open();
+    const [run = ''] = await grid.submit('plain');
+    await grid.end(await grid.takeRun(run), lostIn('connect'));
+    for (let i = 0; i < 3; i++) {
+      const checks = await grid.take();
+      expect(checks.map((a) => a.test.name)).toEqual(['canary']);
+      await grid.pass(30);
+      await grid.beat();
+      expect(await grid.take().then((more) => more.filter((a) => a.run !== checks[0]?.run))).toEqual([]);
+      await grid.executorStarts();
+      await grid.beat();
+      await grid.pass(2);
+      await grid.beat();
+    }
+    await grid.end((await grid.take())[0] as never, exit(0));
+    expect(await grid.incidents()).toEqual([]);
+  });
+
+  it('checks nothing while the grid is halted, and says why everything waits', async () => {
+    grid = await TestGrid.open();
+    const [run = ''] = await grid.submit('plain');
+    const work = await grid.takeRun(run);
+    await grid.store.rows(`UPDATE grid SET state = 'halted', who = 'admin', why = 'new racks'`);
+    await grid.end(work, lostIn('connect'));
+    for (let i = 0; i < 3; i++) {
+      await grid.pass(1000);
+      await grid.beat();
+    }
+    expect(await grid.take()).toEqual([]);
+    const own = await grid.store.rows(`SELECT FROM submission WHERE source = 'grid'`);
+    expect(own.length).toBe(0);
+    expect(await grid.run(run)).toMatchObject({
+      state: 'waiting',
+      code: 'grid_stopped',
+      reason: 'the grid is halted: new racks',
+    });
+    await grid.store.rows(`UPDATE grid SET state = 'online'`);
+    await grid.beat();
+    expect((await grid.take()).map((a) => a.test.name)).toEqual(['canary']);
+  });
+});
+
+describe("a test's own setup", () => {
+  const fails = { kind: 'setup_failed', result: 'failed', message: 'exit 1: no disk' } as const;
+  const tests = [aTest('s', { setup: 'prepare', owner: 'sue' })];
+
+  it('holds the run for its owner after two hosts, and goes on with a new version of the test', async () => {
+    grid = await TestGrid.open({ hosts: [aHost('one'), aHost('two')], tests });
+    const [run = ''] = await grid.submit('s');
+    const first = await grid.takeRun(run);
+    await grid.end(first, fails);
+    const second = await grid.takeRun(run);
+    expect(second.places[0]?.host.name).not.toBe(first.places[0]?.host.name);
+    await grid.end(second, fails);
+    expect(await grid.run(run)).toMatchObject({ state: 'held' });
+    expect(await grid.incidents()).toMatchObject([{ scope: 'test', owner: 'sue' }]);
+    expect(await told()).toEqual(['test: sue']);
+    await grid.beat();
+    expect(await grid.run(run)).toMatchObject({ state: 'held' });
+    await applyInventory(grid.store, {
+      ...grid.inventory,
+      tests: [aTest('s', { setup: 'prepare better', owner: 'sue' })],
+    });
+    await grid.beat();
+    expect(await grid.incidents()).toEqual([]);
+    const third = await grid.takeRun(run);
+    expect(third.test.setup).toBe('prepare better');
+    await grid.end(third, exit(0));
+    expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
+    expect((await grid.history(`r${run}`)).map((h) => h.kind)).toContain('run.test_changed');
+  });
+
+  it('where there is one host only, other work succeeds there before it is tried again', async () => {
+    grid = await TestGrid.open({ tests });
+    const [run = ''] = await grid.submit('s');
+    await grid.end(await grid.takeRun(run), fails);
+    expect(await grid.run(run)).toMatchObject({ state: 'waiting', code: 'avoided' });
+    const [canary] = await grid.take();
+    expect(canary?.test.name).toBe('canary');
+    await grid.end(canary as never, exit(0));
+    await grid.end(await grid.takeRun(run), fails);
+    expect(await grid.run(run)).toMatchObject({ state: 'held' });
+    await grid.pass(7 * 86_400 + 1);
+    await grid.beat();
+    expect(await grid.run(run)).toMatchObject({ verdict: 'none', noVerdict: 'setup_failed' });
+  });
+});
+
+describe('hosts lost under a test', () => {
+  const three = { hosts: [aHost('one'), aHost('two'), aHost('three')], tests: [aTest('plain')] };
+  const loseTwo = async (back = false) => {
+    const [run = ''] = await grid.submit('plain');
+    for (let i = 0; i < 2; i++) await grid.end(await grid.takeRun(run), lostIn('test', back));
+    return run;
+  };
+
+  it('on two of which other work survives were crashed by the test', async () => {
+    grid = await TestGrid.open(three);
+    const run = await loseTwo();
+    expect(await grid.run(run)).toMatchObject({ state: 'waiting', code: 'put_off' });
+    const checks = await grid.takeCanaries();
+    expect(checks.length).toBe(2);
+    await grid.end(checks[0] as never, exit(0));
+    expect(await grid.run(run)).toMatchObject({ state: 'waiting', verdict: null });
+    await grid.end(checks[1] as never, exit(0));
+    expect(await grid.run(run)).toMatchObject({ verdict: 'failed' });
+    expect((await grid.run(run)).reason).toContain('crashed: 2 hosts were lost');
+  });
+
+  it('of which one does not survive other work say nothing: another attempt', async () => {
+    grid = await TestGrid.open(three);
+    const run = await loseTwo();
+    const checks = await grid.takeCanaries();
+    await grid.end(checks[0] as never, lostIn('connect'));
+    await grid.end(checks[1] as never, exit(0));
+    await grid.end(await grid.takeRun(run), exit(0));
+    expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
+  });
+
+  it('for whose connections only broke are no crash; after four there is no verdict', async () => {
+    grid = await TestGrid.open(three);
+    const [run = ''] = await grid.submit('plain');
+    for (let i = 0; i < 4; i++) {
+      await grid.end(await grid.takeRun(run), lostIn('test', true));
+      for (const check of await grid.takeCanaries()) await grid.end(check, exit(0));
+    }
+    expect(await grid.run(run)).toMatchObject({ verdict: 'none', noVerdict: 'host_lost' });
+  });
+});
