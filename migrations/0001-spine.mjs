@@ -184,6 +184,7 @@ const statements = [
      requirement text NOT NULL,
      requirement_key text NOT NULL,
      owner text,
+     listed boolean NOT NULL DEFAULT false,
      created_at timestamptz NOT NULL DEFAULT grid_now(),
      CONSTRAINT test_version_uq UNIQUE (project_id, name, digest))`,
   `CREATE TABLE test_last (

@@ -1,9 +1,10 @@
 import { digestOf } from '../domain/digest.js';
+import type { Id } from '../domain/id.js';
 import type { Inventory } from '../domain/inventory.js';
-import { canonical, fromCanonical } from '../domain/requirement.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { chronicle } from './chronicle.js';
 import { type Store, type Transaction, wake } from './store.js';
+import { listAsInventory } from './test.js';
 
 /** The known piece of work that a suspect host is given: it needs a shell, a file and arithmetic. */
 const CANARY: TestSpec = {
@@ -34,8 +35,11 @@ export async function applyInventory(store: Store, inventory: Inventory): Promis
     ]);
     await applyCatalogue(tx, inventory);
     await applyHosts(tx, inventory);
-    await putTests(tx, 'default', inventory.tests);
-    await putTests(tx, 'testyard', [CANARY]);
+    const projects = await tx.rows<{ id: Id; name: string }>(`SELECT id, name FROM project`);
+    for (const { id, name } of projects) {
+      if (name === 'default') await listAsInventory(tx, id, inventory.tests);
+      if (name === 'testyard') await listAsInventory(tx, id, [CANARY]);
+    }
     const { tags, hosts, steps, tests } = inventory;
     const counts = { tags: tags.length, hosts: hosts.length, steps: steps.length, tests: tests.length };
     await chronicle(tx, [{ kind: 'inventory.applied', subject: 'inventory', data: counts }]);
@@ -102,31 +106,5 @@ async function applyHosts(tx: Transaction, { hosts }: Inventory): Promise<void> 
        AND NOT EXISTS (SELECT FROM given g WHERE g.id = d.host_id AND g.tag = d.name))
      INSERT INTO host_tag (host_id, name, source) SELECT id, tag, 'declared' FROM given ON CONFLICT DO NOTHING`,
     [JSON.stringify(rows.map(({ name, tags }) => ({ name, tags })))],
-  );
-}
-
-/** Keeps a version of each test; a held run whose test has changed is tried again with the new one. */
-export async function putTests(tx: Transaction, project: string, tests: readonly TestSpec[]): Promise<void> {
-  if (tests.length === 0) return;
-  await tx.rows(
-    `INSERT INTO test (project_id, name, digest, spec, requirement, requirement_key, owner)
-     SELECT p.id, g.name, g.digest, g.spec, g.requirement, g.key, g.owner
-     FROM jsonb_to_recordset($2::jsonb)
-       AS g(name text, digest text, spec jsonb, requirement text, key text, owner text)
-     JOIN project p ON p.name = $1
-     ON CONFLICT (project_id, name, digest) DO NOTHING`,
-    [
-      project,
-      JSON.stringify(
-        tests.map((spec) => ({
-          name: spec.name,
-          digest: digestOf(spec),
-          spec,
-          requirement: canonical(fromCanonical(spec.requirement)),
-          key: digestOf(spec.requirement),
-          owner: spec.owner,
-        })),
-      ),
-    ],
   );
 }

@@ -354,6 +354,7 @@ export const SCHEMA = {
       requirement: text(),
       requirementKey: text(),
       owner: orNull(text()),
+      listed: boolean('false'),
       createdAt: instant('grid_now()'),
     },
     {

@@ -11,14 +11,15 @@ export async function readTagNames(sql: Sql): Promise<ReadonlySet<string>> {
   return new Set(rows.map((row) => row.name));
 }
 
-/** The latest version of each named test of a project; names without one are missing from the map. */
+/** The inventory's version of each named test of a project, else the newest; unknown names are missing from the map. */
 export async function findTests(
   sql: Sql,
   projectId: Id,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, Id>> {
   const rows = await sql.rows<{ name: string; id: Id }>(
-    `SELECT name, max(id) AS id FROM test WHERE project_id = $1 AND name = ANY ($2::text[]) GROUP BY name`,
+    `SELECT DISTINCT ON (name) name, id FROM test WHERE project_id = $1 AND name = ANY ($2::text[])
+     ORDER BY name, listed DESC, id DESC`,
     [projectId, names],
   );
   return new Map(rows.map((row) => [row.name, row.id]));
@@ -64,10 +65,20 @@ export async function putTests(tx: Sql, projectId: Id, specs: readonly TestSpec[
   return digests.map((digest) => idOf.get(digest) ?? '');
 }
 
+/** Makes these versions, and no others, the inventory's tests of a project: what a name stands for. */
+export async function listAsInventory(tx: Sql, projectId: Id, specs: readonly TestSpec[]): Promise<void> {
+  const ids = await putTests(tx, projectId, specs);
+  await tx.rows(
+    `UPDATE test SET listed = id = ANY ($2::bigint[])
+     WHERE project_id = $1 AND listed <> (id = ANY ($2::bigint[]))`,
+    [projectId, ids],
+  );
+}
+
 /** Where a page of tests goes on: after this project and name. */
 export type TestKey = readonly [project: string, name: string];
 
-/** The latest version of every test that may be seen, by project and name. */
+/** The inventory's version, else the newest, of every test that may be seen, by project and name. */
 export async function listTests(sql: Sql, visible: Visible, after: TestKey | undefined, limit: number) {
   const rows = await sql.rows<{
     project: string;
@@ -83,7 +94,7 @@ export async function listTests(sql: Sql, visible: Visible, after: TestKey | und
      FROM test t JOIN project p ON p.id = t.project_id
      WHERE ($1::bigint[] IS NULL OR p.id = ANY ($1))
        AND ($2::text IS NULL OR (p.name, t.name) > ($2, $3))
-     ORDER BY p.name, t.name, t.id DESC LIMIT $4`,
+     ORDER BY p.name, t.name, t.listed DESC, t.id DESC LIMIT $4`,
     [visibleIds(visible), after?.[0] ?? null, after?.[1] ?? null, limit + 1],
   );
   return pageOf(rows.map(shown), limit, (last): TestKey => [last.project, last.name]);

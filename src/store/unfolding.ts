@@ -92,8 +92,9 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
 /** Makes the runs of a submission: each waits in the queue or has its verdict, never neither. */
 export async function insertRuns(sql: Sql, from: PendingSubmission, runs: readonly NewRun[]): Promise<void> {
   await sql.rows(
-    `WITH given AS (
-       SELECT nextval('run_id_seq') AS id, g.* FROM jsonb_to_recordset($1::jsonb) AS g(
+    `WITH open AS (SELECT 1 AS one FROM submission WHERE id = $3 AND unfolded_at IS NULL FOR UPDATE),
+     given AS (
+       SELECT nextval('run_id_seq') AS id, g.* FROM open CROSS JOIN jsonb_to_recordset($1::jsonb) AS g(
          "testId" bigint, "testName" text, variant jsonb, "variantKey" text, target jsonb,
          "requirementKey" text, "demandKey" text, never text)),
      made AS (
@@ -114,7 +115,8 @@ export async function insertRuns(sql: Sql, from: PendingSubmission, runs: readon
            || CASE WHEN never IS NULL THEN '{}'::jsonb ELSE
              jsonb_build_object('verdict', 'none', 'noVerdict', 'not_compatible', 'reason', never) END
        FROM given)
-     UPDATE submission SET unfolded_at = grid_now(), run_count = (SELECT count(*) FROM given) WHERE id = $3`,
+     UPDATE submission SET unfolded_at = grid_now(), run_count = (SELECT count(*) FROM given)
+     FROM open WHERE submission.id = $3`,
     [
       JSON.stringify(runs),
       from.projectId,
@@ -151,7 +153,7 @@ export async function submitOwnWork(
     `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, incident_id, queue_timeout)
      SELECT p.id, $1, 'grid', 'testyard', ARRAY[t.id], jsonb_build_array($2::jsonb), 1000000, $3, $4, interval '10 minutes'
      FROM project p JOIN test t ON t.project_id = p.id AND t.name = 'canary'
-     WHERE p.name = 'testyard' ORDER BY t.id DESC LIMIT 1`,
+     WHERE p.name = 'testyard' ORDER BY t.listed DESC, t.id DESC LIMIT 1`,
     [work.why, JSON.stringify(work.target), work.purpose, work.incident ?? null],
   );
 }
