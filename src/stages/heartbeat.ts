@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chronicle } from '../store/chronicle.js';
 import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
 import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
-import { pulse } from '../store/pulse.js';
+import { type Pulse, pulse } from '../store/pulse.js';
 import { type Store, wake } from '../store/store.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
@@ -77,19 +77,22 @@ export class Heartbeat {
   /** One beat; true where something was done, so that another one is worth while at once. */
   async beat(): Promise<boolean> {
     const { store, settings } = this;
-    const turn = await lead(store, this.holder, settings.leaderTtlMs);
-    if (turn === undefined) return false;
-    const { epoch } = turn;
-    // Nobody could renew while nothing beat (an outage of the database, a stopped scheduler).
-    if (turn.pauseS * 1000 > Math.max(settings.leaseTtlMs / 2, settings.beatMs * 2)) {
-      this.log(`scheduler: ${turn.pauseS.toFixed(1)} s without a beat: every lease is granted in full again`);
-      await grantAnew(store, settings.leaseTtlMs);
+    let [felt, world] = await this.look();
+    let { epoch } = felt;
+    // Beats that follow each other closely need not each say that the leader lives.
+    if (epoch === null || felt.sinceBeatS * 1000 > settings.beatMs / 4) {
+      const turn = await this.lead();
+      if (turn === undefined) return false;
+      // What was seen before another one led is old.
+      if (turn !== epoch) [felt, world] = await this.look();
+      epoch = turn;
     }
     await this.partitions();
-    const felt = await pulse(store);
     let done = 0;
-    if (felt.lapsed) done += await this.lapse(epoch);
-    let world = await this.reader.read(store);
+    if (felt.lapsed) {
+      done += await this.lapse(epoch);
+      world = await this.reader.read(store);
+    }
     if (felt.ended || done > 0) {
       const judged = await judgeEnded(store, epoch, world, settings);
       if (judged > 0) world = await this.reader.read(store);
@@ -104,6 +107,23 @@ export class Heartbeat {
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned);
     return done > 0;
+  }
+
+  /** What is to be done, and the world in which: read beside each other. */
+  private look(): Promise<[Pulse, World]> {
+    return Promise.all([pulse(this.store, this.holder), this.reader.read(this.store)]);
+  }
+
+  /** Takes or keeps the leadership; the epoch, if it could be had. */
+  private async lead(): Promise<string | undefined> {
+    const { store, settings } = this;
+    const turn = await lead(store, this.holder, settings.leaderTtlMs);
+    // Nobody could renew while nothing beat (an outage of the database, a stopped scheduler).
+    if (turn !== undefined && turn.pauseS * 1000 > Math.max(settings.leaseTtlMs / 2, settings.beatMs * 2)) {
+      this.log(`scheduler: ${turn.pauseS.toFixed(1)} s without a beat: every lease is granted in full again`);
+      await grantAnew(store, settings.leaseTtlMs);
+    }
+    return turn?.epoch;
   }
 
   /** What the last beat saw, for whoever explains things. */

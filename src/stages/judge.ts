@@ -1,4 +1,5 @@
 import { type Demand, demandKey } from '../domain/demand.js';
+import type { Id } from '../domain/id.js';
 import {
   crashedTwice,
   type Decision,
@@ -40,12 +41,17 @@ export async function judgeEnded(
   const ended = await endedAttempts(store, 500);
   if (ended.length === 0) return 0;
   const decided: { attempt: EndedAttempt; decision: Decision }[] = [];
-  const ok = await okAttempts(store);
-  const hosts = world.hosts.map((host) => ({ ...host, okAttempt: ok.get(host.id) ?? '0' }));
+  // Only what goes to another host asks what has worked where.
+  const avoids = ended.some((attempt) => (attempt.memory.avoid ?? []).length > 0);
+  const ok = avoids ? await okAttempts(store) : new Map<Id, Id>();
+  const hosts = avoids
+    ? world.hosts.map((host) => ({ ...host, okAttempt: ok.get(host.id) ?? '0' }))
+    : world.hosts;
   for (const attempt of ended) {
     decided.push({ attempt, decision: await decideOne(store, { ...world, hosts }, attempt) });
   }
-  const survived = await survivors(store, world);
+  const again = decided.some(({ decision }) => decision.do === 'again');
+  const survived: Survived = again ? await survivors(store, world) : () => 'unknown';
   await decide(store, epoch, async (tx) => {
     await keepRecords(
       tx,
@@ -63,7 +69,7 @@ export async function judgeEnded(
           backInQueue(attempt, decision, demands, crashedTwice(decision.memory, survived) !== undefined),
         );
     }
-    await ensureDemands(tx, demands);
+    if (demands.size > 0) await ensureDemands(tx, demands);
     await writeVerdicts(tx, verdicts);
     await putBack(tx, backs);
     for (const { attempt, decision } of decided) {
@@ -94,8 +100,10 @@ async function decideOne(store: Store, world: World, attempt: EndedAttempt): Pro
     fresh: attempt.fresh,
     cases: attempt.cases,
     ranBefore: [],
-    freshCanBeHad:
-      !attempt.fresh && fitsOf(demand, world.hosts, world.steps, world.incidents).fits.length > 0,
+    // Only a new red asks for it.
+    get freshCanBeHad() {
+      return !attempt.fresh && fitsOf(demand, world.hosts, world.steps, world.incidents).fits.length > 0;
+    },
     memory: attempt.memory,
     inDoubt: world.hosts.filter((h) => h.health !== 'good').map((h) => h.id),
     ...(attempt.last === null ? {} : { last: attempt.last }),

@@ -25,11 +25,13 @@ export const NOTHING: Planned = { assigned: 0, hopeless: [], wantCanary: [], wan
 
 /** Matches what waits with hosts that can serve it, gives it to executors, and says why the rest waits. */
 export async function plan(store: Store, epoch: string, world: World, settings: Settings): Promise<Planned> {
-  const demands = await waitingDemands(store);
+  const [demands, executors, taken] = await Promise.all([
+    waitingDemands(store),
+    liveExecutors(store),
+    seatsTaken(store),
+  ]);
   if (demands.length === 0) return NOTHING;
   const hosts = demands.some((d) => d.spec.avoid.length > 0) ? await withRecords(store, world) : world.hosts;
-  const executors = await liveExecutors(store);
-  const taken = await seatsTaken(store);
   const answers = new Map(demands.map((d) => [d.key, fitsOf(d.spec, hosts, world.steps, world.incidents)]));
 
   const stopped =

@@ -114,7 +114,7 @@ export async function recover(
   wanted: Pick<Planned, 'wantCanary' | 'wantLook'>,
 ): Promise<number> {
   if (world.grid.state !== 'online') return 0;
-  const due = await dueChecks(store);
+  const due = world.incidents.length === 0 ? [] : await dueChecks(store);
   const looks = await hostsToLookAt(store, world, wanted);
   if (due.length === 0 && looks.length === 0) return 0;
   await decide(store, epoch, async (tx) => {

@@ -37,9 +37,8 @@ export function decide<Result>(
   epoch: string,
   work: (tx: Transaction) => Promise<Result>,
 ): Promise<Result> {
-  return store.transaction(async (tx) => {
-    const rows = await tx.rows(`SELECT 1 FROM leadership WHERE epoch = $1 FOR SHARE`, [epoch]);
-    if (rows.length === 0) throw new NotLeader('another scheduler leads now');
-    return work(tx);
+  return store.transaction(work, {
+    sql: `SELECT 1 FROM leadership WHERE epoch = ${BigInt(epoch)} FOR SHARE`,
+    otherwise: () => new NotLeader('another scheduler leads now'),
   });
 }

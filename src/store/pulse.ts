@@ -11,12 +11,14 @@ export interface Pulse {
   /** A test whose own setup was broken has a new version. */
   readonly changedTests: boolean;
   readonly crashWaits: boolean;
-  /** Something about hosts has changed since this number. */
-  readonly hostVersion: string;
+  /** The epoch of `holder` while it leads. */
+  readonly epoch: string | null;
+  /** Seconds since a leader said that it beats. */
+  readonly sinceBeatS: number;
 }
 
-/** Feels the pulse. */
-export async function pulse(sql: Sql): Promise<Pulse> {
+/** Feels the pulse, for a scheduler that may lead. */
+export async function pulse(sql: Sql, holder = ''): Promise<Pulse> {
   const [row] = await sql.rows<Pulse>(
     `SELECT EXISTS (SELECT FROM queue WHERE ended IS NOT NULL) AS ended,
        EXISTS (SELECT FROM submission WHERE unfolded_at IS NULL) AS pending,
@@ -26,8 +28,11 @@ export async function pulse(sql: Sql): Promise<Pulse> {
        EXISTS (SELECT FROM lease WHERE ended_at IS NULL AND expires_at <= grid_now()) AS lapsed,
        EXISTS (${CHANGED_TESTS}) AS "changedTests",
        EXISTS (SELECT FROM queue WHERE state = 'waiting' AND not_before = 'infinity') AS "crashWaits",
-       (SELECT last_value FROM host_version_seq)::text AS "hostVersion"`,
+       CASE WHEN l.holder = $1 AND l.expires_at > grid_now() THEN l.epoch END AS epoch,
+       extract(epoch FROM grid_now() - l.beat_at)::float8 AS "sinceBeatS"
+     FROM leadership l`,
+    [holder],
   );
-  if (row === undefined) throw new Error('a select of constants gives a row');
+  if (row === undefined) throw new Error('there is one row of leadership');
   return row;
 }

@@ -1,4 +1,5 @@
-import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import type pg from 'pg';
+import { DataSource, type EntityManager, QueryFailedError } from 'typeorm';
 import { SCHEMA } from './schema.js';
 import { extendTypes } from './table.js';
 
@@ -21,6 +22,13 @@ export type Channel =
   | 'testyard_executors'
   /** History has grown. */
   | 'testyard_history';
+
+/** A row that a transaction needs from its first moment on: none, and it does nothing. */
+export interface Guard {
+  /** Gives one row where it holds; without parameters. */
+  readonly sql: string;
+  readonly otherwise: () => Error;
+}
 
 /** The one way to the database. */
 export class Store implements Sql {
@@ -48,26 +56,37 @@ export class Store implements Sql {
   async rows<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
     const runner = this.source.createQueryRunner();
     try {
-      return await rowsBy<Row>(runner, sql, parameters);
+      return await rowsBy<Row>(await runner.connect(), sql, parameters);
     } finally {
       await runner.release();
     }
   }
 
-  /** Runs `work` in one transaction; wakes `wake()`'s channels when it commits. Isolation: read committed. */
-  async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  /**
+   * Runs `work` in one transaction, if `guard` holds; `wake`'s channels are notified when it commits. Isolation:
+   * read committed. Begin and guard are one round trip, and so are notifications and commit.
+   */
+  async transaction<Result>(work: (tx: Transaction) => Promise<Result>, guard?: Guard): Promise<Result> {
     const runner = this.source.createQueryRunner();
+    const client: pg.PoolClient = await runner.connect();
+    // So that TypeORM's own queries join this transaction instead of beginning one.
+    Object.assign(runner, { isTransactionActive: true });
+    const wanted = new Set<Channel>();
+    const tx: Transaction = {
+      manager: runner.manager,
+      rows: (sql, parameters = []) => rowsBy(client, sql, parameters),
+    };
+    wakes.set(tx, wanted);
     try {
-      await runner.startTransaction();
-      const tx: Transaction = {
-        manager: runner.manager,
-        rows: (sql, parameters = []) => rowsBy(runner, sql, parameters),
-      };
+      const [, held] = await together(client, ['BEGIN', ...(guard === undefined ? [] : [guard.sql])]);
+      if (guard !== undefined && held?.rowCount !== 1) throw guard.otherwise();
       const result = await work(tx);
-      await runner.commitTransaction();
+      const ends = await together(client, [...[...wanted].map((channel) => `NOTIFY ${channel}`), 'COMMIT']);
+      // A transaction that had failed unnoticed is rolled back by COMMIT, without an error.
+      if (ends.at(-1)?.command !== 'COMMIT') throw new Error('the transaction could not be committed');
       return result;
     } catch (error) {
-      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+      await client.query('ROLLBACK').catch(() => undefined);
       throw error;
     } finally {
       await runner.release();
@@ -79,12 +98,63 @@ export class Store implements Sql {
   }
 }
 
-/** Wakes whoever listens, when the transaction commits; PostgreSQL folds equal ones of a transaction. */
+/** Wakes whoever listens, when the transaction commits. */
 export async function wake(sql: Sql, ...channels: readonly Channel[]): Promise<void> {
-  await sql.rows(`SELECT pg_notify(channel, '') FROM unnest($1::text[]) AS channel`, [channels]);
+  const wanted = wakes.get(sql);
+  if (wanted === undefined)
+    await sql.rows(`SELECT pg_notify(channel, '') FROM unnest($1::text[]) AS channel`, [channels]);
+  for (const channel of channels) wanted?.add(channel);
 }
 
-async function rowsBy<Row>(runner: QueryRunner, sql: string, parameters: readonly unknown[]): Promise<Row[]> {
-  const result = await runner.query(sql, [...parameters], true);
-  return (result.records ?? []) as Row[];
+/** Whom to wake when transactions under way commit. */
+const wakes = new WeakMap<Sql, Set<Channel>>();
+
+/** Statements without parameters in one round trip; after one that fails none is carried out. */
+async function together(
+  client: pg.ClientBase,
+  statements: readonly string[],
+): Promise<readonly pg.QueryResult[]> {
+  const sql = statements.join('; ');
+  try {
+    const results: pg.QueryResult | pg.QueryResult[] = await client.query(sql);
+    return Array.isArray(results) ? results : [results];
+  } catch (error) {
+    throw failed(sql, [], error);
+  }
+}
+
+async function rowsBy<Row>(
+  client: pg.ClientBase,
+  text: string,
+  parameters: readonly unknown[],
+): Promise<Row[]> {
+  try {
+    const result = await client.query({ ...nameOf(text), text, values: [...parameters] });
+    return result.rows as Row[];
+  } catch (error) {
+    throw failed(text, parameters, error);
+  }
+}
+
+function failed(sql: string, parameters: readonly unknown[], error: unknown): QueryFailedError {
+  return new QueryFailedError(
+    sql,
+    [...parameters],
+    error instanceof Error ? error : new Error(String(error)),
+  );
+}
+
+/** More texts than this program has; texts beyond are made by somebody and not worth keeping. */
+const MOST_PREPARED = 500;
+
+const names = new Map<string, string>();
+
+/** A name by which a connection keeps a statement: it is parsed once, and soon planned once. */
+function nameOf(text: string): { readonly name?: string } {
+  const known = names.get(text);
+  if (known !== undefined) return { name: known };
+  if (names.size >= MOST_PREPARED) return {};
+  const name = `testyard_${names.size + 1}`;
+  names.set(text, name);
+  return { name };
 }

@@ -67,58 +67,54 @@ export class WorldReader {
   private readonly cached = new Map<Id, { version: string; row: HostRow }>();
   private steps: readonly StepSpec[] = [];
   private tags: ReadonlyMap<string, TagSpec> = new Map();
-  private builtFrom = '';
+  private signature = '';
   private hosts: readonly KnownHost[] = [];
 
   /** Reads the world as it is now. */
   async read(sql: Sql): Promise<World> {
-    const versions = await sql.rows<{ id: Id; version: string }>(
-      `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') AS version
-       FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL ORDER BY h.id`,
+    const [seen] = await sql.rows<World['grid'] & { hosts: string; incidents: OpenIncident[] }>(
+      `SELECT state, why, admin, default_requirement AS "defaultRequirement",
+         (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL) || ':' ||
+           coalesce((SELECT string_agg(id || state || coalesce(why, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
+         (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', id::text, 'scope', scope,
+            'hostId', host_id::text, 'step', step, 'title', title)) ORDER BY id), '[]')
+          FROM incident WHERE closed_at IS NULL) AS incidents
+       FROM grid`,
     );
-    const changed = versions.filter((v) => this.cached.get(v.id)?.version !== v.version);
-    if (changed.length > 0) {
-      for (const row of await hostRows(
-        sql,
-        changed.map((v) => v.id),
-      )) {
-        const version = changed.find((v) => v.id === row.id)?.version ?? '';
-        this.cached.set(row.id, { version, row });
-      }
-      await this.readCatalogue(sql);
+    if (seen === undefined) throw new Error('there is one row of grid');
+    const { hosts, incidents, ...grid } = seen;
+    // Versions only grow: their sum tells whether any has changed, however many hosts there are.
+    if (hosts !== this.signature) {
+      await this.readHosts(sql);
+      this.signature = hosts;
     }
-    const signature = versions.map((v) => v.version).join();
-    if (signature !== this.builtFrom) {
-      this.hosts = versions.flatMap((v) => {
-        const entry = this.cached.get(v.id);
-        return entry === undefined ? [] : [known(entry.row, this.tags)];
-      });
-      this.builtFrom = signature;
-    }
-    const incidents = await sql.rows<{
-      id: Id;
-      scope: OpenIncident['scope'];
-      host_id: Id | null;
-      step: string | null;
-      title: string;
-    }>(`SELECT id, scope, host_id, step, title FROM incident WHERE closed_at IS NULL ORDER BY id`);
-    const [grid] = await sql.rows<World['grid']>(
-      `SELECT state, why, admin, default_requirement AS "defaultRequirement" FROM grid`,
-    );
     return {
       hosts: this.hosts,
       byId: new Map(this.hosts.map((h) => [h.id, h])),
       steps: this.steps,
       tags: this.tags,
-      incidents: incidents.map((i) => ({
-        id: i.id,
-        scope: i.scope,
-        title: i.title,
-        ...(i.host_id === null ? {} : { hostId: i.host_id }),
-        ...(i.step === null ? {} : { step: i.step }),
-      })),
-      grid: grid ?? { state: 'offline', why: 'no grid row', admin: 'admin', defaultRequirement: '' },
+      incidents,
+      grid,
     };
+  }
+
+  private async readHosts(sql: Sql): Promise<void> {
+    const versions = await sql.rows<{ id: Id; version: string }>(
+      `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') AS version
+       FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL ORDER BY h.id`,
+    );
+    const changed = new Map(
+      versions.filter((v) => this.cached.get(v.id)?.version !== v.version).map((v) => [v.id, v.version]),
+    );
+    if (changed.size > 0) {
+      for (const row of await hostRows(sql, [...changed.keys()]))
+        this.cached.set(row.id, { version: changed.get(row.id) ?? '', row });
+      await this.readCatalogue(sql);
+    }
+    this.hosts = versions.flatMap((v) => {
+      const entry = this.cached.get(v.id);
+      return entry === undefined ? [] : [known(entry.row, this.tags)];
+    });
   }
 
   private async readCatalogue(sql: Sql): Promise<void> {
@@ -130,7 +126,6 @@ export class WorldReader {
     );
     this.steps = steps.map((s) => s.spec);
     this.tags = new Map(tags.map((t) => [t.spec.name, t.spec]));
-    this.builtFrom = '';
   }
 }
 

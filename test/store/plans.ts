@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { Store, type Transaction } from '../../src/store/store.js';
+import { type Guard, Store, type Transaction } from '../../src/store/store.js';
 
 /** A part of a plan as EXPLAIN (FORMAT JSON) gives it; counts of rows are per loop. */
 interface Node {
@@ -128,7 +128,11 @@ export class ExplainingStore extends Store {
     return result;
   }
 
-  override transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  override async transaction<Result>(
+    work: (tx: Transaction) => Promise<Result>,
+    guard?: Guard,
+  ): Promise<Result> {
+    if (guard !== undefined && (await this.rows(guard.sql)).length !== 1) throw guard.otherwise();
     return work({ manager: this.runner.manager, rows: (sql, parameters) => this.rows(sql, parameters) });
   }
 
