@@ -19,14 +19,14 @@ let made = 0;
 
 function newTrials(count: number, seconds: number): Trial[] {
   return Array.from({ length: count }, () => {
-    const made1 = trial(++made, roll, seconds);
-    trials.set(made1.name, made1);
-    return made1;
+    made += 1;
+    return trial(made, roll, seconds);
   });
 }
 
 let submissions = 0;
 async function submit(campaign: Campaign, batch: readonly Trial[]): Promise<void> {
+  for (const one of batch) trials.set(one.name, one);
   const body = { name: 'campaign', tests: batch.map(({ file }) => ({ file })) };
   // The same key again and again until it is accepted: what an outage interrupts is neither lost nor doubled.
   const key = { 'idempotency-key': `campaign-${run.seed}-${++submissions}` };

@@ -308,8 +308,11 @@ async function outcomeOfFailure(place: Place, state: State, error: unknown): Pro
       state.touched = true;
       state.killed = `the host was lost in the ${place.phase}`;
       if (place.stop.reason === 'quiet') return { kind: 'cancelled' };
-      const crash = await lookForCrash(place, state);
-      if (crash !== undefined && state.testStarted) return { kind: 'crashed', evidence: crash };
+      const found = await lookAgain(place, state);
+      if (found?.crash !== undefined && state.testStarted) return { kind: 'crashed', evidence: found.crash };
+      const lost = outcomeOf(error, place.phase);
+      if (found !== undefined && lost?.kind === 'host_lost')
+        return { ...lost, back: found.crash === undefined };
     }
   }
   if (place.stop.aborted && !(error instanceof Ending)) return { kind: 'cancelled' };
@@ -332,9 +335,9 @@ async function whyUnable(place: Place, error: ShellError): Promise<Outcome | und
 
 /**
  * Reaches the host again and ends what the lost session left there. A boot id that nobody ordered is the evidence
- * of a crash; undefined where the host stays away or never went down.
+ * of a crash; the same one says that only the connection was lost. Undefined where neither can be told.
  */
-async function lookForCrash(place: Place, state: State): Promise<string | undefined> {
+async function lookAgain(place: Place, state: State): Promise<{ readonly crash?: string } | undefined> {
   if (place.isLocal) return undefined;
   const { before } = state;
   try {
@@ -343,9 +346,10 @@ async function lookForCrash(place: Place, state: State): Promise<string | undefi
     const end = await session.end();
     const after = end.fingerprint ?? session.fingerprint;
     if (after) state.after = after;
-    if (!before || !after || before.boot === '' || after.boot === '' || before.boot === after.boot)
-      return undefined;
-    return `the host came back with boot id ${after.boot}, and had ${before.boot} before; nobody ordered a boot`;
+    if (!before || !after || before.boot === '' || after.boot === '') return undefined;
+    if (before.boot === after.boot) return {};
+    const crash = `the host came back with boot id ${after.boot}, and had ${before.boot} before; nobody ordered a boot`;
+    return { crash };
   } catch {
     return undefined;
   }

@@ -51,7 +51,7 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
     `WITH given AS (
        SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,
          seat integer, kept integer[], requirement text, fresh boolean, place jsonb)
-       WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR SHARE)),
+       WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR KEY SHARE)),
      taken AS (
        UPDATE queue q SET state = 'running', since = grid_now(), attempt_id = nextval('attempt_id_seq'),
          lease_id = g.lease, attempts = q.attempts + 1, report_seq = 0, claimed_at = NULL, reason_code = 'running',

@@ -19,16 +19,17 @@ export function lapsedLeases(sql: Sql): Promise<{ id: Id; executor: string }[]> 
 
 /**
  * Ends a lease, and with it every attempt under it: their outcome is executor lost, and what their hosts
- * are from the touched layer up is unknown from now on; what was never handed out touched nothing. `onlyIfLapsed` leaves a lease alone that was renewed
- * meanwhile.
+ * are from the touched layer up is unknown from now on; what was never handed out touched nothing. `onlyIfLapsed`
+ * leaves a lease alone that was renewed meanwhile.
  */
 export async function endLease(sql: Sql, lease: Id, reason: string, onlyIfLapsed: boolean): Promise<boolean> {
-  const ended = await sql.rows(
-    `UPDATE lease SET ended_at = grid_now(), end_reason = $2
-     WHERE id = $1 AND ended_at IS NULL AND (NOT $3 OR expires_at <= grid_now()) RETURNING id`,
-    [lease, reason, onlyIfLapsed],
+  // Waits for the reports that are being written under it; one that was renewed meanwhile is left alone.
+  const dead = await sql.rows(
+    `SELECT 1 FROM lease WHERE id = $1 AND ended_at IS NULL AND (NOT $2 OR expires_at <= grid_now()) FOR UPDATE`,
+    [lease, onlyIfLapsed],
   );
-  if (ended.length === 0) return false;
+  if (dead.length === 0) return false;
+  await sql.rows(`UPDATE lease SET ended_at = grid_now(), end_reason = $2 WHERE id = $1`, [lease, reason]);
   await sql.rows(
     `WITH mine AS (
        SELECT q.run_id, q.attempt_id, q.project_id, t.spec->>'dirties' AS dirties, q.claimed_at

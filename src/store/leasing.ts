@@ -1,9 +1,14 @@
 import type { Id } from '../domain/id.js';
 import type { Sql } from './store.js';
 
-/** True while the lease lives; keeps it alive until the transaction ends, so that nothing is written under a dead one. */
+/**
+ * True while the lease lives; keeps it alive until the transaction ends, so that nothing is written under a dead
+ * one: whoever ends it takes the row for itself. Renewals are not kept waiting.
+ */
 export async function holdLease(sql: Sql, lease: Id): Promise<boolean> {
-  const rows = await sql.rows(`SELECT 1 FROM lease WHERE id = $1 AND ended_at IS NULL FOR SHARE`, [lease]);
+  const rows = await sql.rows(`SELECT 1 FROM lease WHERE id = $1 AND ended_at IS NULL FOR KEY SHARE`, [
+    lease,
+  ]);
   return rows.length > 0;
 }
 
