@@ -20,9 +20,6 @@ export interface Miss {
   readonly truth: Exclude<Truth, 'yes'>;
 }
 
-/** The requirement that every host meets. */
-export const ANYTHING: Requirement = { kind: 'all', of: [] };
-
 /** A name a tag can have. */
 export const TAG_NAME = /^[A-Za-z][A-Za-z0-9._:+-]{0,99}$/;
 

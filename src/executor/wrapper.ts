@@ -322,9 +322,6 @@ export interface Mark {
   readonly attempt: string;
 }
 
-/** Exit code of the wrapper when the host has seen a higher attempt number. */
-export const EXIT_FENCED = 211;
-
 /** `text` as one word of a shell. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;

@@ -12,7 +12,7 @@ import { identify } from './serve.js';
 import { TokensSeen } from './tokens-seen.js';
 import { startUpkeep } from './upkeep.js';
 
-export type { ApiDeps, Desk, Listen, ReadTestFile } from './deps.js';
+export type { ApiDeps, Desk } from './deps.js';
 
 /** The API, listening. */
 export interface RunningApi {

@@ -436,6 +436,7 @@ describe('tests and people', () => {
   look('', tests.findTests, ['1', ['test 1', 'test 499']]);
   look('', tests.readTestNames, ['1']);
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
+  look('', tests.listAsInventory, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listTests, [all, undefined, 50]);
   look('', access.findCaller, [Buffer.alloc(32)]);
   look('', access.ensureAdminToken, [`ty_${'x'.repeat(43)}`]);
