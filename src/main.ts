@@ -111,8 +111,13 @@ export async function startExecutor(options: {
     token: (await readFile(options.tokenFile, 'utf8')).trim(),
     ...(options.fingerprint === undefined ? {} : { fingerprint256: options.fingerprint }),
   });
-  const stop = await startHands(link, options.name, options.stateDir, config, options.log);
-  return { stop };
+  const end = await startHands(link, options.name, options.stateDir, config, options.log);
+  return {
+    stop: async () => {
+      await end();
+      link.close();
+    },
+  };
 }
 
 async function startHands(
@@ -132,8 +137,8 @@ async function startHands(
     capacity: config.capacity,
     spoolDir: path.join(stateDir, 'spool'),
     limits: { connectMs: config.connectMs, reconnectMs: config.reconnectMs, answerMs: config.answerMs },
-    log: (level, message) => {
-      if (level !== 'info') log(`executor: ${message}`);
+    log: (level, message, fields = {}) => {
+      if (level !== 'info') log(`executor: ${[message, ...Object.values(fields)].join(': ')}`);
     },
   });
   await executor.start();

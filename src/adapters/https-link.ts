@@ -12,7 +12,7 @@ import type {
   Report,
   Reported,
 } from '../protocol/messages.js';
-import { LeaseDead } from '../protocol/terms.js';
+import { LeaseDead, Refused } from '../protocol/terms.js';
 
 /** Where the grid is and how an executor proves who it is. */
 export interface HttpsLinkOptions {
@@ -129,9 +129,8 @@ export class HttpsLink extends GridLink {
         const check = () => {
           const shown = digits((socket as TLSSocket).getPeerCertificate().fingerprint256 ?? '');
           if (shown === this.pinned) return send();
-          request.destroy(
-            new Error(`the grid shows certificate ${shown || 'none'}, and ${this.pinned} is pinned`),
-          );
+          const why = `the grid shows certificate ${shown || 'none'}, and ${this.pinned} is pinned`;
+          request.destroy(new Refused(why, false));
         };
         if ((socket as TLSSocket).getPeerCertificate?.()?.fingerprint256 !== undefined) check();
         else socket.once('secureConnect', check);
@@ -150,7 +149,8 @@ function readAnswer(method: string, status: number, body: Buffer): unknown {
   const problem = readProblem(text);
   const said = problem.detail ?? problem.title ?? text.slice(0, 200);
   if (status === 409 && problem.type?.endsWith('/lease-dead')) throw new LeaseDead(said);
-  throw new Error(`the grid answered ${method} with ${status}: ${said}`);
+  const why = `the grid answered ${method} with ${status}: ${said}`;
+  throw status === 401 || status === 403 ? new Refused(why, true) : new Error(why);
 }
 
 function readProblem(text: string): {

@@ -4,7 +4,7 @@ import type { Images } from '../ports/images.js';
 import type { Shell } from '../ports/shell.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
-import { LeaseDead, PROTOCOL } from '../protocol/terms.js';
+import { LeaseDead, PROTOCOL, Refused } from '../protocol/terms.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
 import { Outbox } from './outbox.js';
@@ -107,10 +107,10 @@ export class Executor {
     this.connections = new Connections(shell, this.timing, this.waits.idleMs);
   }
 
-  /** Resolves when the grid has granted a lease; work goes on until `drain` or `stop`. */
+  /** Resolves when the grid has granted a lease, rejects where it refuses; work goes on until `drain` or `stop`. */
   async start(): Promise<void> {
     this.emptySpool();
-    const first = await this.register();
+    const first = await this.register(true);
     if (first) this.work = this.workUnder(first);
   }
 
@@ -162,10 +162,11 @@ export class Executor {
     }
   }
 
-  private async register(): Promise<Tenure | undefined> {
+  private async register(isFirst = false): Promise<Tenure | undefined> {
     const { link, name, capacity, spoolDir } = this.options;
     const incarnation = this.timing.randomHex(16);
     const waits = this.backOff();
+    let told = '';
     while (!this.closing.signal.aborted) {
       try {
         const registered = await link.register({ executor: name, incarnation, protocol: PROTOCOL, capacity });
@@ -191,7 +192,11 @@ export class Executor {
         this.tenure = tenure;
         return tenure;
       } catch (error) {
-        this.log('warn', 'the grid could not be asked for a lease', { error: String(error) });
+        if (isFirst && error instanceof Refused) throw error;
+        const why = error instanceof Error ? error.message : String(error);
+        // Said when it is new, not at every try.
+        if (why !== told) this.log('warn', 'there is no lease; it is asked for again and again', { why });
+        told = why;
         await waits();
       }
     }
@@ -211,7 +216,7 @@ export class Executor {
         for (const attempt of renewed.gone) this.stopAttempt(tenure, attempt, 'quiet');
         waitMs = renewEveryMs;
       } catch (error) {
-        if (error instanceof LeaseDead) this.leaseDied(tenure);
+        if (isOver(error)) this.leaseDied(tenure);
         // An outage stops nobody's work: only the grid can say that the lease has ended.
         waitMs = Math.min(renewEveryMs, 1000);
       }
@@ -241,7 +246,7 @@ export class Executor {
         const quick = this.timing.monotonicMs() - asked < 50;
         if (fresh.length === 0 && quick) await pause(this.timing, 100, over);
       } catch (error) {
-        if (error instanceof LeaseDead) this.leaseDied(tenure);
+        if (isOver(error)) this.leaseDied(tenure);
         else await waits();
       }
     }
@@ -325,4 +330,9 @@ export class Executor {
       if (file.endsWith('.spool')) rmSync(join(spoolDir, file), { force: true });
     }
   }
+}
+
+/** Whether the grid itself has said that nothing more is wanted under this lease; a token may be revoked. */
+function isOver(error: unknown): boolean {
+  return error instanceof LeaseDead || (error instanceof Refused && error.byGrid);
 }

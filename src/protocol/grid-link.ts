@@ -2,8 +2,9 @@ import type { Claim, Claimed, Register, Registered, Renew, Renewed, Report, Repo
 
 /**
  * What an executor sees of the grid; it knows nothing else. Counterparts: the grid in process, the grid over
- * HTTPS, and `testyard run`. Every method throws LeaseDead when the lease has ended, and any other error when
- * the grid cannot be asked just now: then the same call may be made again, with the same content.
+ * HTTPS, and `testyard run`. Every method throws LeaseDead when the lease has ended, Refused where the executor is
+ * not let in, and any other error when the grid cannot be asked just now: then the same call may be made again,
+ * with the same content.
  */
 export abstract class GridLink {
   abstract register(request: Register): Promise<Registered>;

@@ -5,3 +5,15 @@ export const PROTOCOL = '1.0';
 export class LeaseDead extends Error {
   override readonly name = 'LeaseDead';
 }
+
+/** An executor is not let in; asking again comes to the same until somebody changes something. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  constructor(
+    message: string,
+    /** True where the grid itself said so, false where what answers is not the grid. */
+    readonly byGrid: boolean,
+  ) {
+    super(message);
+  }
+}
