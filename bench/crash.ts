@@ -154,6 +154,7 @@ async function outage(campaign: Campaign): Promise<number> {
   await patiently('many runs', 60_000, async () => {
     if ((await running()) < names.length * 0.95) throw new Error('not yet');
   });
+  const [newest] = await campaign.rows<{ id: string }>(`SELECT last_value AS id FROM attempt_id_seq`);
   say(`PostgreSQL is away for 30 s with ${await running()} runs under way`);
   injections++;
   duringAttempts++;
@@ -161,8 +162,8 @@ async function outage(campaign: Campaign): Promise<number> {
   await campaign.killPostgres(30_000);
   await drained(campaign);
   const [row] = await campaign.rows<{ n: number }>(
-    `SELECT count(*)::integer AS n FROM run WHERE test_name = ANY($1) AND attempts > 1`,
-    [names],
+    `SELECT count(*)::integer AS n FROM attempt a JOIN run r ON r.id = a.run_id WHERE r.test_name = ANY($1) AND a.id > $2`,
+    [names, newest?.id],
   );
   return row?.n ?? 0;
 }
