@@ -3,7 +3,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
-import type { Store, Transaction } from '../store/store.js';
+import type { Sql, Store, Transaction } from '../store/store.js';
 import {
   acceptSubmission,
   answerOf,
@@ -99,14 +99,16 @@ export async function acceptOnce(
   const before = onceKey === undefined ? undefined : await answerOf<SubmissionView>(store, onceKey);
   if (before !== undefined) return asBefore(before);
   const accept = await prepare();
-  return await store.transaction(async (tx) => {
-    const work = async (): Promise<SubmissionView> => {
-      const made = await findSubmission(tx, 'all', await accept(tx));
-      if (made === undefined) throw new Error('A submission vanished while it was accepted');
-      return made;
-    };
-    return onceKey === undefined ? await work() : asBefore(await once(tx, onceKey, work));
-  });
+  const made = async (sql: Sql, id: Id): Promise<SubmissionView> => {
+    const submission = await findSubmission(sql, 'all', id);
+    if (submission === undefined) throw new Error('A submission vanished while it was accepted');
+    return submission;
+  };
+  // Work begins at the commit: only an answer that is to be kept must be known before.
+  if (onceKey === undefined) return await made(store, await store.transaction(accept));
+  return await store.transaction(async (tx) =>
+    asBefore(await once(tx, onceKey, async () => made(tx, await accept(tx)))),
+  );
 }
 
 function asBefore(answer: SubmissionView | 'other_request'): SubmissionView {

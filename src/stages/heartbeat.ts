@@ -79,13 +79,13 @@ export class Heartbeat {
     const { store, settings } = this;
     let [felt, world] = await this.look();
     let { epoch } = felt;
-    // Beats that follow each other closely need not each say that the leader lives.
-    if (epoch === null || felt.sinceBeatS * 1000 > settings.beatMs / 4) {
-      const turn = await this.lead();
-      if (turn === undefined) return false;
+    // A leader need not wait to say that it lives: each of its decisions proves the epoch.
+    const isLate = epoch !== null && felt.sinceBeatS * 1000 > settings.beatMs / 4;
+    if (epoch === null || felt.sinceBeatS * 1000 > settings.beatMs * 2) {
+      epoch = await this.lead();
+      if (epoch === null) return false;
       // What was seen before another one led is old.
-      if (turn !== epoch) [felt, world] = await this.look();
-      epoch = turn;
+      [felt, world] = await this.look();
     }
     await this.partitions();
     let done = 0;
@@ -106,6 +106,7 @@ export class Heartbeat {
     done += planned.assigned;
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned);
+    if (isLate) await this.lead();
     return done > 0;
   }
 
@@ -115,7 +116,7 @@ export class Heartbeat {
   }
 
   /** Takes or keeps the leadership; the epoch, if it could be had. */
-  private async lead(): Promise<string | undefined> {
+  private async lead(): Promise<string | null> {
     const { store, settings } = this;
     const turn = await lead(store, this.holder, settings.leaderTtlMs);
     // Nobody could renew while nothing beat (an outage of the database, a stopped scheduler).
@@ -123,7 +124,7 @@ export class Heartbeat {
       this.log(`scheduler: ${turn.pauseS.toFixed(1)} s without a beat: every lease is granted in full again`);
       await grantAnew(store, settings.leaseTtlMs);
     }
-    return turn?.epoch;
+    return turn?.epoch ?? null;
   }
 
   /** What the last beat saw, for whoever explains things. */

@@ -53,10 +53,7 @@ export async function judgeEnded(
   const again = decided.some(({ decision }) => decision.do === 'again');
   const survived: Survived = again ? await survivors(store, world) : () => 'unknown';
   await decide(store, epoch, async (tx) => {
-    await keepRecords(
-      tx,
-      decided.flatMap(({ attempt, decision }) => resultsOf(attempt, decision)),
-    );
+    const results = decided.flatMap(({ attempt, decision }) => resultsOf(attempt, decision));
     const verdicts: NewVerdict[] = [];
     const backs: BackInQueue[] = [];
     const demands = new Map<string, Demand>();
@@ -70,8 +67,7 @@ export async function judgeEnded(
         );
     }
     if (demands.size > 0) await ensureDemands(tx, demands);
-    await writeVerdicts(tx, verdicts);
-    await putBack(tx, backs);
+    await Promise.all([keepRecords(tx, results), writeVerdicts(tx, verdicts), putBack(tx, backs)]);
     for (const { attempt, decision } of decided) {
       const failure = failureOf(attempt, decision);
       if (failure !== undefined) await infrastructureFailed(tx, failure, world, settings);

@@ -94,8 +94,10 @@ export class RecordDesk extends GridLink {
       const stop = this.wakeup.on('testyard_executors', woken);
       try {
         if (gone?.aborted) return { assignments: [], stop: [] };
-        const living = await livingAttempts(this.store, request.lease);
-        const handouts = living.length === 0 ? [] : await handOut(this.store, request.lease, 500);
+        const [living, handouts] = await Promise.all([
+          livingAttempts(this.store, request.lease),
+          handOut(this.store, request.lease, 500),
+        ]);
         const stops = living.flatMap((a) => (a.stop === null ? [] : [{ attempt: a.attempt, why: a.stop }]));
         const left = until - performance.now();
         if (handouts.length > 0 || stops.length > 0 || left <= 0) {
@@ -137,11 +139,14 @@ export class RecordDesk extends GridLink {
 
   override async report(request: Report): Promise<Reported> {
     return this.store.transaction(async (tx) => {
-      if (!(await holdLease(tx, request.lease))) throw new LeaseDead('the lease has ended');
       const named = new Map([...request.entries, ...request.segments].map((e) => [e.attempt, e.run]));
-      const locked = new Map(
-        (await lockAttempts(tx, request.lease, [...named.keys()])).map((a) => [a.attempt, a]),
-      );
+      // Said together, carried out in this order: so in all of this transaction.
+      const [lives, mine] = await Promise.all([
+        holdLease(tx, request.lease),
+        lockAttempts(tx, request.lease, [...named.keys()]),
+      ]);
+      if (!lives) throw new LeaseDead('the lease has ended');
+      const locked = new Map(mine.map((a) => [a.attempt, a]));
       const away = [...named]
         .filter(([attempt]) => !locked.has(attempt))
         .map(([attempt, run]) => ({ attempt, run }));
@@ -150,18 +155,16 @@ export class RecordDesk extends GridLink {
       const entries = inOrder(request.entries, open);
       const segments = request.segments.filter((s) => open.get(s.attempt)?.run === s.run);
       const batch = batchOf(entries, segments);
-      await writeBatch(tx, batch);
-      await this.facts(tx, entries, batch);
+      const kinds = new Map([...named.keys()].map((attempt) => [attempt, [] as string[]]));
+      for (const { attempt, event } of entries) kinds.get(attempt)?.push(event.kind);
+      const news = [...named].flatMap(([attempt, run]) => {
+        const project = open.get(attempt)?.project;
+        if (project === undefined) return [];
+        const data = { events: kinds.get(attempt) };
+        return [{ kind: 'attempt.news', subject: `a${attempt}`, run, project, data }];
+      });
+      await Promise.all([writeBatch(tx, batch), this.facts(tx, entries, batch), chronicle(tx, news)]);
       const ended = entries.filter((e) => e.event.kind === 'ended');
-      await chronicle(
-        tx,
-        [...named].flatMap(([attempt, run]) => {
-          const project = open.get(attempt)?.project;
-          if (project === undefined) return [];
-          const kinds = entries.filter((e) => e.attempt === attempt).map((e) => e.event.kind);
-          return [{ kind: 'attempt.news', subject: `a${attempt}`, run, project, data: { events: kinds } }];
-        }),
-      );
       await wake(tx, 'testyard_history', ...(ended.length > 0 ? (['testyard_scheduler'] as const) : []));
       const upTo = new Map(entries.map((e) => [e.attempt, e.seq]));
       const asked = new Map<string, number>();

@@ -20,8 +20,7 @@ export async function submit(store: Store, epoch: string, world: World): Promise
   for (const submission of pending) {
     const { runs, demands } = unfold(submission, world);
     await decide(store, epoch, async (tx) => {
-      await ensureDemands(tx, demands);
-      await insertRuns(tx, submission, runs);
+      await Promise.all([ensureDemands(tx, demands), insertRuns(tx, submission, runs)]);
       await wake(tx, 'testyard_history');
     });
   }

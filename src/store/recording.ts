@@ -119,58 +119,70 @@ export interface Batch {
   readonly tags: { attempt: Id; role: string; tag: string; presence: 'present' | 'absent' | 'unknown' }[];
 }
 
-/** Writes a batch in a handful of statements, whatever its size. */
+/** Writes a batch in a handful of statements, whatever its size, that do not wait for each other's answers. */
 export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
   const json = JSON.stringify;
+  const said: Promise<unknown>[] = [];
   if (batch.stepsStarted.length > 0) {
-    await sql.rows(
-      `INSERT INTO step_run (run_id, attempt_id, role, seq, kind, step, layer, key)
+    said.push(
+      sql.rows(
+        `INSERT INTO step_run (run_id, attempt_id, role, seq, kind, step, layer, key)
        SELECT run, attempt, role, seq, kind, step, layer, key FROM jsonb_to_recordset($1::jsonb)
          AS g(run bigint, attempt bigint, role text, seq integer, kind text, step text, layer text, key text)
        ON CONFLICT DO NOTHING`,
-      [json(batch.stepsStarted)],
+        [json(batch.stepsStarted)],
+      ),
     );
   }
   if (batch.stepsEnded.length > 0) {
-    await sql.rows(
-      `UPDATE step_run s SET ended_at = grid_now(), result = g.result, exit_code = g."exitCode",
+    said.push(
+      sql.rows(
+        `UPDATE step_run s SET ended_at = grid_now(), result = g.result, exit_code = g."exitCode",
          duration_ms = g."durationMs", message = g.message
        FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, seq integer, result text,
          "exitCode" integer, "durationMs" float8, message text)
        WHERE s.run_id = g.run AND s.attempt_id = g.attempt AND s.role = g.role AND s.seq = g.seq`,
-      [json(batch.stepsEnded)],
+        [json(batch.stepsEnded)],
+      ),
     );
   }
   if (batch.cases.length > 0) {
-    await sql.rows(
-      `INSERT INTO case_result (run_id, attempt_id, seq, role, name, result, message)
+    said.push(
+      sql.rows(
+        `INSERT INTO case_result (run_id, attempt_id, seq, role, name, result, message)
        SELECT run, attempt, seq, role, name, result, message FROM jsonb_to_recordset($1::jsonb)
          AS g(run bigint, attempt bigint, seq integer, role text, name text, result text, message text)
        ON CONFLICT DO NOTHING`,
-      [json(batch.cases)],
+        [json(batch.cases)],
+      ),
     );
   }
   if (batch.measurements.length > 0) {
-    await sql.rows(
-      `INSERT INTO measurement (run_id, attempt_id, seq, case_seq, raw, value, unit)
+    said.push(
+      sql.rows(
+        `INSERT INTO measurement (run_id, attempt_id, seq, case_seq, raw, value, unit)
        SELECT run, attempt, seq, seq, raw, value, unit FROM jsonb_to_recordset($1::jsonb)
          AS g(run bigint, attempt bigint, seq integer, raw text, value float8, unit text)
        ON CONFLICT DO NOTHING`,
-      [json(batch.measurements)],
+        [json(batch.measurements)],
+      ),
     );
   }
   if (batch.segments.length > 0) {
-    await sql.rows(
-      `INSERT INTO output_segment (run_id, attempt_id, role, seq, at_byte, data)
+    said.push(
+      sql.rows(
+        `INSERT INTO output_segment (run_id, attempt_id, role, seq, at_byte, data)
        SELECT run, attempt, role, seq, "atByte", decode(data, 'base64') FROM jsonb_to_recordset($1::jsonb)
          AS g(run bigint, attempt bigint, role text, seq integer, "atByte" bigint, data text)
        ON CONFLICT DO NOTHING`,
-      [json(batch.segments)],
+        [json(batch.segments)],
+      ),
     );
   }
   if (batch.places.length > 0) {
-    await sql.rows(
-      `UPDATE place p SET verified = coalesce(g.verified, p.verified),
+    said.push(
+      sql.rows(
+        `UPDATE place p SET verified = coalesce(g.verified, p.verified),
          fingerprint_before = coalesce(g.before, p.fingerprint_before),
          fingerprint_after = coalesce(g.after, p.fingerprint_after), dirtied = coalesce(g.dirtied, p.dirtied),
          boot_id = coalesce(g."bootId", p.boot_id), output_bytes = coalesce(g."outputBytes", p.output_bytes),
@@ -178,12 +190,14 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
        FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, before jsonb,
          after jsonb, dirtied text, "bootId" text, "outputBytes" bigint, "outputCut" bigint)
        WHERE p.run_id = g.run AND p.attempt_id = g.attempt AND p.role = g.role`,
-      [json(batch.places)],
+        [json(batch.places)],
+      ),
     );
   }
   if (batch.progress.length > 0) {
-    await sql.rows(
-      `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, seq integer,
+    said.push(
+      sql.rows(
+        `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, seq integer,
            begun boolean, "chainDone" boolean, verified boolean, "testStarted" boolean, outcome text, detail jsonb,
            ended jsonb)),
        moved AS (
@@ -196,9 +210,11 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
          FROM given g WHERE a.run_id = g.run AND a.id = g.attempt)
        UPDATE queue q SET report_seq = g.seq, ended = coalesce(g.ended, q.ended)
        FROM given g WHERE q.run_id = g.run AND q.attempt_id = g.attempt`,
-      [json(batch.progress)],
+        [json(batch.progress)],
+      ),
     );
   }
+  await Promise.all(said);
 }
 
 /** Tags as they were seen on hosts: the newest look counts. Hosts whose facts changed get a new version. */

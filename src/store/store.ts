@@ -46,7 +46,13 @@ export class Store implements Sql {
       poolErrorHandler: () => {
         // A connection that breaks while idle is replaced by the pool; the next statement tells.
       },
-      extra: { application_name: 'testyard', connectionTimeoutMillis: 10_000, keepAlive: true },
+      // Pipelined: statements of a transaction that are said together are carried out in order, in one round trip.
+      extra: {
+        application_name: 'testyard',
+        connectionTimeoutMillis: 10_000,
+        keepAlive: true,
+        pipeline: true,
+      },
     });
     extendTypes(source);
     await source.initialize();

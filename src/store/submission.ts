@@ -94,7 +94,7 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
     ],
   );
   const id = made?.id ?? '';
-  await tx.rows(
+  const artefacts = tx.rows(
     `INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
      SELECT $1, a.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
        AS a (name, url, blob_digest, digest, build_id)`,
@@ -107,7 +107,7 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
       submission.artefacts.map((artefact) => artefact.buildId ?? null),
     ],
   );
-  await chronicle(tx, [
+  const told = chronicle(tx, [
     {
       project: submission.projectId,
       kind: 'submission.accepted',
@@ -121,6 +121,7 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
       },
     },
   ]);
+  await Promise.all([artefacts, told]);
   await wake(tx, 'testyard_scheduler', 'testyard_history');
   return id;
 }

@@ -41,26 +41,28 @@ export async function putTests(tx: Sql, projectId: Id, specs: readonly TestSpec[
   const byDigest = new Map(specs.map((spec, index) => [digests[index] ?? '', spec]));
   // In order, so that two transactions with the same tests wait for each other instead of deadlocking.
   const versions = [...byDigest].sort(([a], [b]) => (a < b ? -1 : 1));
-  await tx.rows(
-    `INSERT INTO test (project_id, name, digest, spec, requirement, requirement_key, owner)
+  const [, rows] = await Promise.all([
+    tx.rows(
+      `INSERT INTO test (project_id, name, digest, spec, requirement, requirement_key, owner)
      SELECT $1, v.* FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[])
        AS v (name, digest, spec, requirement, requirement_key, owner)
      ON CONFLICT (project_id, name, digest) DO NOTHING`,
-    [
-      projectId,
-      versions.map(([, spec]) => spec.name),
-      versions.map(([digest]) => digest),
-      versions.map(([, spec]) => JSON.stringify(spec)),
-      versions.map(([, spec]) => spec.requirement),
-      versions.map(([, spec]) => digestOf(spec.requirement)),
-      versions.map(([, spec]) => spec.owner ?? null),
-    ],
-  );
-  const rows = await tx.rows<{ id: Id; digest: string }>(
-    `SELECT t.id, t.digest FROM unnest($2::text[], $3::text[]) AS v (name, digest)
+      [
+        projectId,
+        versions.map(([, spec]) => spec.name),
+        versions.map(([digest]) => digest),
+        versions.map(([, spec]) => JSON.stringify(spec)),
+        versions.map(([, spec]) => spec.requirement),
+        versions.map(([, spec]) => digestOf(spec.requirement)),
+        versions.map(([, spec]) => spec.owner ?? null),
+      ],
+    ),
+    tx.rows<{ id: Id; digest: string }>(
+      `SELECT t.id, t.digest FROM unnest($2::text[], $3::text[]) AS v (name, digest)
      JOIN test t ON t.project_id = $1 AND t.name = v.name AND t.digest = v.digest`,
-    [projectId, versions.map(([, spec]) => spec.name), versions.map(([digest]) => digest)],
-  );
+      [projectId, versions.map(([, spec]) => spec.name), versions.map(([digest]) => digest)],
+    ),
+  ]);
   const idOf = new Map(rows.map((row) => [row.digest, row.id]));
   return digests.map((digest) => idOf.get(digest) ?? '');
 }

@@ -1,6 +1,5 @@
 import type { Demand, Target } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
-import type { TestSpec } from '../domain/test.js';
 import type { Sql } from './store.js';
 
 /** A submission that has not been unfolded into runs yet. */
@@ -17,7 +16,6 @@ export interface PendingSubmission {
   readonly tests: readonly {
     readonly id: Id;
     readonly name: string;
-    readonly spec: TestSpec;
     readonly requirement: string;
     readonly requirementKey: string;
   }[];
@@ -48,23 +46,16 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     variants: Record<string, string>[];
     targets: Target[];
     tests: Id[];
+    known: PendingSubmission['tests'];
   }>(
     `SELECT id, project_id, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
-       retry_of, variants, targets, tests
-     FROM submission WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
+       retry_of, variants, targets, tests,
+       (SELECT jsonb_agg(jsonb_build_object('id', t.id::text, 'name', t.name, 'requirement', t.requirement,
+          'requirementKey', t.requirement_key)) FROM test t WHERE t.id = ANY(s.tests)) AS known
+     FROM submission s WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
     [limit],
   );
-  if (rows.length === 0) return [];
-  const tests = await sql.rows<{
-    id: Id;
-    name: string;
-    spec: TestSpec;
-    requirement: string;
-    requirement_key: string;
-  }>(`SELECT id, name, spec, requirement, requirement_key FROM test WHERE id = ANY($1::bigint[])`, [
-    [...new Set(rows.flatMap((r) => r.tests))],
-  ]);
-  const byId = new Map(tests.map((t) => [t.id, t]));
+  const tests = new Map(rows.flatMap((r) => r.known ?? []).map((t) => [t.id, t]));
   return rows.map((r) => ({
     id: r.id,
     projectId: r.project_id,
@@ -73,15 +64,9 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     variants: r.variants,
     targets: r.targets,
     tests: r.tests.map((id) => {
-      const test = byId.get(id);
+      const test = tests.get(id);
       if (test === undefined) throw new Error(`submission ${r.id} names test ${id}, which is not there`);
-      return {
-        id,
-        name: test.name,
-        spec: test.spec,
-        requirement: test.requirement,
-        requirementKey: test.requirement_key,
-      };
+      return test;
     }),
     ...(r.incident_id === null ? {} : { incidentId: r.incident_id }),
     ...(r.timeout_s === null ? {} : { queueTimeoutS: r.timeout_s }),
