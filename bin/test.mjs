@@ -11,6 +11,7 @@ installDebian({
   mmdebstrap: 'mmdebstrap',
   bwrap: 'bubblewrap',
   mount: 'mount',
+  openssl: 'openssl',
 });
 build();
 const tool = (name) => path.join(root, 'node_modules', '.bin', name);
