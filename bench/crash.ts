@@ -218,7 +218,10 @@ async function check(
     runs: { value: runs.length },
     injections: { value: injections, bound: { kind: 'least', than: Math.min(run.injections, 200) } },
     during_attempts: { value: duringAttempts / injections, bound: { kind: 'least', than: 0.5 } },
-    points: { value: points.size, bound: { kind: 'least', than: 12 } },
+    points: {
+      value: points.size,
+      bound: { kind: 'least', than: Math.min(12, Math.floor(run.injections / 4)) },
+    },
     lost: {
       value: trials.size - runs.filter((r) => r.verdict !== null).length,
       bound: { kind: 'exactly', than: 0 },
