@@ -96,13 +96,22 @@ async function demonstrate(
 function whatNext(screen: Screen, stateDir: string | undefined, runs: readonly RunView[]): void {
   const run = (runs.find(({ verdict }) => verdict === 'failed') ?? runs[0])?.id ?? 'r1';
   const at = stateDir === undefined ? '' : ` --state-dir ${stateDir}`;
+  const me = myself();
   screen.line(`
 what to type next, in another terminal:
-  testyard${at} status               how the grid is, and what is wrong
-  testyard${at} show ${run.padEnd(16)} one run with all that happened
-  testyard${at} logs ${run.padEnd(16)} what it printed
-  testyard${at} submit FILE --watch  a test of your own
+  ${me}${at} status               how the grid is, and what is wrong
+  ${me}${at} show ${run.padEnd(16)} one run with all that happened
+  ${me}${at} logs ${run.padEnd(16)} what it printed
+  ${me}${at} submit FILE --watch  a test of your own
 Ctrl-C ends the grid; what was accepted is kept.`);
+}
+
+/** How this program was called: from a clone it is not on the PATH. */
+function myself(): string {
+  const called = process.argv[1] ?? '';
+  if (path.basename(called) !== 'testyard.mjs') return 'testyard';
+  const near = path.relative('', called);
+  return near.startsWith('..') ? called : near;
 }
 
 function inventoryFolder(given: string | undefined): string {

@@ -188,7 +188,7 @@ function failureBehind(incident: Incident): Pick<Failure, 'host' | 'work' | 'ste
   return {
     host: incident.failedOn ?? '0',
     work: incident.work,
-    message: incident.signature,
+    message: incident.detail,
     ...(incident.work.startsWith('step:') ? { step: incident.work.slice('step:'.length) } : {}),
   };
 }

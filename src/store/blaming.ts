@@ -14,6 +14,8 @@ export interface Incident {
   readonly testName: string | null;
   readonly projectId: Id | null;
   readonly signature: string;
+  /** What was said when it failed first. */
+  readonly detail: string;
   readonly title: string;
   readonly owner: string;
   readonly checks: number;
@@ -26,8 +28,8 @@ export interface Incident {
 
 const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.test_name AS "testName",
     i.project_id AS "projectId", i.signature, i.title, i.owner, i.checks, i.opened_at AS "openedAt",
-    e.work, e.attempt_id AS attempt, e.host_id AS "failedOn"
-  FROM incident i JOIN LATERAL (SELECT work, attempt_id, host_id FROM evidence
+    e.work, e.attempt_id AS attempt, e.host_id AS "failedOn", e.detail
+  FROM incident i JOIN LATERAL (SELECT work, attempt_id, host_id, detail FROM evidence
     WHERE incident_id = i.id AND NOT ok ORDER BY id LIMIT 1) e ON true`;
 
 /** Open incidents, oldest first. */

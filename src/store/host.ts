@@ -32,7 +32,8 @@ const HOSTS = `
   SELECT 'h' || h.id AS id, h.name, p.name AS pool, h.host_type AS type, h.owner, h.transport->>'kind' AS transport,
     CASE WHEN h.offline THEN 'offline' WHEN taken.seats > 0 THEN 'leased' ELSE 'idle' END AS state,
     h.health, h.health_why AS "healthWhy", h.health_since AS "healthSince", h.seats,
-    taken.seats AS "seatsTaken", h.expendable, h.dirty_from AS "dirtyFrom", NOT h.used_since_stack AS fresh,
+    taken.seats AS "seatsTaken", h.expendable, h.dirty_from AS "dirtyFrom", 
+    (NOT h.used_since_stack AND h.dirty_from IS NULL) OR h.transport->>'kind' = 'local' AS fresh,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('layer', s.layer, 'step', s.step, 'gives', s.gives)
        ORDER BY s.position), '[]') FROM host_stack s WHERE s.host_id = h.id) AS stack,
     (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object('name', t.name, 'source', t.source)), '[]')

@@ -179,7 +179,7 @@ describe('what is asked', () => {
     expect((await cli.run(['show', 'h1'], here())).out).toMatch(/^local \(h1\), pc, in pool default\n/);
     expect((await cli.run(['hosts'], here())).out).toMatch(/local +pc +idle +good +0\/2 +linux\n/);
     expect((await cli.run(['status'], here())).out).toMatch(
-      /^online since .* ago: new grid \(admin\); testyard 0.1.0\n/,
+      /^online, as of .* ago: new grid \(admin\); testyard 0.1.0\n/,
     );
   });
 
