@@ -15,6 +15,8 @@ export class Connections {
     string,
     { readonly connection: ShellConnection; cancelIdle?: () => void }
   >();
+  /** All that live, those too that a later attempt on the same seat has taken the place of. */
+  private readonly living = new Set<ShellConnection>();
 
   constructor(
     private readonly shell: Shell,
@@ -36,7 +38,9 @@ export class Connections {
     }
     const connection = await this.shell.connect(seat, timeoutMs);
     this.open.set(key, { connection });
+    this.living.add(connection);
     connection.ended.then(() => {
+      this.living.delete(connection);
       if (this.open.get(key)?.connection === connection) this.forget(key);
     });
     return { connection, reused: false };
@@ -60,10 +64,8 @@ export class Connections {
   }
 
   closeAll(): void {
-    for (const [key, kept] of [...this.open]) {
-      this.forget(key);
-      kept.connection.close();
-    }
+    for (const key of [...this.open.keys()]) this.forget(key);
+    for (const connection of [...this.living]) connection.close();
   }
 
   private forget(key: string): void {
