@@ -108,16 +108,14 @@ describe.skipIf(obstacle !== undefined)(
       );
       const { code, out } = await yard.grid.cli('submit', file, '--watch');
       expect(code).toBe(3);
-      const [run = '', incident = ''] = /^(r\d+) +believes +held +.*(i\d+)/m.exec(out)?.slice(1) ?? [];
-      const detail = await yard.grid.run(run);
-      expect(detail.state).toBe('held');
-      for (const attempt of detail.attemptList) {
-        expect(attempt.outcome).toBe('tag_lied');
-        expect(attempt.testStartedAt).toBeUndefined();
-      }
-      await until('the step is blamed', 90_000, async () => {
-        return (await yard.grid.incident(incident)).scope === 'step';
-      });
+      const [run = ''] = /^(r\d+) +believes +held +.*i\d+/m.exec(out)?.slice(1) ?? [];
+      // First the host is in doubt as well; a look at the other one settles it.
+      const detail = await yard.grid.when(run, 'is held for the step', (r) => r.state === 'held');
+      expect(detail.attemptList.map((attempt) => attempt.outcome)).toContain('tag_lied');
+      for (const attempt of detail.attemptList) expect(attempt.testStartedAt).toBeUndefined();
+      const { id: incident } = await until('the step is blamed', 90_000, async () =>
+        (await yard.grid.incidents()).find((i) => i.closedAt === undefined && i.scope === 'step'),
+      );
       const about = await yard.grid.incident(incident);
       expect(about).toMatchObject({ scope: 'step', step: 'promise', owner: 'liar@example.org' });
       expect(about.title).toMatch(/claims the tag promised/);
@@ -144,7 +142,7 @@ describe.skipIf(obstacle !== undefined)(
       expect(held).toMatchObject({ state: 'held', reason: expect.stringContaining('no such database') });
       // Tried on two hosts before anybody was asked.
       expect(new Set(held.attemptList.map((a) => a.places[0]?.host)).size).toBe(2);
-      expect(await healths()).toEqual(['good', 'good']);
+      expect(await healths()).not.toContain('quarantined');
       expect(await yard.grid.incident(incident)).toMatchObject({
         scope: 'test',
         test: 'own-setup',
@@ -154,7 +152,7 @@ describe.skipIf(obstacle !== undefined)(
       expect(corrected).toMatchObject({ verdict: 'passed', attempts: 1 });
       expect(await yard.grid.done(run)).toMatchObject({ verdict: 'passed' });
       expect((await yard.grid.incident(incident)).closedAt).toBeDefined();
-      expect(await healths()).toEqual(['good', 'good']);
+      await until('the hosts are good', 90_000, async () => (await healths()).every((h) => h === 'good'));
     }, 180_000);
   },
 );
