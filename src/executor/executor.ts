@@ -158,7 +158,8 @@ export class Executor {
         tenure?.over.signal.addEventListener('abort', () => resolve(), { once: true });
       });
       await Promise.all([this.renew(tenure), this.claim(tenure), over]);
-      tenure = this.closing.signal.aborted ? undefined : await this.register();
+      // A lease that ends while we do, as by giving it back, is not followed by another.
+      tenure = this.draining ? undefined : await this.register();
     }
   }
 
@@ -170,6 +171,10 @@ export class Executor {
     while (!this.closing.signal.aborted) {
       try {
         const registered = await link.register({ executor: name, incarnation, protocol: PROTOCOL, capacity });
+        if (this.draining) {
+          await link.release(registered.lease, 'stopped').catch(() => undefined);
+          return undefined;
+        }
         const outbox = new Outbox(
           link,
           registered.lease,
