@@ -79,7 +79,7 @@ describe.skipIf(process.platform !== 'linux')('the grid on one machine, as `npm 
     expect(line('setup-fails')).toMatch(/ held +.*broken-step.*address already in use.*; i1/);
     expect(shown).toMatch(/^s\d+: 3 passed, 2 without a verdict, 1 failed, 1 held, 1 skipped$/m);
     expect(shown).toContain('what to type next');
-    expect(shown).toMatch(/testyard --state-dir \S+ submit FILE --watch/);
+    expect(shown).toMatch(/testyard\S* --state-dir \S+ submit FILE --watch/);
     expect(program.err).not.toMatch(/mistake|Error|warn/i);
 
     // What it says to type next works as it stands there.
