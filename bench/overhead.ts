@@ -32,6 +32,7 @@ try {
       execs_per_run: { value: execs, bound: { kind: 'most', than: 3 } },
       over_same_execs_ms_p50: { value: over(0.5), bound: { kind: 'most', than: 20 } },
       over_same_execs_ms_p99: { value: over(0.99), bound: { kind: 'most', than: 100 } },
+      over_same_execs_ms_p10: { value: over(0.1) },
       grid_ms_p50: { value: quantile(grid, 0.5) },
       grid_ms_p99: { value: quantile(grid, 0.99) },
       loop_ms_p50: { value: quantile(loop, 0.5) },
