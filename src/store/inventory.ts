@@ -55,12 +55,28 @@ async function applyCatalogue(tx: Transaction, { tags, steps }: Inventory): Prom
      UPDATE tag SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
     [JSON.stringify(tags.map((spec) => ({ name: spec.name, spec })))],
   );
+  const given = JSON.stringify(steps.map((spec) => ({ name: spec.name, digest: digestOf(spec), spec })));
+  // What a step left that is declared differently by now, or no longer, is not what its name says.
+  await tx.rows(
+    `WITH changed AS (
+       SELECT k.host_id, min(layer_rank(k.layer)) AS rank FROM host_stack k JOIN step s ON s.name = k.step
+       LEFT JOIN jsonb_to_recordset($1::jsonb) AS g(name text, digest text) ON g.name = s.name
+       WHERE g.digest IS DISTINCT FROM s.digest GROUP BY k.host_id),
+     dropped AS (
+       DELETE FROM host_stack k USING changed c WHERE k.host_id = c.host_id AND layer_rank(k.layer) >= c.rank
+       RETURNING k.host_id, k.layer, k.gives),
+     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND p.probe = ANY (d.gives))
+     UPDATE host h SET used_since_stack = true, dirty_from = least_layer(h.dirty_from,
+       (SELECT d.layer FROM dropped d WHERE d.host_id = h.id ORDER BY layer_rank(d.layer) LIMIT 1))
+     FROM changed c WHERE h.id = c.host_id`,
+    [given],
+  );
   await tx.rows(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(name text, digest text, spec jsonb)),
      put AS (INSERT INTO step (name, digest, spec) SELECT name, digest, spec FROM given
        ON CONFLICT (name) DO UPDATE SET spec = EXCLUDED.spec, digest = EXCLUDED.digest, removed_at = NULL)
      UPDATE step SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
-    [JSON.stringify(steps.map((spec) => ({ name: spec.name, digest: digestOf(spec), spec })))],
+    [given],
   );
 }
 

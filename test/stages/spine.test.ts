@@ -198,4 +198,23 @@ describe('rule 9', () => {
     await grid.end(second, exit(0), { dirtied: 'image', looksAfter: { ...LOOKS, packages: 'p2' } });
     expect(await grid.host('light')).toMatchObject({ dirty: 'image', stack: [] });
   });
+
+  it('trusts nothing that a step left which is declared differently by now', async () => {
+    const steps = [aStep('make-svc', 'svc')];
+    grid = await TestGrid.open({ tags: [aTag('svc')], steps, tests: [aTest('s', { requirement: 'svc' })] });
+    grid.sees.set('one', { svc: 'absent' });
+    await grid.lookAtHosts();
+    grid.sees.set('one', { svc: 'present' });
+    const [first = ''] = await grid.submit('s');
+    await grid.end(await grid.takeRun(first), exit(0));
+    const [second = ''] = await grid.submit('s');
+    const reused = await grid.takeRun(second);
+    expect(reused.places[0]?.chain).toEqual([]);
+    await grid.end(reused, exit(0));
+    await grid.declare({
+      steps: [aStep('make-svc', 'svc', { action: { kind: 'script', script: 'true # better' } })],
+    });
+    const [third = ''] = await grid.submit('s');
+    expect((await grid.takeRun(third)).places[0]?.chain.map((step) => step.name)).toEqual(['make-svc']);
+  });
 });

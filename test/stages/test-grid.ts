@@ -79,6 +79,11 @@ export class TestGrid {
     await this.drop();
   }
 
+  /** Declares the inventory anew, with these parts changed. */
+  async declare(parts: Partial<Inventory>): Promise<void> {
+    await applyInventory(this.store, { ...this.inventory, ...parts });
+  }
+
   /** The executor starts (anew): an incarnation and a lease of its own. */
   async executorStarts(name = 'hands'): Promise<string> {
     this.incarnation = randomUUID();
