@@ -85,9 +85,9 @@ export interface NewVerdict {
 /** Writes verdicts, once each, and clears the runs from queue and seats. Gives the ids that were written. */
 export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): Promise<ReadonlySet<Id>> {
   if (verdicts.length === 0) return new Set();
-  const ids = verdicts.map((v) => BigInt(v.runId));
-  const low = ids.reduce((a, b) => (a < b ? a : b)).toString();
-  const high = ids.reduce((a, b) => (a > b ? a : b)).toString();
+  const ids = verdicts.map((v) => BigInt(v.runId)).sort((a, b) => Number(a - b));
+  const low = String(ids[0]);
+  const high = String(ids.at(-1));
   const rows = await sql.rows<{ id: Id }>(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
          reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean)),
