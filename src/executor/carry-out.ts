@@ -270,7 +270,7 @@ async function finish(place: Place, state: State): Promise<void> {
     if (stuck !== undefined) state.killed = `processes could not be killed: ${stuck}`;
   } catch (error) {
     session.abandon();
-    place.hands.connections.drop(place.seat);
+    place.dropConnection();
     if (place.phase === 'teardown') state.teardown = 'failed';
     if (state.touched) {
       const message = error instanceof Error ? error.message : String(error);
@@ -303,7 +303,7 @@ async function outcomeOfFailure(place: Place, state: State, error: unknown): Pro
   if (error instanceof ShellError) {
     const unable = await whyUnable(place, error);
     if (unable) return unable;
-    place.hands.connections.drop(place.seat);
+    place.dropConnection();
     if (state.touched || place.phase === 'test') {
       state.touched = true;
       state.killed = `the host was lost in the ${place.phase}`;

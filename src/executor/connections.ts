@@ -55,12 +55,12 @@ export class Connections {
     kept.cancelIdle = this.timing.after(this.idleMs, () => this.drop(seat));
   }
 
-  /** The connection is of no more use. */
-  drop(seat: Seat): void {
+  /** A connection is of no more use: this one, and not what a later attempt has opened since; else the kept one. */
+  drop(seat: Seat, which?: ShellConnection): void {
     const key = keyOf(seat);
-    const kept = this.open.get(key);
-    this.forget(key);
-    kept?.connection.close();
+    const kept = this.open.get(key)?.connection;
+    if (which === undefined || which === kept) this.forget(key);
+    (which ?? kept)?.close();
   }
 
   closeAll(): void {

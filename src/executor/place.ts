@@ -1,6 +1,6 @@
 import type { Outcome, Phase } from '../domain/outcome.js';
 import type { Images } from '../ports/images.js';
-import { ShellError } from '../ports/shell.js';
+import { type ShellConnection, ShellError } from '../ports/shell.js';
 import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
 import type { Bundle } from './bundle.js';
 import type { Connections, Seat } from './connections.js';
@@ -49,6 +49,7 @@ export class Place {
   phase: Phase = 'connect';
   /** Numbers steps and phases of the attempt. */
   seq = 0;
+  private connection: ShellConnection | undefined;
   private lastOutput = Buffer.alloc(0);
 
   constructor(
@@ -85,6 +86,7 @@ export class Place {
     this.checkLocalFence();
     for (;;) {
       const { connection, reused } = await hands.connections.take(this.seat, hands.limits.connectMs);
+      this.connection = connection;
       try {
         return await Session.open(connection, {
           mark: { seat: `${plan.host.id}.${plan.seat}`, attempt: assignment.attempt },
@@ -96,7 +98,7 @@ export class Place {
           onSignal,
         });
       } catch (error) {
-        if (error instanceof ShellError) hands.connections.drop(this.seat);
+        if (error instanceof ShellError) this.dropConnection();
         if (!(reused && error instanceof ShellError) || this.stop.aborted) throw error;
       }
     }
@@ -106,16 +108,23 @@ export class Place {
   async reconnect(): Promise<void> {
     const { hands } = this;
     const deadline = hands.timing.monotonicMs() + hands.limits.reconnectMs;
-    hands.connections.drop(this.seat);
+    this.dropConnection();
     for (;;) {
       try {
-        await hands.connections.take(this.seat, hands.limits.connectMs);
+        const { connection } = await hands.connections.take(this.seat, hands.limits.connectMs);
+        this.connection = connection;
         return;
       } catch (error) {
         if (this.stop.aborted || hands.timing.monotonicMs() >= deadline) throw error;
       }
       await pause(hands.timing, hands.limits.retryMs, this.stop);
     }
+  }
+
+  /** Closes the connection that this attempt had, and no other. */
+  dropConnection(): void {
+    if (this.connection !== undefined) this.hands.connections.drop(this.seat, this.connection);
+    this.connection = undefined;
   }
 
   print(bytes: Buffer): void {

@@ -71,6 +71,13 @@ async function applyCatalogue(tx: Transaction, { tags, steps }: Inventory): Prom
      FROM changed c WHERE h.id = c.host_id`,
     [given],
   );
+  // And an incident of it is looked at anew, at once: somebody has mended the step.
+  await tx.rows(
+    `UPDATE incident i SET next_check_at = grid_now(), checks = 0 FROM step s
+     JOIN jsonb_to_recordset($1::jsonb) AS g(name text, digest text) ON g.name = s.name AND g.digest <> s.digest
+     WHERE i.closed_at IS NULL AND i.step = s.name`,
+    [given],
+  );
   await tx.rows(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(name text, digest text, spec jsonb)),
      put AS (INSERT INTO step (name, digest, spec) SELECT name, digest, spec FROM given

@@ -59,12 +59,13 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
   );
 }
 
-/** The attempts that ran on a host since its stack was put in place, newest first, 20 at most. */
+/** Of the last 20 attempts on a host the tests since its stack was put in place, newest first; canaries change nothing. */
 export async function ranBefore(sql: Sql, hostId: Id, attemptId: Id): Promise<Id[]> {
   const rows = await sql.rows<{ attempt_id: Id }>(
-    `SELECT attempt_id FROM (SELECT attempt_id FROM place WHERE host_id = $1 AND attempt_id < $2
+    `SELECT attempt_id FROM (SELECT attempt_id, run_id FROM place WHERE host_id = $1 AND attempt_id < $2
        ORDER BY attempt_id DESC LIMIT 20) newest
-     WHERE attempt_id > (SELECT stack_attempt FROM host WHERE id = $1) ORDER BY attempt_id DESC`,
+     WHERE attempt_id > (SELECT stack_attempt FROM host WHERE id = $1)
+       AND (SELECT purpose FROM run WHERE id = newest.run_id) IN ('test', 'trial') ORDER BY attempt_id DESC`,
     [hostId, attemptId],
   );
   return rows.map((r) => r.attempt_id);
