@@ -187,6 +187,7 @@ const statements = [
      listed boolean NOT NULL DEFAULT false,
      created_at timestamptz NOT NULL DEFAULT grid_now(),
      CONSTRAINT test_version_uq UNIQUE (project_id, name, digest))`,
+  `CREATE INDEX test_listed_ix ON test (project_id) WHERE listed`,
   `CREATE TABLE test_last (
      project_id bigint NOT NULL CONSTRAINT test_last_project_fk REFERENCES project (id),
      test_name text NOT NULL,

@@ -359,6 +359,7 @@ export const SCHEMA = {
     },
     {
       uniques: { test_version_uq: ['projectId', 'name', 'digest'] },
+      indices: { test_listed_ix: { columns: ['projectId'], where: 'listed' } },
       foreignKeys: { test_project_fk: ['projectId', 'project'] },
     },
   ),

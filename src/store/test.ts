@@ -71,10 +71,10 @@ export async function putTests(tx: Sql, projectId: Id, specs: readonly TestSpec[
 export async function listAsInventory(tx: Sql, projectId: Id, specs: readonly TestSpec[]): Promise<void> {
   const ids = await putTests(tx, projectId, specs);
   await tx.rows(
-    `UPDATE test SET listed = id = ANY ($2::bigint[])
-     WHERE project_id = $1 AND listed <> (id = ANY ($2::bigint[]))`,
+    `UPDATE test SET listed = false WHERE project_id = $1 AND listed AND NOT id = ANY ($2::bigint[])`,
     [projectId, ids],
   );
+  await tx.rows(`UPDATE test SET listed = true WHERE id = ANY ($1::bigint[]) AND NOT listed`, [ids]);
 }
 
 /** Where a page of tests goes on: after this project and name. */
