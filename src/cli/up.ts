@@ -100,8 +100,8 @@ function whatNext(screen: Screen, stateDir: string | undefined, runs: readonly R
   screen.line(`
 what to type next, in another terminal:
   ${me}${at} status               how the grid is, and what is wrong
-  ${me}${at} show ${run.padEnd(16)} one run with all that happened
-  ${me}${at} logs ${run.padEnd(16)} what it printed
+  ${me}${at} show ${run.padEnd(15)} one run with all that happened
+  ${me}${at} logs ${run.padEnd(15)} what it printed
   ${me}${at} submit FILE --watch  a test of your own
 Ctrl-C ends the grid; what was accepted is kept.`);
 }
