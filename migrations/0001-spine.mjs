@@ -429,7 +429,6 @@ const statements = [
      opened_at timestamptz NOT NULL DEFAULT grid_now(),
      checks integer NOT NULL DEFAULT 0,
      next_check_at timestamptz,
-     check_run_id bigint,
      closed_at timestamptz,
      close_reason text,
      CONSTRAINT incident_closed_ck CHECK ((closed_at IS NULL) = (close_reason IS NULL)))`,

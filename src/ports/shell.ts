@@ -1,20 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
+import type { HostTransport } from '../domain/inventory.js';
 
-/** How a host is reached; one member per transport. Secrets are named by path, never held. */
-export type Transport =
-  /** Over ssh, with the host's public key pinned. */
-  | {
-      readonly kind: 'ssh';
-      readonly address: string;
-      readonly port: number;
-      readonly user: string;
-      /** Path of the private key on the executor's machine. */
-      readonly keyFile: string;
-      /** Public host keys that are accepted, as in known_hosts: "ssh-ed25519 AAAA...". At least one. */
-      readonly hostKeys: readonly string[];
-    }
-  /** This machine, in throw-away namespaces; never as root inside. */
-  | { readonly kind: 'local'; readonly network: boolean };
+/** How a host is reached, as it was declared. Secrets are named by path, never held. */
+export type Transport = HostTransport;
 
 /** Why a host could not be reached or was lost; each calls for somebody else. */
 export type ShellErrorKind =

@@ -702,7 +702,6 @@ export const SCHEMA = {
       openedAt: instant('grid_now()'),
       checks: integer(0),
       nextCheckAt: orNull(instant()),
-      checkRunId: orNull(bigint()),
       closedAt: orNull(instant()),
       closeReason: orNull(text()),
     },

@@ -377,7 +377,7 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
     await host.cutConnections();
     const { end } = await heard.ended;
     expect(end).toMatchObject({
-      outcome: { kind: 'host_lost', phase: 'test', error: 'lost' },
+      outcome: { kind: 'host_lost', phase: 'test', error: 'lost', back: true },
       dirtied: 'boot',
     });
     expect((await host.exec('ps ax')).stdout).not.toContain('sleep 101');

@@ -1,4 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { endLease } from '../../src/store/lapsing.js';
+import { holdLease, renewLease } from '../../src/store/leasing.js';
 import { aHost, aStep, aTag, aTest, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
@@ -96,6 +98,30 @@ describe('a chain that fails is not the test’s failure', () => {
     expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
   });
 
+  it('checks a step at once when somebody has mended it, however long the next check is away', async () => {
+    grid = await TestGrid.open(lab);
+    grid.sees.set('one', { svc: 'absent' });
+    await grid.lookAtHosts();
+    const [run = ''] = await grid.submit('needs-svc');
+    const broken = {
+      kind: 'chain_failed',
+      step: 'make-svc',
+      layer: 'use',
+      result: 'failed',
+      message: 'no',
+    } as const;
+    await grid.end(await grid.takeRun(run), broken);
+    await grid.end((await grid.take())[0] as never, exit(0));
+    expect(await grid.run(run)).toMatchObject({ state: 'held' });
+    await grid.store.rows(`UPDATE incident SET next_check_at = grid_now() + interval '1 hour', checks = 12`);
+    await grid.declare({
+      steps: [aStep('make-svc', 'svc', { action: { kind: 'script', script: 'true # mended' } })],
+    });
+    await grid.beat();
+    const [check] = await grid.take();
+    expect(check?.places[0]?.chain.map((step) => step.name)).toEqual(['make-svc']);
+  });
+
   it('quarantines a host on which a step and the canary fail, and takes it back when it works', async () => {
     grid = await TestGrid.open({ ...lab, hosts: [aHost('one'), aHost('two')] });
     grid.sees.set('one', { svc: 'absent' });
@@ -151,6 +177,40 @@ describe('leases', () => {
       await grid.heartbeat.beat();
     }
     expect(await grid.run(run)).toMatchObject({ state: 'waiting', code: 'no_executor' });
+  });
+});
+
+describe('a lease that is to be ended', () => {
+  it('is left alone when it was renewed meanwhile, and ends its attempts once', async () => {
+    grid = await TestGrid.open();
+    const [run = ''] = await grid.submit('plain');
+    const { attempt } = await grid.takeRun(run);
+    const [lease] = await grid.store.rows<{ id: string }>(`SELECT id FROM lease WHERE ended_at IS NULL`);
+    const end = () => grid.store.transaction((tx) => endLease(tx, lease?.id ?? '', 'over', true));
+    expect(await end()).toBe(false);
+    expect(await grid.run(run)).toMatchObject({ state: 'running' });
+    await grid.pass(grid.settings.leaseTtlMs / 1000 + 1, { renew: false });
+    expect(await end()).toBe(true);
+    expect(await end()).toBe(false);
+    expect(await grid.store.rows(`SELECT outcome FROM attempt WHERE id = $1`, [attempt])).toEqual([
+      { outcome: 'executor_lost' },
+    ]);
+  });
+
+  it('waits for a report that is being written under it, while a renewal does not', async () => {
+    grid = await TestGrid.open();
+    const [lease] = await grid.store.rows<{ id: string }>(`SELECT id FROM lease WHERE ended_at IS NULL`);
+    const id = lease?.id ?? '';
+    let ended: Promise<boolean> | undefined;
+    await grid.store.transaction(async (tx) => {
+      expect(await holdLease(tx, id)).toBe(true);
+      expect(await renewLease(grid.store, id, 1000, false)).toBe(true);
+      ended = grid.store.transaction((other) => endLease(other, id, 'over', false));
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+      await vi.waitUntil(async () => (await grid.store.rows(waiting)).length === 1, { timeout: 20_000 });
+      expect(await tx.rows(`SELECT 1 FROM lease WHERE id = $1 AND ended_at IS NULL`, [id])).toHaveLength(1);
+    });
+    expect(await ended).toBe(true);
   });
 });
 
