@@ -1,15 +1,35 @@
-/**
- * A formula over tags. The kinds grow with the language; whoever walks a formula switches over `kind`
- * so that the compiler names every place that a new kind concerns.
- */
-export type Requirement =
-  /** The tag is there. */
-  | { readonly kind: 'tag'; readonly name: string }
-  /** All of these hold; none of them: always true. */
-  | { readonly kind: 'all'; readonly of: readonly Requirement[] };
+/** How a value is compared with a tag's. */
+export type Operator = '=' | '!=' | '>' | '>=' | '<' | '<=';
 
-/** What is known of a tag on a host. Unknown satisfies neither X nor not X. */
-export type Presence = 'present' | 'absent' | 'unknown';
+/** A test of one attribute of a device. */
+export interface AttributeTest {
+  readonly attribute: string;
+  readonly operator: Operator;
+  /** Source text, never a number. */
+  readonly value: string;
+}
+
+/** A formula over tags; whoever walks one switches over `kind` so that the compiler names every place concerned. */
+export type Requirement =
+  /** The tag is there, whatever its value. */
+  | { readonly kind: 'tag'; readonly name: string }
+  /** Its value (of several: one of them; with `!=`: none of them) compares so. */
+  | { readonly kind: 'compare'; readonly name: string; readonly operator: Operator; readonly value: string }
+  /** At least `count` instances have this id, this place and these attributes, each within one instance. */
+  | {
+      readonly kind: 'device';
+      readonly name: string;
+      readonly id?: string;
+      readonly place?: string;
+      readonly where: readonly AttributeTest[];
+      readonly count: number;
+    }
+  /** All of these hold; none of them: always true. */
+  | { readonly kind: 'all'; readonly of: readonly Requirement[] }
+  /** One of these holds. */
+  | { readonly kind: 'any'; readonly of: readonly Requirement[] }
+  /** It is known not to hold. */
+  | { readonly kind: 'not'; readonly of: Requirement };
 
 /** Whether a formula holds, where tags may be unknown. */
 export type Truth = 'yes' | 'no' | 'unknown';
