@@ -21,6 +21,17 @@ export function compareValues(value: Value, a: string, b: string): number | unde
   }
 }
 
+/**
+ * How what was seen stands to what a requirement names: as `compareValues`, but what a wanted version does not say
+ * does not count (`compareWithWanted`). For one wanted value it goes from below by equal to above along the order of
+ * `compareValues`: an index finds its bounds by binary search.
+ */
+export function compareSeen(value: Value, seen: string, wanted: string): number | undefined {
+  return value.kind === 'version'
+    ? compareWithWanted(value.scheme, seen, wanted)
+    : compareValues(value, seen, wanted);
+}
+
 /** What is wrong with the text as such a value and what would be right; undefined: it is one. */
 export function valueProblem(value: Value, text: string): string | undefined {
   switch (value.kind) {
@@ -53,13 +64,10 @@ export function canonicalValue(value: Value, text: string): string {
   }
 }
 
-/** Whether what was seen is what is wanted; unknown where one of them cannot be read, or what was seen says too little. */
+/** Whether what was seen is what is wanted; unknown where one of them cannot be read. */
 export function matches(value: Value, operator: Operator, seen: string, wanted: string): Truth {
   if (value.kind === 'text') return textMatches(operator, seen, wanted);
-  const order =
-    value.kind === 'version'
-      ? compareWithWanted(value.scheme, seen, wanted)
-      : compareQuantities(value.unit, seen, wanted);
+  const order = compareSeen(value, seen, wanted);
   return order === undefined ? 'unknown' : truth(holds(operator, order));
 }
 

@@ -37,7 +37,7 @@ export function compareVersions(scheme: Scheme, a: string, b: string): number | 
 /**
  * How what was seen stands to what a requirement names. As `compareVersions`, but where the wanted version of a
  * kernel says nothing of the builder's part, or that of an rpm package nothing of its release, that does not count.
- * Undefined where one of them is no version, or what was seen says too little.
+ * Along the order of `compareVersions` it goes from below by equal to above.
  */
 export function compareWithWanted(scheme: Scheme, seen: string, wanted: string): number | undefined {
   return ORDERS[scheme].against(seen, wanted);
@@ -58,7 +58,7 @@ function overTexts<V>(order: Order<V>): TextOrder {
     const why = textProblem(text);
     return why === undefined ? order.read(text) : { ok: false, why };
   };
-  const both = (a: string, b: string, compare: (a: V, b: V) => number | undefined) => {
+  const both = (a: string, b: string, compare: (a: V, b: V) => number) => {
     const [one, other] = [read(a), read(b)];
     return one.ok && other.ok ? compare(one.version, other.version) : undefined;
   };

@@ -12,8 +12,11 @@ export interface Order<V> {
   read(text: string): Reading<V>;
   /** Total: below 0, 0 or above 0. */
   compare(a: V, b: V): number;
-  /** How what was seen stands to what is wanted, where a wanted version may say less than a seen one; else `compare`. */
-  against?(seen: V, wanted: V): number | undefined;
+  /**
+   * How what was seen stands to what is wanted, where a wanted version may say less than a seen one; else `compare`.
+   * Along the order of `compare` it goes from below by equal to above, so that an index can search for its bounds.
+   */
+  against?(seen: V, wanted: V): number;
   /** One spelling of all that compare as equal; without it no two spellings are known to be one. */
   canonical?(version: V): string;
 }

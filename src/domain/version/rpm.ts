@@ -21,20 +21,18 @@ const SEGMENTS = /[0-9]+|[A-Za-z]+|[~^]/g;
 const END: Segment = { rank: 1, text: '' };
 
 /**
- * `[epoch:]version[-release]`, each compared as rpm's rpmvercmp does. In the order no release stands below any, as
- * rpm itself sorts. Where one is only wanted, what matters is what was said, as in rpm's own dependencies: a wanted
- * version without a release speaks of all its releases. A package always has one, so one that was not seen is
- * unknown, and so is how it stands to a wanted one.
+ * `[epoch:]version[-release]`, each compared as rpm's rpmvercmp does; no epoch is epoch 0, and no release stands below
+ * any, as rpm itself sorts. A wanted version without a release speaks of all its releases, as in rpm's dependencies:
+ * `= 1.1.1k` and `<= 1.1.1k` hold on 1.1.1k-7.el8, `> 1.1.1k` does not. Other than there a seen version without a
+ * release does not pass for one with: `>= 1.1.1k-7` does not hold on 1.1.1k.
  */
 export const rpm: Order<RpmVersion> = {
   name: 'rpm version',
   read,
   compare: (a, b) => compareVersions(a, b) || compareReleases(a.release, b.release),
-  against: (seen, wanted) => {
-    const order = compareVersions(seen, wanted);
-    if (order !== 0 || wanted.release === undefined) return order;
-    return seen.release === undefined ? undefined : compareSegments(seen.release, wanted.release);
-  },
+  against: (seen, wanted) =>
+    compareVersions(seen, wanted) ||
+    (wanted.release === undefined ? 0 : compareReleases(seen.release, wanted.release)),
 };
 
 function compareVersions(a: RpmVersion, b: RpmVersion): number {
