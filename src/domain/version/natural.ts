@@ -12,7 +12,7 @@ interface NaturalVersion {
 const SUFFIX = /^[A-Za-z~][A-Za-z0-9~]*$/;
 
 /**
- * The order of GNU `sort -V` ("Version sort ordering" in the manual of GNU coreutils 9.1): as Debian's upstream
+ * The order of GNU `sort -V` ("Version sort ordering" in the manual of GNU coreutils; 9.1, that of Debian 12): as Debian's upstream
  * versions, but hidden names first, and what looks like the suffix of a file (`.tar.gz`) counts only where all else
  * is equal. What it leaves equal (1.01 and 1.1) is equal here, too.
  */
@@ -30,12 +30,12 @@ function rankOf(text: string): number {
   return text.startsWith('.') ? 2 : 3;
 }
 
-/** The longest end of dotted words is left out, but never all of the text. */
+/** The longest end of dotted words is left out, even where that is all of the text (`.a.b`). */
 function withoutSuffix(text: string): string {
   let end = text.length;
   for (;;) {
     const dot = text.lastIndexOf('.', end - 1);
-    if (dot <= 0 || !SUFFIX.test(text.slice(dot + 1, end))) return text.slice(0, end);
+    if (dot < 0 || !SUFFIX.test(text.slice(dot + 1, end))) return text.slice(0, end);
     end = dot;
   }
 }
