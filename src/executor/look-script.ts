@@ -181,7 +181,7 @@ look() {
   done
 }
 
-look_for() {
+programs() {
   part=cmd
   word begin
   set -f
@@ -212,7 +212,7 @@ export function lookScript(asked: LookAsked, root = '/'): string {
   }
   const calls = [
     ...(parts.length > 0 ? [`look ${parts.join(' ')}`] : []),
-    ...(commands.length > 0 ? [`look_for ${commands.map(quote).join(' ')}`] : []),
+    ...(commands.length > 0 ? [`programs ${commands.map(quote).join(' ')}`] : []),
   ];
   return `root=${quote(root)}\n${SCRIPT}\n${calls.join('\n')}\n`;
 }

@@ -118,7 +118,9 @@ function busPlace(at: string): string | undefined {
 export function readDisks(lines: PartLines): readonly Instance[] {
   const told = (word: string) =>
     new Map(
-      lines.words.flatMap(([one, name = '', text = '']) => (one === word ? [[name, text] as const] : [])),
+      lines.words.flatMap(([one, name = '', ...text]) =>
+        one === word ? [[name, text.join('\t')] as const] : [],
+      ),
     );
   const [serials, numbers] = [told('serial'), told('number')];
   return placed(lines).map(([name, at]) => {

@@ -24,7 +24,7 @@ const FILES =
   'sys_vendor type uevent uid_map';
 
 /** A path ends at the first name of a file that the script reads: places have colons of their own. */
-const FILE_LINE = new RegExp(`^(.*?/(?:${FILES.replaceAll(' ', '|')})):(.*)$`);
+const FILE_LINE = new RegExp(`^(.*?/(?:${FILES.replaceAll(' ', '|')})):(.*)$`, 's');
 
 /** Sorts lines by part; a part's lines are those between its `begin` and the next part's. */
 export function partLines(lines: readonly string[]): ReadonlyMap<string, PartLines> {

@@ -51,7 +51,7 @@ export function readDistro(lines: PartLines): Reading {
   const text = [...lines.files.values()].flat();
   const value = (key: string) => {
     const line = text.find((one) => one.startsWith(`${key}=`));
-    return shown(line?.slice(key.length + 1).replace(/^\s*(["']?)(.*)\1\s*$/, '$2'));
+    return shown(line?.slice(key.length + 1).replace(/^\s*(["']?)(.*)\1\s*$/s, '$2'));
   };
   return {
     tags: [...possible('distro', value('ID')), ...possible('distro-version', value('VERSION_ID'))],
