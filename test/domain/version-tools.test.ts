@@ -150,22 +150,7 @@ describe('versions are ordered as the tools they come from order them', () => {
         'a.a1',
         'a.1a',
       ],
-      ...[
-        '~',
-        '~a',
-        '0',
-        '00',
-        'x86_64',
-        'x86',
-        '9.el9.x86_64',
-        '9.el9',
-        '9.8.el9',
-        'a b',
-        'a  b',
-        'z',
-        'Z',
-        'é'.at(1) ?? '-',
-      ],
+      ...['~', '~a', '0', '00', 'x86_64', 'x86', '9.el9.x86_64', '9.el9', '9.8.el9', 'a b', 'a  b', 'z', 'Z'],
     ];
     for (const texts of [nasty, nasty.toReversed()])
       expect(sorted('natural', texts)).toEqual(sortSays(texts));
