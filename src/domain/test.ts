@@ -7,6 +7,8 @@ export interface TestSpec {
   readonly owner?: string;
   /** The requirement in canonical spelling; '' is: any host. */
   readonly requirement: string;
+  /** Formulas that rank the hosts that would do and exclude none, the ones that count most first. */
+  readonly prefer?: readonly string[];
   readonly labels: readonly string[];
   /** Shell text run on the host before the test, by the test's owner; its failure is no test failure. */
   readonly setup?: string;
