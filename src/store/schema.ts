@@ -1,12 +1,12 @@
 import type { Demand, Target } from '../domain/demand.js';
 import type { Fingerprint, Health } from '../domain/host.js';
-import type { HostTransport } from '../domain/inventory.js';
+import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import { LAYERS, type Layer } from '../domain/layer.js';
 import type { AttemptEnd, Mark, NoVerdict, Outcome, Verdict } from '../domain/outcome.js';
 import type { Presence } from '../domain/requirement.js';
 import type { StepSpec } from '../domain/step.js';
-import type { TagSpec } from '../domain/tag.js';
+import type { Alias, TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { PlacePlan } from '../protocol/messages.js';
@@ -140,6 +140,7 @@ export const SCHEMA = {
       admin: text("'admin'"),
       defaultRequirement: text("''"),
       historyEpoch: randomUuid(),
+      haltPolicy: json<HaltPolicy>("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -169,6 +170,11 @@ export const SCHEMA = {
       name: text(),
       state: text<'online' | 'halted'>("'online'"),
       why: orNull(text()),
+      meaning: orNull(text()),
+      owner: orNull(text()),
+      projects: orNull(texts()),
+      cap: orNull(json<PoolCap>()),
+      removedAt: orNull(instant()),
     },
     {
       uniques: { pool_name_uq: ['name'] },
@@ -182,6 +188,42 @@ export const SCHEMA = {
     spec: json<TagSpec>(),
     removedAt: orNull(instant()),
   }),
+
+  /** Names that are read as formulas. */
+  alias: table('alias', { name: key(text()), spec: json<Alias>() }),
+
+  /** What the hosts of a type have in common, as it was declared; hosts have it in their own rows. */
+  hostType: table('host_type', { name: key(text()), spec: json<HostType>() }),
+
+  /** What hosts and steps share, and instruments. */
+  resource: table(
+    'resource',
+    {
+      id: key(identity()),
+      name: text(),
+      spec: json<ResourceSpec>(),
+      removedAt: orNull(instant()),
+    },
+    {
+      uniques: { resource_name_uq: ['name'] },
+    },
+  ),
+
+  /** Which resources a host needs to work, and the instruments attached to it. */
+  hostResource: table(
+    'host_resource',
+    {
+      hostId: key(bigint()),
+      resourceId: key(bigint()),
+    },
+    {
+      foreignKeys: {
+        host_resource_host_fk: ['hostId', 'host'],
+        host_resource_resource_fk: ['resourceId', 'resource'],
+      },
+      indices: { host_resource_resource_ix: { columns: ['resourceId'] } },
+    },
+  ),
 
   /** Provisioning steps. */
   step: table('step', {
@@ -216,6 +258,7 @@ export const SCHEMA = {
       fingerprint: orNull(json<Fingerprint>()),
       version: sequence(),
       removedAt: orNull(instant()),
+      draining: boolean('false'),
     },
     {
       uniques: { host_name_uq: ['name'] },
