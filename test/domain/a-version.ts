@@ -42,9 +42,14 @@ const PIECES: Readonly<Record<Scheme, readonly string[]>> = {
   natural: [...NUMBERS, ...WORDS, ...'..~~-_+:;,/!^ []{}@#%&=$<>|?*()\'"\\`'],
 };
 
+/** Texts that are versions of a scheme, or nearly. */
+export function nearlyOf(scheme: Scheme): fc.Arbitrary<string> {
+  return piecesOf(scheme).map(joined);
+}
+
 /** Versions of a scheme, short enough that parts of two are often equal. */
 export function versionOf(scheme: Scheme): fc.Arbitrary<string> {
-  return piecesOf(scheme).map(joined).filter(isVersion(scheme));
+  return nearlyOf(scheme).filter(isVersion(scheme));
 }
 
 /** Two versions of a scheme, of which one is often the other with one piece put in, left out or changed. */

@@ -56,7 +56,7 @@ describe('a value', () => {
           expect([one, other]).toEqual(['unknown', 'unknown']);
         else expect([one, other].toSorted()).toEqual(['no', 'yes']);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -70,7 +70,7 @@ describe('a value', () => {
         expect(valueProblem(value, canonical)).toBeUndefined();
         expect(compareValues(value, wanted, canonical)).toBe(0);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 

@@ -62,6 +62,7 @@ describe('kernels', () => {
     ['6.1-rc8-amd64', '6.1-rc8', 'at it'],
     ['6.1.0-0.rc8.59.fc38.x86_64', '6.1-rc8', 'at it'],
     ['6.1', '6.1-rc8', 'above'],
+    ['6.9.0-rc3x', '6.9', 'at it'],
     ['6.10', '6.9', 'above'],
     ['5.14.0-362.8.1.el9_3.x86_64', '5.14.0-362.el9', 'above'],
   ])('%s seen, %s wanted: %s', (seen, wanted, where) => {

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Scheme } from '../../src/domain/tag.js';
 import { canonicalVersion, compareVersions, versionProblem } from '../../src/domain/version/compare.js';
-import { pairOf, versionOf } from './a-version.js';
+import { nearlyOf, pairOf, versionOf } from './a-version.js';
 
-const PAIRS = 1000;
+const PAIRS = 600;
 const C_LOCALE = { ...process.env, LC_ALL: 'C' };
 type Pair = readonly [string, string];
 
@@ -74,6 +74,17 @@ describe('versions are ordered as the tools they come from order them', () => {
   it.skipIf(!has('dpkg'))('deb as dpkg', () => {
     const pairs = fc.sample(pairOf('deb'), PAIRS);
     expect(pairs.map((pair) => ours('deb', pair))).toEqual(dpkgSays(pairs));
+  });
+
+  it.skipIf(!has('dpkg'))('deb versions are what dpkg takes for such', () => {
+    const texts = fc.sample(nearlyOf('deb'), PAIRS);
+    const script = `while read -r a; do
+      if dpkg --validate-version "$a" 2>&-; then echo "$a: good"; else echo "$a: bad"; fi
+    done`;
+    const mine = texts.map(
+      (text) => `${text}: ${versionProblem('deb', text) === undefined ? 'good' : 'bad'}`,
+    );
+    expect(mine).toEqual(asked('/bin/sh', ['-c', script], texts));
   });
 
   it.skipIf(!has('rpm'))('rpm as rpm', () => {
