@@ -192,8 +192,15 @@ async function applyFrom(folder: string, store: Store, log: (line: string) => vo
     );
     throw new Error(`the inventory in ${folder} is wrong:\n${lines.join('\n')}`);
   }
-  for (const warning of result.warnings) log(`inventory: ${warning.file}: ${warning.message}`);
-  await applyInventory(store, result.inventory);
+  for (const warning of result.warnings)
+    log(
+      `inventory: ${warning.file}${warning.line === undefined ? '' : `:${warning.line}`}: ${warning.message}`,
+    );
+  const applied = await applyInventory(store, result.inventory, { drain: true });
+  if (applied.kind === 'refused') {
+    const lines = applied.problems.map(({ message }) => message);
+    throw new Error(`the inventory in ${folder} cannot be applied now:\n${lines.join('\n')}`);
+  }
 }
 
 /** The admin's secret of this state folder; made at the first start, readable by its owner alone. */

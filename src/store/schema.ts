@@ -4,9 +4,8 @@ import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from 
 import type { RunMemory } from '../domain/judge/judge.js';
 import { LAYERS, type Layer } from '../domain/layer.js';
 import type { AttemptEnd, Mark, NoVerdict, Outcome, Verdict } from '../domain/outcome.js';
-import type { Presence } from '../domain/requirement.js';
 import type { StepSpec } from '../domain/step.js';
-import type { Alias, TagSpec } from '../domain/tag.js';
+import type { Alias, Presence, TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { PlacePlan } from '../protocol/messages.js';

@@ -48,6 +48,10 @@ export class TestGrid {
     const inventory: Inventory = {
       grid: { name: 'test grid', admin: 'the-admin', default: parts.default ?? '' },
       tags: parts.tags ?? [],
+      aliases: parts.aliases ?? [],
+      pools: parts.pools ?? [{ name: 'default' }],
+      resources: parts.resources ?? [],
+      types: parts.types ?? [],
       hosts: parts.hosts ?? [aHost('one')],
       steps: parts.steps ?? [],
       tests: parts.tests ?? [aTest('plain')],
