@@ -198,24 +198,24 @@ programs() {
 }
 `;
 
+/** Whether the look has this part; a grid that is newer than this executor may ask for others. */
+export function hasPart(part: string): boolean {
+  return /^[a-z]+$/.test(part) && SCRIPT.includes(`\nlook_${part}() {`);
+}
+
 /**
  * The script that looks at what is asked for; `root` is the host's own root folder but for a tree prepared in its
- * place. Throws where a part is none or a command has no name to look for: both come from the catalogue's names.
+ * place. Throws where a part is none or a program's name can be none: names of tags are not that wrong.
  */
 export function lookScript(asked: LookAsked, root = '/'): string {
   const { parts, commands } = asked;
-  for (const part of parts) {
-    if (!SCRIPT.includes(`\nlook_${part}() {`)) throw new Error(`the standard look has no part '${part}'`);
-  }
-  for (const name of commands) {
-    if (!COMMAND.test(name)) throw new Error(`'${name}' is no name of a program`);
-  }
+  const noPart = parts.find((part) => !hasPart(part));
+  if (noPart !== undefined) throw new Error(`the standard look has no part '${noPart}'`);
+  const noName = commands.find((name) => !/^[A-Za-z0-9._:+-]+$/.test(name));
+  if (noName !== undefined) throw new Error(`'${noName}' is no name of a program`);
   const calls = [
     ...(parts.length > 0 ? [`look ${parts.join(' ')}`] : []),
     ...(commands.length > 0 ? [`programs ${commands.map(quote).join(' ')}`] : []),
   ];
   return `root=${quote(root)}\n${SCRIPT}\n${calls.join('\n')}\n`;
 }
-
-/** Names that are looked for; tags of the family `cmd:*` have no others. */
-const COMMAND = /^[A-Za-z0-9_+-][A-Za-z0-9._+-]*$/;

@@ -55,7 +55,7 @@ describe('what a look makes of a host', () => {
     ];
     const from = performance.now();
     expect(sighted(readLook(lines), 'module', 'module:ext4').presence).toBe('unknown');
-    expect(performance.now() - from).toBeLessThan(5000);
+    expect(performance.now() - from).toBeLessThan(20_000);
   });
 
   const text = fc.oneof(

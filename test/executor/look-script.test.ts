@@ -93,7 +93,7 @@ for (const { name, command, isHere } of SHELLS) {
           '0000:02:00.0': { id: '14e4:165f', class: '0200', subsystem: '1028:04e2', driver: 'tg3' },
           '0000:02:00.1': { id: '14e4:165f', class: '0200', subsystem: '1028:04e2', driver: 'tg3' },
           '0000:03:00.0': { id: '144d:a808', class: '0108', subsystem: '144d:a801', driver: 'nvme' },
-          '0000:04:00.0': { id: '8086:10d3', class: '0200', subsystem: '8086:a01f', driver: '' },
+          '0000:04:00.0': { id: '8086:10d3', class: '0200', subsystem: '8086:a01f', driver: 'none' },
         });
         expect(byPlace(seen, 'nic')).toEqual({
           eno1: {
@@ -190,7 +190,10 @@ for (const { name, command, isHere } of SHELLS) {
         await plant(root, R420);
         await writeFile(path.join(root, 'usr/bin/no-program'), 'x', { mode: 0o644 });
         await mkdir(path.join(root, 'usr/bin/folder'));
-        const { look: seen } = look({ parts: [], commands: ['git', 'no-program', 'folder', 'cd', 'look'] });
+        const { look: seen } = look({
+          parts: [],
+          commands: ['git', 'no-program', 'folder', 'cd', 'look', '.', '..', '-v'],
+        });
         const tags = ['git', 'no-program', 'folder', 'cd', 'look', 'gcc'].map((name) =>
           presence(seen, `cmd:${name}`),
         );

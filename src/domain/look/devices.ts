@@ -54,9 +54,9 @@ function pciId(text: string | undefined): string | undefined {
 const idOf = (vendor: string, product: string) =>
   `${vendor.padStart(4, '0')}:${product.padStart(4, '0')}`.toLowerCase();
 
-/** '' where the kernel told of the device and of no driver. */
+/** `none` where the kernel told of the device and of no driver. */
 function driverOf(facts: ReadonlyMap<string, string>): string | undefined {
-  return facts.size === 0 ? undefined : shown(facts.get('DRIVER'));
+  return facts.size === 0 ? undefined : shown(facts.get('DRIVER')) || 'none';
 }
 
 /** `PRODUCT=46d/c31c/6400` as an id. */
@@ -72,7 +72,7 @@ export function readUsb(lines: PartLines): readonly Instance[] {
   for (const [name, path] of all) {
     const [owner = '', part] = name.split(':');
     const driver = part === undefined ? undefined : driverOf(keyed(lines.files.get(`${path}/uevent`)));
-    if (driver && !drivers.has(owner)) drivers.set(owner, driver);
+    if (driver && driver !== 'none' && !drivers.has(owner)) drivers.set(owner, driver);
   }
   return all
     .filter(([name]) => !name.includes(':') && !/^usb\d+$/.test(name))
@@ -80,7 +80,7 @@ export function readUsb(lines: PartLines): readonly Instance[] {
       const facts = keyed(lines.files.get(`${path}/uevent`));
       return device(place, {
         id: usbId(facts),
-        driver: facts.size === 0 ? undefined : (drivers.get(place) ?? ''),
+        driver: facts.size === 0 ? undefined : (drivers.get(place) ?? 'none'),
         serial: textOf(lines, `${path}/serial`),
       });
     });

@@ -76,3 +76,21 @@ export function sighted(look: Look, part: string, tag: string): Sighting {
   const seen = look.get(part);
   return seen?.tags.get(moduleTag(tag)) ?? { presence: seen?.others ?? 'unknown' };
 }
+
+/**
+ * What a look has seen of a whole family (`cpu:*`): one instance for each member, at the member's name; unknown
+ * where it cannot say that there are no others.
+ */
+export function familySeen(look: Look, part: string, family: string): Sighting {
+  const seen = look.get(part);
+  if (seen?.others !== 'absent') return { presence: 'unknown' };
+  const prefix = family.slice(0, -1);
+  const members = [...seen.tags].filter(
+    ([name, { presence }]) => name.startsWith(prefix) && presence === 'present',
+  );
+  if (members.length === 0) return { presence: 'absent' };
+  return {
+    presence: 'present',
+    instances: members.map(([name]) => ({ place: name.slice(prefix.length), raw: '' })),
+  };
+}

@@ -88,7 +88,7 @@ export const STANDARD_TAGS: readonly TagSpec[] = [
     attributes: texts('id', 'class', 'driver', 'subsystem'),
     source: by('pci'),
     meaning:
-      'A PCI function at its address (0000:01:00.0). Its id and subsystem are vendor:device (10de:1b80), its class is four digits (0300) as `lspci -n` says them; driver is empty while none is bound.',
+      'A PCI function at its address (0000:01:00.0). Its id and subsystem are vendor:device (10de:1b80), its class is four digits (0300) as `lspci -n` says them; driver is none while none is bound.',
   },
   {
     name: 'usb',
@@ -96,7 +96,7 @@ export const STANDARD_TAGS: readonly TagSpec[] = [
     attributes: texts('id', 'driver', 'serial'),
     source: by('usb'),
     meaning:
-      'A USB device at its port (1-1.2), root hubs left out. Its id is vendor:product (046d:c31c); driver is that of its first interface that has one.',
+      'A USB device at its port (1-1.2), root hubs left out. Its id is vendor:product (046d:c31c); driver is that of its first interface that has one, or none.',
   },
   {
     name: 'nic',
