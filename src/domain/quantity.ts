@@ -100,7 +100,7 @@ export function canonicalQuantity(text: string, unit: string): string {
 function unitProblem(text: string, unit: string, symbol: string): string {
   const { multiples, like } = notationOf(unit);
   const number = text.slice(0, text.length - symbol.length).trimEnd();
-  const meant = symbol === '' ? [] : multiples.filter((one) => couldMean(symbol, one.symbol));
+  const meant = multiples.filter((one) => couldMean(symbol, one.symbol));
   if (meant.length > 0) {
     const right = meant.map((one) => `${quoted(number + one.symbol)}`).join(' or ');
     return `${quoted(text)} does not say which unit it means: write ${right}`;
