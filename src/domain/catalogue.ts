@@ -1,19 +1,12 @@
 import { digestOf } from './digest.js';
-import { nearest } from './language/nearest.js';
-import { canonical, fromCanonical, normal, type Requirement, TAG_NAME, tagsOf } from './requirement.js';
+import { type CatalogueProblem, Expansion, unknownTag } from './language/expansion.js';
+import { fromCanonical, TAG_NAME, tagsOf } from './requirement.js';
 import type { Alias, Catalogue, TagSpec } from './tag.js';
-
-/** Something wrong with an entry of the catalogue, by its name. */
-export interface CatalogueProblem {
-  readonly name: string;
-  readonly message: string;
-}
 
 /** Words of the language, which can be no names. */
 const KEYWORDS: ReadonlySet<string> = new Set(['not', 'and', 'or']);
-/** Aliases that stand for aliases, and tags that follow from tags: at most so deep, and so long when written out. */
+/** Tags that follow from tags that follow from tags. */
 const MOST_DEPTH = 40;
-const MOST_PARTS = 500;
 /** Members of families that are remembered: the same few are asked for again and again. */
 const MOST_REMEMBERED = 5000;
 
@@ -34,12 +27,13 @@ export function makeCatalogue(
     if (tag !== undefined) problems.push(twoMeanings(tag, alias));
   }
   const find = remembering((name) => findTag(name, specs));
-  const expanded = expandAliases(written, find, problems);
   const names = [...specs.keys(), ...written.keys()].sort();
+  const expanded = new Expansion(written, find, names);
+  problems.push(...expanded.problems);
   for (const spec of specs.values()) problems.push(...formulaProblems(spec, find, names));
   problems.push(...circles(specs));
   if (problems.length > 0) return { problems };
-  return { catalogue: { find, alias: (name) => expanded.get(name), names } };
+  return { catalogue: { find, alias: (name) => expanded.aliases.get(name), names } };
 }
 
 function nameProblem({ name }: { readonly name: string }): readonly CatalogueProblem[] {
@@ -103,55 +97,6 @@ function remembering(find: Catalogue['find']): Catalogue['find'] {
   };
 }
 
-/** Every alias with the aliases in it written out. */
-function expandAliases(
-  aliases: ReadonlyMap<string, Alias>,
-  find: Catalogue['find'],
-  problems: CatalogueProblem[],
-): ReadonlyMap<string, Alias> {
-  const done = new Map<string, { readonly alias: Alias; readonly is: Requirement; readonly parts: number }>();
-  const NEVER: Requirement = { kind: 'any', of: [] };
-  const names = [...aliases.keys()];
-  const expand = (alias: Alias, within: readonly string[]): { is: Requirement; parts: number } => {
-    const known = done.get(alias.name);
-    if (known !== undefined) return known;
-    const flaw = (message: string) => {
-      problems.push({ name: alias.name, message });
-      return { is: NEVER, parts: 1 };
-    };
-    if (within.includes(alias.name)) {
-      const circle = [...within.slice(within.indexOf(alias.name)), alias.name].join(' -> ');
-      return flaw(`'${alias.name}' stands for itself: ${circle}`);
-    }
-    if (within.length >= MOST_DEPTH)
-      return flaw(`'${alias.name}' is named by aliases more than ${MOST_DEPTH} deep`);
-    let parts = 0;
-    const replace = (part: Requirement): Requirement => {
-      parts += 1;
-      if (part.kind === 'not') return { kind: 'not', of: replace(part.of) };
-      if (part.kind === 'all' || part.kind === 'any') return { kind: part.kind, of: part.of.map(replace) };
-      const inner = part.kind === 'tag' ? aliases.get(part.name) : undefined;
-      if (inner === undefined) {
-        if (find(part.name) === undefined)
-          flaw(`'${alias.name}' stands for an unknown tag: ${unknown(part.name, names)}`);
-        return part;
-      }
-      const expansion = expand(inner, [...within, alias.name]);
-      parts += expansion.parts;
-      return parts > MOST_PARTS ? NEVER : expansion.is;
-    };
-    const written = replace(fromCanonical(alias.is));
-    const tooLong = parts > MOST_PARTS;
-    if (tooLong) flaw(`'${alias.name}' has more than ${MOST_PARTS} parts when written out`);
-    const is = tooLong ? NEVER : normal(written);
-    const result = { alias: { ...alias, is: canonical(is) }, is, parts: tooLong ? 1 : parts };
-    done.set(alias.name, result);
-    return result;
-  };
-  for (const alias of aliases.values()) expand(alias, []);
-  return new Map([...done].map(([name, { alias }]) => [name, alias]));
-}
-
 function formulaProblems(
   { name, source }: TagSpec,
   find: Catalogue['find'],
@@ -160,12 +105,7 @@ function formulaProblems(
   if (source.by !== 'formula') return [];
   return tagsOf(fromCanonical(source.is))
     .filter((tag) => find(tag) === undefined)
-    .map((tag) => ({ name, message: `'${name}' follows from an unknown tag: ${unknown(tag, names)}` }));
-}
-
-function unknown(tag: string, names: readonly string[]): string {
-  const near = nearest(tag, names);
-  return near === undefined ? `'${tag}'` : `'${tag}'; did you mean '${near}'?`;
+    .map((tag) => ({ name, message: `'${name}' follows from an unknown tag: ${unknownTag(tag, names)}` }));
 }
 
 /** Derived tags that follow from themselves, each circle once. */

@@ -21,6 +21,8 @@ export interface Avoid {
 export interface Demand {
   /** Canonical requirement. */
   readonly requirement: string;
+  /** Canonical requirements that exclude no host: among equally dear ones those that meet more come first. */
+  readonly prefer?: readonly string[];
   readonly target: Target;
   readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
   /** Only a host on which nothing has run since its stack was put in place will do. */

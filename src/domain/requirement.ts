@@ -73,11 +73,18 @@ export function requirementKey(requirement: Requirement): string {
   return digestOf(canonical(requirement));
 }
 
-/** What must hold one by one for the whole to hold; none: it always does. */
+/** What must hold one by one for the whole to hold, each in normal form; none: it always does. */
 export function clausesOf(requirement: Requirement): readonly Requirement[] {
+  const known = clausesKnown.get(requirement);
+  if (known !== undefined) return known;
   const all = normal(requirement);
-  return all.kind === 'all' ? all.of : [all];
+  const clauses = all.kind === 'all' ? all.of : [all];
+  clausesKnown.set(requirement, clauses);
+  return clauses;
 }
+
+/** The same requirement is asked of every host. */
+const clausesKnown = new WeakMap<Requirement, readonly Requirement[]>();
 
 /** Every tag a formula speaks of, each once. */
 export function tagsOf(requirement: Requirement): readonly string[] {

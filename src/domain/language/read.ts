@@ -28,7 +28,7 @@ export interface RequirementProblem {
 export interface RequirementRead {
   /** In normal form; with any problem one that never holds. */
   readonly requirement: Requirement;
-  /** What ranks hosts and excludes none, each in normal form, the ones that count most first. */
+  /** What ranks hosts and excludes none, each in normal form. */
   readonly prefer: readonly Requirement[];
   readonly problems: readonly RequirementProblem[];
 }

@@ -1,4 +1,11 @@
-import { fromCanonical, type Operator, placeText, type Requirement, type Truth } from '../requirement.js';
+import {
+  fromCanonical,
+  type Operator,
+  placeText,
+  type Requirement,
+  type Truth,
+  tagsOf,
+} from '../requirement.js';
 import { givenBy } from '../step.js';
 import type { Catalogue, Instance, Sighting, TagFacts, TagSpec, Value } from '../tag.js';
 import { matches } from '../value.js';
@@ -142,4 +149,17 @@ export function factsWith(facts: TagFacts, gives: readonly string[]): TagFacts {
     given.set(tag, { presence: 'present', instances: [{ place: '', raw: value }] });
   }
   return (tag) => given.get(tag) ?? facts(tag);
+}
+
+/** The tags whose facts decide whether a formula holds: of derived ones those that they follow from. */
+export function factTagsOf(requirement: Requirement, catalogue: Catalogue): readonly string[] {
+  const found = new Set<string>();
+  const walk = (tag: string): void => {
+    if (found.has(tag)) return;
+    found.add(tag);
+    const source = catalogue.find(tag)?.source;
+    if (source?.by === 'formula') tagsOf(fromCanonical(source.is)).forEach(walk);
+  };
+  tagsOf(requirement).forEach(walk);
+  return [...found].filter((tag) => catalogue.find(tag)?.source.by !== 'formula');
 }

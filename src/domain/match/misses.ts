@@ -45,7 +45,7 @@ function why(clause: Requirement, facts: TagFacts, catalogue: Catalogue, within:
       const missing = clause.of.filter((part) => holds(part, facts, catalogue) !== 'yes');
       const whys = missing.map((part) => why(part, facts, catalogue, within));
       if (whys.length === 0) return 'nothing can ever meet this';
-      return clause.kind === 'all' ? listed(whys, ' and ') : `neither of: ${listed(whys, '; ')}`;
+      return clause.kind === 'all' ? listed(whys, ' and ') : `none of these: ${listed(whys, '; ')}`;
     }
   }
 }
@@ -64,12 +64,10 @@ function presence(name: string, sighting: { readonly presence: Sighting['presenc
 }
 
 function whyStillThere(part: Requirement, facts: TagFacts, catalogue: Catalogue): string {
-  if (holds(part, facts, catalogue) === 'unknown')
-    return `whether ${canonical(part)} is not known there, needs not`;
-  if (part.kind === 'tag') return `${part.name} is there, needs not`;
   if (part.kind === 'compare' || part.kind === 'device')
     return `${whatIs(part, facts, catalogue)}, needs not ${wanted(part)}`;
-  return `${canonical(part)} holds, needs not`;
+  const isKnown = holds(part, facts, catalogue) !== 'unknown';
+  return `${canonical(part)} is ${isKnown ? 'there' : 'not known there'}, needs not`;
 }
 
 type Leaf = Extract<Requirement, { kind: 'compare' | 'device' }>;

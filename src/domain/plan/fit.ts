@@ -1,6 +1,8 @@
 import type { Demand } from '../demand.js';
 import type { HostFacts } from '../host.js';
 import type { Id } from '../id.js';
+import { holds } from '../match/holds.js';
+import { factsAfter } from '../provision/after.js';
 import { type Chain, planChain } from '../provision/chain.js';
 import { fromCanonical } from '../requirement.js';
 import type { StepSpec } from '../step.js';
@@ -32,7 +34,13 @@ export interface Candidate extends HostFacts {
 
 /** Whether and how one host can serve a demand. Seats are not asked here: they change with every decision. */
 export type Fit =
-  | { readonly kind: 'yes'; readonly host: Candidate; readonly chain: Extract<Chain, { ok: true }> }
+  | {
+      readonly kind: 'yes';
+      readonly host: Candidate;
+      readonly chain: Extract<Chain, { ok: true }>;
+      /** How many preferences hold there after the chain. */
+      readonly preferred: number;
+    }
   /** It could, but not now. `incident`: what forbids it. */
   | {
       readonly kind: 'later';
@@ -140,7 +148,7 @@ export function fitOf(
   );
   const open = own ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
   const now = open.length === steps.length ? ever : planChain(wish, host, open);
-  if (now.ok) return { kind: 'yes', host, chain: now };
+  if (now.ok) return { kind: 'yes', host, chain: now, preferred: preferencesMet(demand, host, now.steps) };
   if (ever.ok) {
     const incident = shut.find((i) => ever.steps.some((step) => step.name === i.step));
     return later('incident', incident?.title ?? now.why, incident?.id);
@@ -148,10 +156,20 @@ export function fitOf(
   return later('unknown_tags', ever.why);
 }
 
-/** Cheap chains first; among equals a host that is not fresh, so that fresh ones are kept for who needs them. */
+function preferencesMet({ prefer = [] }: Demand, host: Candidate, steps: readonly StepSpec[]): number {
+  if (prefer.length === 0) return 0;
+  const facts = factsAfter(host, steps);
+  return prefer.filter((text) => holds(fromCanonical(text), facts, host.catalogue) === 'yes').length;
+}
+
+/**
+ * Cheap chains first; among equally dear ones a host that meets more preferences: they never make a run dearer. Then
+ * one that is not fresh, so that fresh ones are kept for who needs them.
+ */
 function byCost(a: Extract<Fit, { kind: 'yes' }>, b: Extract<Fit, { kind: 'yes' }>): number {
   return (
     a.chain.costS - b.chain.costS ||
+    b.preferred - a.preferred ||
     Number(a.chain.fresh) - Number(b.chain.fresh) ||
     (BigInt(a.host.id) < BigInt(b.host.id) ? -1 : 1)
   );
