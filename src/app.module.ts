@@ -1,11 +1,14 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { printInventory } from './adapters/inventory-print.js';
+import { readInventoryFiles } from './adapters/inventory-reading.js';
 import { readTestFile } from './adapters/test-file.js';
 import { AccessController } from './http/access.controller.js';
-import { type ApiDeps, INJECT } from './http/deps.js';
+import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
 import { EventController } from './http/event.controller.js';
 import { ExecutorController } from './http/executor.controller.js';
 import { GridController } from './http/grid.controller.js';
+import { InventoryController } from './http/inventory.controller.js';
 import { RunController } from './http/run.controller.js';
 import { RouteGuard } from './http/serve.js';
 import { ServiceController } from './http/service.controller.js';
@@ -24,6 +27,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
     controllers: [
       ServiceController,
       GridController,
+      InventoryController,
       SubmissionController,
       RunController,
       EventController,
@@ -37,6 +41,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.blobs, deps.blobs),
       value(INJECT.version, deps.version),
       value(INJECT.readTestFile, readTestFile),
+      value(INJECT.inventory, { read: readInventoryFiles, print: printInventory } satisfies InventoryForm),
       value(INJECT.tokens, tokens),
       value(INJECT.closing, closing),
       { provide: APP_GUARD, useClass: RouteGuard },

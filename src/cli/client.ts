@@ -5,6 +5,9 @@ import type {
   GridView,
   HostView,
   IncidentView,
+  InventoryApplied,
+  InventoryDiff,
+  InventoryView,
   Problem,
   RunDetail,
   RunView,
@@ -35,6 +38,8 @@ const REQUEST_MS = 30_000;
 /** What is asked for in the address; undefined: not said. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
+type InventoryFileList = InventoryView['files'];
+
 interface Ask {
   readonly query?: Query;
   readonly body?: unknown;
@@ -63,6 +68,12 @@ export class Client {
   incident = (id: string) => this.get<IncidentView>(`/incidents/${encodeURIComponent(id)}`);
   tests = (query: Query = {}) => this.get<Page<TestView>>('/tests', query);
   tokens = () => this.get<{ readonly items: readonly TokenView[] }>('/tokens');
+
+  inventory = () => this.get<InventoryView>('/inventory');
+  diffInventory = (files: InventoryFileList) =>
+    this.json<InventoryDiff>('POST', '/inventory/diff', { body: { files }, repeatable: true });
+  applyInventory = (files: InventoryFileList, drain: boolean) =>
+    this.json<InventoryApplied>('POST', '/inventory', { body: { files, drain }, repeatable: true });
 
   submit = (body: SubmissionRequest) => this.postOnce<SubmissionView>('/submissions', body);
   retry = (run: string) => this.postOnce<SubmissionView>(`/runs/${encodeURIComponent(run)}/retry`, undefined);

@@ -148,6 +148,28 @@ First steps:
       does(async (s: Setting, { why }: { why: string }) => (await import('./resume.js')).resume(s, why)),
     );
 
+  const inventory = testyard.command('inventory').description('the files that describe the lab');
+  inventory
+    .command('check')
+    .description('what is wrong with a folder, without any grid')
+    .argument('[dir]', 'the folder', '.')
+    .action(does(async (s: Setting, dir: string) => (await import('./inventory.js')).checkInventory(s, dir)));
+  inventory
+    .command('diff')
+    .description('what applying a folder would change')
+    .argument('[dir]', 'the folder', '.')
+    .action(does(async (s: Setting, dir: string) => (await import('./inventory.js')).diffInventory(s, dir)));
+  inventory
+    .command('apply')
+    .description('make the grid what a folder says, all or nothing')
+    .argument('[dir]', 'the folder', '.')
+    .option('--drain', 'hosts that are no longer in it finish what they have, and then go')
+    .action(
+      does(async (s: Setting, dir: string, o: { drain?: boolean }) =>
+        (await import('./inventory.js')).applyInventory(s, dir, o),
+      ),
+    );
+
   const token = testyard.command('token').description('who may do what');
   token
     .command('create')
