@@ -9,6 +9,7 @@ import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
 import { probesOf, seenIn, toldOf } from './look.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
+import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
 import { type PhaseEnd, type Session, SessionCut } from './session.js';
 
@@ -131,12 +132,9 @@ async function openForTest(
     place.emit({ kind: 'chain_done' });
   }
   tellSeen(place, session, 'verified');
-  const needed = new Set(place.plan.verify.map(({ tag }) => tag));
-  for (const { tag, step, sighting } of seenIn(session, place.plan)) {
-    const { presence } = sighting;
-    if (presence === 'present' || !needed.has(tag)) continue;
-    throw new Ending({ kind: 'tag_lied', ...(step === undefined ? {} : { step }), tag, presence });
-  }
+  const { promised } = place.plan;
+  const broken = promised && brokenPromise(promised, seenIn(session, place.plan));
+  if (broken) throw new Ending({ kind: 'tag_lied', ...broken });
   return session;
 }
 

@@ -2,9 +2,10 @@ import type { z } from 'zod';
 import type { Id } from '../domain/id.js';
 import { nearest } from '../domain/requirement.js';
 import type { TestSpec } from '../domain/test.js';
+import { readCatalogue } from '../store/catalogue.js';
 import type { Sql, Store } from '../store/store.js';
 import { missingBlobs, type NewSubmission } from '../store/submission.js';
-import { findTests, putTests, readTagNames, readTestNames } from '../store/test.js';
+import { findTests, putTests, readTestNames } from '../store/test.js';
 import type { SubmissionRequest } from './contract.js';
 import type { ReadTestFile } from './deps.js';
 import { type Mistake, unprocessable } from './problem.js';
@@ -74,10 +75,10 @@ async function readFiles(sql: Sql, wanted: Wanted, readTestFile: ReadTestFile) {
   const mistakes: Mistake[] = [];
   const files = wanted.tests.flatMap((test, index) => ('file' in test ? [{ ...test.file, index }] : []));
   if (files.length === 0) return { specs, mistakes };
-  const tags = await readTagNames(sql);
+  const { catalogue } = await readCatalogue(sql);
   for (const [at, { name, content, index }] of files.entries()) {
     if (at % FILES_AT_ONCE === FILES_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
-    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') }, tags);
+    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') }, catalogue);
     if (read.ok) specs.set(index, read.spec);
     else {
       const where = `tests[${index}].file (${name})`;

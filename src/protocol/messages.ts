@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Fingerprint } from '../domain/host.js';
 import { LAYERS } from '../domain/layer.js';
 import type { AttemptEnd } from '../domain/outcome.js';
+import type { Promised } from '../domain/plan/promise.js';
 import type { StepSpec } from '../domain/step.js';
 import type { TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
@@ -91,6 +92,8 @@ export interface PlacePlan {
   readonly chain: readonly ChainStep[];
   /** Tags to be seen after the chain and before the test starts. */
   readonly verify: readonly TagProbe[];
+  /** What must hold by what was seen; undefined: nothing is asked. */
+  readonly promised?: Promised;
   /** Tags to be looked at as well and told, whatever they are: what a canary brings home. */
   readonly observe?: readonly TagProbe[];
   /** What the host must look like before the first step for the plan to hold; undefined: not known. */

@@ -1,6 +1,8 @@
 import type { Id } from '../domain/id.js';
+import { factsWith } from '../domain/match/holds.js';
 import { type Answer, fitsOf, why } from '../domain/plan/fit.js';
-import { fromCanonical, tagsOf } from '../domain/requirement.js';
+import { promiseOf, sightOf } from '../domain/plan/promise.js';
+import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
 import { assign, type LiveExecutor, liveExecutors, type NewAttempt, seatsTaken } from '../store/assigning.js';
 import { decide } from '../store/leader.js';
@@ -183,16 +185,19 @@ function placePlan(
   observe: boolean,
   world: World,
 ): PlacePlan {
-  const probe = (tag: string): TagProbe => {
-    const script = world.tags.get(tag)?.probe;
+  const given = chain.steps.flatMap((step) => step.gives);
+  const { promised, sights } = promiseOf(requirement, world.catalogue, factsWith(host.facts, given));
+  const verify = sights.map((sight): TagProbe => {
     const step =
-      chain.steps.find((s) => s.gives.includes(tag))?.name ??
-      host.stack.find((e) => e.gives.includes(tag))?.step;
-    return { tag, ...(script === undefined ? {} : { script }), ...(step === undefined ? {} : { step }) };
-  };
-  const needed = tagsOf(fromCanonical(requirement));
+      chain.steps.find((s) => doesGive(s, sight.tag))?.name ??
+      host.stack.find((e) => doesGive(e, sight.tag))?.step;
+    return { ...sight, ...(step === undefined ? {} : { step }) };
+  });
   const others = observe
-    ? [...world.tags.values()].filter((t) => t.probe !== undefined && !needed.includes(t.name))
+    ? world.visible.flatMap((name) => {
+        const spec = world.catalogue.find(name);
+        return (spec && sightOf(spec)) ?? [];
+      })
     : [];
   // What is kept of the stack, or taken to be fresh, must still be as it was left.
   const relies =
@@ -210,8 +215,9 @@ function placePlan(
     },
     seat,
     chain: chain.steps,
-    verify: needed.map(probe),
-    observe: others.map((t) => probe(t.name)),
+    verify,
+    observe: others,
+    ...(requirement === '' ? {} : { promised }),
     fresh: chain.fresh,
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };

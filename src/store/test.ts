@@ -5,12 +5,6 @@ import { type Visible, visibleIds } from './access.js';
 import type { Sql } from './store.js';
 import { pageOf, shown } from './view.js';
 
-/** The names of all tags that requirements may speak of. */
-export async function readTagNames(sql: Sql): Promise<ReadonlySet<string>> {
-  const rows = await sql.rows<{ name: string }>(`SELECT name FROM tag WHERE removed_at IS NULL`);
-  return new Set(rows.map((row) => row.name));
-}
-
 /** The inventory's version of each named test of a project, else the newest; unknown names are missing from the map. */
 export async function findTests(
   sql: Sql,

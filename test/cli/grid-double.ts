@@ -212,7 +212,7 @@ function host(): contract.HostView {
     ...{ id: 'h1', name: 'local', pool: 'default', type: 'pc', transport: 'local', state: 'idle' },
     ...{ health: 'good', healthWhy: 'new', healthSince: NOW, seats: 2, seatsTaken: 0, expendable: [] },
     ...{ fresh: true, stack: [], runs: [] },
-    tags: [{ name: 'linux', presence: 'present', source: 'probed' }],
+    tags: [{ name: 'linux', presence: 'present', source: 'probed', values: [] }],
   } as contract.HostView;
 }
 

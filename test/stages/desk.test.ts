@@ -3,7 +3,7 @@ import type { AttemptEvent } from '../../src/protocol/messages.js';
 import { PROTOCOL } from '../../src/protocol/terms.js';
 import { Heartbeat } from '../../src/stages/heartbeat.js';
 import { decide } from '../../src/store/leader.js';
-import { aHost, aStep, aTag, aTest, exit, LOOKS, TestGrid } from './test-grid.js';
+import { aHost, aStep, aTest, aWord, exit, LOOKS, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
 afterEach(() => grid.close());
@@ -229,7 +229,7 @@ describe('leadership', () => {
 describe('seats', () => {
   it('of a host whose chain goes below use are all kept while it lives', async () => {
     grid = await TestGrid.open({
-      tags: [aTag('pkg', {})].map(({ probe: _, ...tag }) => tag),
+      tags: [aWord('pkg')],
       hosts: [aHost('one', { seats: 3, expendable: ['packages'] })],
       steps: [aStep('install', 'pkg', { layer: 'packages' })],
       tests: [aTest('p', { requirement: 'pkg' }), aTest('plain')],

@@ -34,6 +34,7 @@ export function aHost(name: string, more: Partial<HostSpec> = {}): HostSpec {
     seats: 1,
     expendable: [],
     tags: [],
+    resources: [],
     transport: {
       kind: 'ssh',
       address: '127.0.0.1',
@@ -62,9 +63,14 @@ export function aStep(name: string, gives: string, more: Partial<StepSpec> = {})
   };
 }
 
-/** A tag with a probe. */
-export function aTag(name: string, more: Partial<TagSpec> = {}): TagSpec {
-  return { name, meaning: name, kind: 'flag', probe: 'true', ...more };
+/** A flag with a probe. */
+export function aTag(name: string): TagSpec {
+  return { name, meaning: name, kind: 'flag', source: { by: 'probe', script: 'true' } };
+}
+
+/** A flag that nobody can see: what is declared or given counts. */
+export function aWord(name: string): TagSpec {
+  return { name, meaning: name, kind: 'flag', source: { by: 'word' } };
 }
 
 /** The test ended by itself with this exit code. */

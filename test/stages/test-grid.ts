@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Inventory } from '../../src/domain/inventory.js';
+import { STANDARD_TAGS } from '../../src/domain/look/standard-tags.js';
 import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
 import { PROTOCOL } from '../../src/protocol/terms.js';
@@ -12,7 +13,7 @@ import { Wakeup } from '../../src/store/wakeup.js';
 import { freshDatabase } from '../database.js';
 import { aHost, aTest, exit, LOOKS } from './parts.js';
 
-export { aHost, aStep, aTag, aTest, exit, LOOKS, lostIn } from './parts.js';
+export { aHost, aStep, aTag, aTest, aWord, exit, LOOKS, lostIn } from './parts.js';
 
 /**
  * A whole grid on a real database whose executor is played by the test: beats are ticked by hand, time is set,
@@ -73,6 +74,11 @@ export class TestGrid {
     await store.rows(`UPDATE leadership SET beat_at = grid_now(), expires_at = grid_now()`);
     await store.rows('SELECT grid_ensure_partitions()');
     await applyInventory(store, inventory);
+    // The hosts have been looked at before, but for the tags that a test brings.
+    await store.rows(
+      `INSERT INTO host_probe (host_id, probe, worked) SELECT h.id, probe, true FROM host h CROSS JOIN unnest($1::text[]) AS t(probe)`,
+      [STANDARD_TAGS.filter(({ name }) => name !== 'cmd:*').map(({ name }) => name)],
+    );
     await grid.executorStarts();
     return grid;
   }

@@ -252,7 +252,13 @@ describe('the desk that records', () => {
     measurements: running.map((n) => ({ run: runId(n), attempt: attemptId(n), seq: 2, raw: '5', unit: '' })),
     places: running.map((n) => ({ ...place(n), verified: [], outputBytes: 5 })),
     segments: running.map((n) => ({ ...place(n), seq: 21, atByte: 10500, data: 'eHh4' })),
-    tags: running.map((n) => ({ attempt: attemptId(n), role: 'main', tag: 'tag 3', presence: 'absent' })),
+    tags: running.map((n) => ({
+      attempt: attemptId(n),
+      role: 'main',
+      tag: 'tag 3',
+      presence: 'absent',
+      looks: '',
+    })),
   };
   look('', leasing.holdLease, [lease(1)]);
   look('', leasing.mayRegister, [{ executor: 'executor 3', incarnation: 'a new one' }, undefined]);
@@ -432,7 +438,6 @@ describe('logs', () => {
 });
 
 describe('tests and people', () => {
-  look('', tests.readTagNames, []);
   look('', tests.findTests, ['1', ['test 1', 'test 499']]);
   look('', tests.readTestNames, ['1']);
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
