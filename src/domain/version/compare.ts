@@ -3,7 +3,7 @@ import { date } from './date.js';
 import { deb } from './deb.js';
 import { kernel } from './kernel.js';
 import { natural } from './natural.js';
-import { type Order, quoted, type Reading, stranger } from './order.js';
+import { type Order, quoted, type Reading } from './order.js';
 import { rpm } from './rpm.js';
 import { semver } from './semver.js';
 
@@ -80,7 +80,7 @@ function overTexts<V>(order: Order<V>): TextOrder {
 function textProblem(text: string): string | undefined {
   if (text === '') return 'it is empty';
   if (text.length > LONGEST) return `it has ${text.length} characters, and a version has at most ${LONGEST}`;
-  const bad = stranger(text, /[ -~]/);
+  const bad = /[^ -~]/u.exec(text)?.[0];
   if (bad !== undefined) return `it has a character that is not printable ASCII (${code(bad)})`;
   return text.trim() === text ? undefined : 'a space stands before or after it; leave that out';
 }

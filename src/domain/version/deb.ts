@@ -1,4 +1,4 @@
-import { type Order, type Reading, stranger } from './order.js';
+import type { Order, Reading } from './order.js';
 import { compareNumbers, compareParts, partsOf, withoutZeros } from './parts.js';
 
 /** A version of a Debian package; upstream version and revision in parts. */
@@ -45,13 +45,13 @@ function epochProblem(epoch: string): string | undefined {
 
 function upstreamProblem(upstream: string): string | undefined {
   if (!/^[0-9]/.test(upstream)) return 'it begins with a digit, as in 1:2.3-4';
-  const bad = stranger(upstream, /[A-Za-z0-9.+~:-]/);
+  const bad = /[^A-Za-z0-9.+~:-]/.exec(upstream)?.[0];
   return bad === undefined ? undefined : `'${bad}' cannot be in it; letters, digits and . + - ~ : can`;
 }
 
 function revisionProblem(revision: string): string | undefined {
   if (revision === '')
     return "nothing follows its last '-'; leave that out, or write the revision, as in 2.3-4";
-  const bad = stranger(revision, /[A-Za-z0-9.+~]/);
+  const bad = /[^A-Za-z0-9.+~]/.exec(revision)?.[0];
   return bad === undefined ? undefined : `'${bad}' cannot follow its last '-'; letters, digits and . + ~ can`;
 }

@@ -26,9 +26,3 @@ export function quoted(text: string): string {
   const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
   return `'${short.replace(/[^\x20-\x7e]/g, '?')}'`;
 }
-
-/** The first character of the text that is not among the allowed ones; a class of one character. */
-export function stranger(text: string, allowed: RegExp): string | undefined {
-  for (const character of text) if (!allowed.test(character)) return character;
-  return undefined;
-}

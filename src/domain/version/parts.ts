@@ -1,3 +1,4 @@
+const TILDE = 0x7e;
 const RUNS = /[0-9]+|[^0-9]+/g;
 
 /**
@@ -33,7 +34,7 @@ export function byLetter(a: string, b: string): number {
 
 /** A number as `compareNumbers` wants it. */
 export function withoutZeros(digits: string): string {
-  return digits.replace(/^0+/, '');
+  return digits.startsWith('0') ? digits.replace(/^0+/, '') : digits;
 }
 
 function compareText(a: string, b: string): number {
@@ -46,11 +47,15 @@ function compareText(a: string, b: string): number {
 }
 
 function weight(text: string, at: number): number {
-  const character = text[at];
-  if (character === undefined) return 0;
-  if (character === '~') return -1;
-  const code = character.charCodeAt(0);
-  return /[A-Za-z]/.test(character) ? code : code + 256;
+  if (at >= text.length) return 0;
+  const code = text.charCodeAt(at);
+  if (code === TILDE) return -1;
+  return isLetter(code) ? code : code + 256;
+}
+
+function isLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
 }
 
 function isDigit(text: string, at: number): boolean {

@@ -1,4 +1,4 @@
-import { type Order, type Reading, stranger } from './order.js';
+import type { Order, Reading } from './order.js';
 import { byLetter, compareNumbers, withoutZeros } from './parts.js';
 
 /** A piece of a version that rpm compares as a whole; separators between pieces say nothing. */
@@ -83,7 +83,7 @@ function read(text: string): Reading<RpmVersion> {
 function problem(epoch: string, version: string, release: string | undefined, more: boolean) {
   if (!/^[0-9]+$/.test(epoch) || Number(epoch) > LARGEST_EPOCH)
     return `what stands before ':' is a number up to ${LARGEST_EPOCH}, as in 1:2.3-4.el9`;
-  const bad = stranger(version + (release ?? ''), /[A-Za-z0-9._+~^]/);
+  const bad = /[^A-Za-z0-9._+~^]/.exec(version + (release ?? ''))?.[0];
   if (bad !== undefined) return `'${bad}' cannot be in it; letters, digits and . _ + ~ ^ can`;
   if (version === '') return 'there is no version in it; write [epoch:]version[-release], as in 2.3-4.el9';
   if (more) return "it has more than one '-'; write [epoch:]version[-release], as in 2.3-4.el9";
