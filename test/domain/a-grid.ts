@@ -18,6 +18,8 @@ const SPECS: readonly TagSpec[] = [
   },
   { ...about('real_root'), kind: 'flag', source: { by: 'formula', is: 'root & not virtual' } },
   { ...about('recent'), kind: 'flag', source: { by: 'formula', is: 'kernel >= 5.10 & real_root' } },
+  { ...about('itself'), kind: 'flag', source: { by: 'formula', is: 'root | (virtual & not round)' } },
+  { ...about('round'), kind: 'flag', source: { by: 'formula', is: 'recent & itself' } },
 ];
 
 /** Every tag of that catalogue that is not derived. */

@@ -91,8 +91,8 @@ export class HostIndex {
         if (known !== undefined) return { kind: 'there', column: known };
         const formula = this.formula(requirement.name);
         if (formula !== undefined) {
-          // A formula that leads back to itself is for `holds` to answer.
-          if (within.includes(requirement.name)) return { kind: 'each', asked: requirement };
+          // A formula that leads back to itself says nothing there.
+          if (within.includes(requirement.name)) return { kind: 'unknown' };
           return this.compiled(formula, [...within, requirement.name]);
         }
         const column = this.column(requirement.name);

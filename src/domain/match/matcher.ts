@@ -30,6 +30,10 @@ export class Matcher {
         yes.set(within);
         program.column.narrow(current(program), yes, maybe);
         break;
+      case 'unknown':
+        yes.fill(0);
+        maybe.set(within);
+        break;
       case 'each':
         this.askEach(program, within, yes, maybe);
         break;

@@ -21,6 +21,8 @@ export type Program =
       readonly key: string;
       readonly asked: DeviceRequirement;
     }
+  /** Nobody knows of any host. */
+  | { readonly kind: 'unknown' }
   /** What no column answers is asked of the hosts one by one. */
   | { readonly kind: 'each'; readonly asked: Requirement }
   | {
