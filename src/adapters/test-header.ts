@@ -42,6 +42,8 @@ const ALMOST = new RegExp(
 /** May stand on several lines. */
 const LISTS = new Set(['requires', 'prefer', 'labels', 'cases', 'commands', 'under_test']);
 
+/** A line longer than that is not written by hand, and each item is read by itself. */
+const MAX_ITEMS = 500;
 /** Have maps among their items, in one line: `{any: [kvm, root]}`. */
 const FORMULAS = new Set(['requires', 'prefer']);
 
@@ -154,7 +156,10 @@ function declareVariable(
 function items(value: string, at: Position, isFormula: boolean): Source | Misread {
   const found: Source[] = [];
   let column = at.column;
-  for (const part of isFormula ? pieces(value) : value.split(',')) {
+  const parts = isFormula ? pieces(value) : value.split(',');
+  if (parts.length > MAX_ITEMS)
+    return { at, message: `${parts.length} items in one line; at most ${MAX_ITEMS} are taken` };
+  for (const part of parts) {
     const text = part.trim();
     const here = { line: at.line, column: column + part.length - part.trimStart().length };
     column += part.length + 1;

@@ -8,7 +8,7 @@ export type Written =
 /** Reads back as itself without quotes. */
 const PLAIN = /^[A-Za-z0-9_./~][A-Za-z0-9_./+<>=@()& -]*(?<! )$/;
 /** What a literal block keeps as it is. */
-const BLOCK = /^(?! )[\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}\n]*[^\n ]\n$/u;
+const BLOCK = /^(?=[!-~])[\t\n\x20-\x7e\u00a1-\u02ff\u0370-\u1fff\u3040-\ud7ff\u{10000}-\u{1ffff}]*[!-~]\n$/u;
 /** Would be seen by nobody, or by YAML as something else. */
 const ODD = /["\\]|[^\x20-\x7e\u00a1-\u02ff\u0370-\u1fff\u3040-\ud7ff]/gu;
 
