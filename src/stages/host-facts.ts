@@ -7,7 +7,10 @@ import type { Sql } from '../store/store.js';
 
 type Entry = Report['entries'][number];
 
-/** What the events of attempts did to what their hosts carry, in order. */
+/**
+ * What the events of attempts did to what their hosts carry, in order. The hosts are locked until the transaction
+ * ends: on a host with several seats another attempt's report may change the same stack.
+ */
 export async function stackChanges(sql: Sql, entries: readonly Entry[]): Promise<StackChange[]> {
   const touching = entries.filter((e) => TOUCHING.has(e.event.kind));
   if (touching.length === 0) return [];
@@ -21,7 +24,8 @@ export async function stackChanges(sql: Sql, entries: readonly Entry[]): Promise
          WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind = 'chain'), '[]') AS steps
      FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint)
      JOIN attempt a ON a.run_id = g.run AND a.id = g.attempt JOIN queue q ON q.run_id = a.run_id
-     JOIN host_seat st ON st.attempt_id = a.id AND st.role = 'main' JOIN host h ON h.id = st.host_id`,
+     JOIN host_seat st ON st.attempt_id = a.id AND st.role = 'main' JOIN host h ON h.id = st.host_id
+     ORDER BY h.id FOR NO KEY UPDATE OF h`,
     [
       JSON.stringify([
         ...new Map(touching.map((e) => [e.attempt, { run: e.run, attempt: e.attempt }])).values(),
