@@ -255,7 +255,9 @@ let held = false;
 // Whoever asks this to end does not want its hosts, database and processes left behind.
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   process.once(signal, () => {
-    say(`ended by ${signal} after ${injections} injections; under way: ${[...busyWith].join(', ') || 'none'}`);
+    say(
+      `ended by ${signal} after ${injections} injections; under way: ${[...busyWith].join(', ') || 'none'}`,
+    );
     void campaign.end(true).finally(() => process.exit(1));
   });
 try {

@@ -93,7 +93,10 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
     case 'seen':
       return event.fingerprint === undefined
         ? []
-        : looksChanges({ attempt, role: event.role }, event.fingerprint, about.fingerprint);
+        : [
+            ...bootChanges({ attempt, role: event.role }, event.fingerprint, about),
+            ...looksChanges({ attempt, role: event.role }, event.fingerprint, about.fingerprint),
+          ];
     case 'verified':
       return event.fingerprint === undefined
         ? []
@@ -159,6 +162,21 @@ function leastDirt({ outcome, teardown }: AttemptEnd, touched: boolean): Layer |
   if (outcome.kind === 'setup_failed') return outcome.result === 'failed' ? undefined : 'boot';
   const cutOff = ['timed_out', 'crashed', 'host_lost', 'cancelled'].includes(outcome.kind);
   return cutOff && touched ? 'boot' : undefined;
+}
+
+/**
+ * A boot id that is another than when the host was left, although nothing that ran there since was allowed to boot
+ * it or was cut off: somebody or something acted on the machine that the grid knows nothing of.
+ */
+function bootChanges(
+  at: { attempt: string; role: string },
+  now: Record<string, string>,
+  { fingerprint: before, dirtyFrom }: About,
+): StackChange[] {
+  const [was, is] = [before?.['boot'] ?? '', now['boot'] ?? ''];
+  const mayHaveBooted = dirtyFrom !== null && reaches(dirtyFrom, 'boot');
+  if (was === '' || is === '' || was === is || mayHaveBooted) return [];
+  return [{ kind: 'unordered_boot', ...at, found: `boot id ${is}, and ${was} when it was left` }];
 }
 
 /** A host that does not look as it was left: what differs says from which layer up nothing is known. */

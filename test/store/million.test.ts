@@ -275,6 +275,7 @@ describe('the desk that records', () => {
     { kind: 'used' },
     { kind: 'dirtied', layer: 'boot' },
     { kind: 'looks', fingerprint: {} },
+    { kind: 'unordered_boot', found: 'boot id b' },
   ] as const)
     look(change.kind, recording.changeStack, [{ attempt: attemptId(RUNNING), role: 'main', ...change }]);
 });
