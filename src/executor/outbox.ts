@@ -58,7 +58,9 @@ export class Outbox {
   /** Takes news; `urgent` news goes out at once with all that waits. */
   add(news: News, urgent: boolean): void {
     if (this.stopped.signal.aborted || this.dropped.has(news.attempt)) return;
-    this.spool.push(news, news.kind === 'segment' ? news.segment.data.length : 500);
+    // Output may have a gap where memory and disk are full; what decides about a verdict may not.
+    if (news.kind === 'segment') this.spool.push(news, news.segment.data.length, false);
+    else this.spool.push(news, 500, true);
     if (urgent) this.send();
     else this.cancelGather ??= this.timing.after(this.options.gatherMs, () => this.send());
   }
