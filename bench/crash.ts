@@ -102,9 +102,11 @@ let duringAttempts = 0;
 /** Each kind as often as its weight says. */
 const KINDS_BY_WEIGHT = KINDS.flatMap((kind) => Array.from({ length: kind.weight }, () => kind));
 
+/** What is being broken at the moment. */
+const busyWith = new Set<string>();
+
 async function inject(campaign: Campaign): Promise<void> {
   const underWay = new Set<Promise<void>>();
-  const busy = new Set<string>();
   while (injections < run.injections) {
     const waiting = await outstanding(campaign);
     if (waiting < run.load) await submit(campaign, newTrials(run.load - waiting, 1.2));
@@ -113,11 +115,11 @@ async function inject(campaign: Campaign): Promise<void> {
     if (kind === undefined) throw new Error('there are kinds');
     const found = await victim(campaign, phase);
     const thing = kind.name.replace(/-(killed|stopped|cut|frozen)$/, '');
-    if (busy.has(thing) || underWay.size >= 2) {
+    if (busyWith.has(thing) || underWay.size >= 2) {
       await Promise.race(underWay);
       continue;
     }
-    busy.add(thing);
+    busyWith.add(thing);
     injections++;
     duringAttempts++;
     const point = `${kind.name}@${found.phase}`;
@@ -126,7 +128,7 @@ async function inject(campaign: Campaign): Promise<void> {
       .strike(campaign, found, roll)
       .catch((error: unknown) => say(`${point}: ${error instanceof Error ? error.message : String(error)}`))
       .finally(() => {
-        busy.delete(thing);
+        busyWith.delete(thing);
         underWay.delete(work);
       });
     underWay.add(work);
@@ -250,6 +252,14 @@ async function check(
 
 const campaign = await Campaign.build({ many: 8, seats: Math.ceil(run.underway / 8), pristine: 3 });
 let held = false;
+// Whoever asks this to end does not want its hosts, database and processes left behind.
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.once(signal, () => {
+    say(
+      `ended by ${signal} after ${injections} injections; under way: ${[...busyWith].join(', ') || 'none'}`,
+    );
+    void campaign.end(true).finally(() => process.exit(1));
+  });
 try {
   say(`the grid is up in ${campaign.folder}; ${campaign.hosts.length} hosts`);
   const tried = new Set<string>();

@@ -288,6 +288,7 @@ const statements = [
      requirement text NOT NULL DEFAULT '',
      fresh boolean NOT NULL DEFAULT false,
      boot_id text,
+     unordered_boot text,
      verified jsonb,
      fingerprint_before jsonb,
      fingerprint_after jsonb,

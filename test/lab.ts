@@ -398,10 +398,14 @@ async function startAll<Host extends LabHost>(count: number, start: () => Promis
   return hosts;
 }
 
+/** What the lab does takes a second; the first tree of a machine takes minutes. */
+const LAB_MS = 600_000;
+
 function run(program: string, args: readonly string[], env = process.env): Promise<Done> {
   return new Promise((resolve, reject) => {
-    execFile(program, args, { env, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
-      if (error && typeof error.code !== 'number' && error.signal === undefined) reject(error);
+    execFile(program, args, { env, maxBuffer: 64 << 20, timeout: LAB_MS }, (error, stdout, stderr) => {
+      if (error?.killed) reject(new Error(`${program} ${args.join(' ')} took more than ${LAB_MS} ms`));
+      else if (error && typeof error.code !== 'number' && error.signal === undefined) reject(error);
       else resolve({ code: typeof error?.code === 'number' ? error.code : error ? 128 : 0, stdout, stderr });
     });
   });

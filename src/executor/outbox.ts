@@ -58,7 +58,8 @@ export class Outbox {
   /** Takes news; `urgent` news goes out at once with all that waits. */
   add(news: News, urgent: boolean): void {
     if (this.stopped.signal.aborted || this.dropped.has(news.attempt)) return;
-    this.spool.push(news, sizeOf(news));
+    // Output may have a gap where memory and disk are full; what decides about a verdict may not.
+    this.spool.push(news, sizeOf(news), news.kind === 'entry');
     if (urgent) this.send();
     else this.cancelGather ??= this.timing.after(this.options.gatherMs, () => this.send());
   }

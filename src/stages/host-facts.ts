@@ -7,7 +7,10 @@ import type { Sql } from '../store/store.js';
 
 type Entry = Report['entries'][number];
 
-/** What the events of attempts did to what their hosts carry, in order. */
+/**
+ * What the events of attempts did to what their hosts carry, in order. The hosts are locked until the transaction
+ * ends: on a host with several seats another attempt's report may change the same stack.
+ */
 export async function stackChanges(sql: Sql, entries: readonly Entry[]): Promise<StackChange[]> {
   const touching = entries.filter((e) => TOUCHING.has(e.event.kind));
   if (touching.length === 0) return [];
@@ -21,7 +24,8 @@ export async function stackChanges(sql: Sql, entries: readonly Entry[]): Promise
          WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind = 'chain'), '[]') AS steps
      FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint)
      JOIN attempt a ON a.run_id = g.run AND a.id = g.attempt JOIN queue q ON q.run_id = a.run_id
-     JOIN host_seat st ON st.attempt_id = a.id AND st.role = 'main' JOIN host h ON h.id = st.host_id`,
+     JOIN host_seat st ON st.attempt_id = a.id AND st.role = 'main' JOIN host h ON h.id = st.host_id
+     ORDER BY h.id FOR NO KEY UPDATE OF h`,
     [
       JSON.stringify([
         ...new Map(touching.map((e) => [e.attempt, { run: e.run, attempt: e.attempt }])).values(),
@@ -89,7 +93,10 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
     case 'seen':
       return event.fingerprint === undefined
         ? []
-        : looksChanges({ attempt, role: event.role }, event.fingerprint, about.fingerprint);
+        : [
+            ...bootChanges({ attempt, role: event.role }, event.fingerprint, about),
+            ...looksChanges({ attempt, role: event.role }, event.fingerprint, about.fingerprint),
+          ];
     case 'verified':
       return event.fingerprint === undefined
         ? []
@@ -155,6 +162,21 @@ function leastDirt({ outcome, teardown }: AttemptEnd, touched: boolean): Layer |
   if (outcome.kind === 'setup_failed') return outcome.result === 'failed' ? undefined : 'boot';
   const cutOff = ['timed_out', 'crashed', 'host_lost', 'cancelled'].includes(outcome.kind);
   return cutOff && touched ? 'boot' : undefined;
+}
+
+/**
+ * A boot id that is another than when the host was left, although nothing that ran there since was allowed to boot
+ * it or was cut off: somebody or something acted on the machine that the grid knows nothing of.
+ */
+function bootChanges(
+  at: { attempt: string; role: string },
+  now: Record<string, string>,
+  { fingerprint: before, dirtyFrom }: About,
+): StackChange[] {
+  const [was, is] = [before?.['boot'] ?? '', now['boot'] ?? ''];
+  const mayHaveBooted = dirtyFrom !== null && reaches(dirtyFrom, 'boot');
+  if (was === '' || is === '' || was === is || mayHaveBooted) return [];
+  return [{ kind: 'unordered_boot', ...at, found: `boot id ${is}, and ${was} when it was left` }];
 }
 
 /** A host that does not look as it was left: what differs says from which layer up nothing is known. */

@@ -69,8 +69,8 @@ export async function judgeEnded(
     if (demands.size > 0) await ensureDemands(tx, demands);
     await Promise.all([keepRecords(tx, results), writeVerdicts(tx, verdicts), putBack(tx, backs)]);
     for (const { attempt, decision } of decided) {
-      const failure = failureOf(attempt, decision);
-      if (failure !== undefined) await infrastructureFailed(tx, failure, world, settings);
+      for (const failure of failuresOf(attempt, decision))
+        await infrastructureFailed(tx, failure, world, settings);
       if (attempt.purpose === 'recovery' && attempt.incidentId !== null) {
         await checkEnded(tx, attempt, decision, world, settings);
       }
@@ -234,12 +234,20 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
   if (came && !own) results.push(of('test', true));
   if (own && decision.do === 'verdict' && decision.verdict.verdict === 'passed')
     results.push(of('canary', true));
-  const failure = failureOf(attempt, decision);
-  if (failure !== undefined) results.push(of(failure.work, false));
+  for (const { work } of failuresOf(attempt, decision)) results.push(of(work, false));
   return results;
 }
 
-/** The infrastructure failure that an attempt shows, if it does. */
+/** The infrastructure failures that an attempt shows. */
+function failuresOf(attempt: EndedAttempt, decision: Decision): Failure[] {
+  const failure = failureOf(attempt, decision);
+  const failures = failure === undefined ? [] : [failure];
+  const { hostId: host, runId: run, attemptId, unorderedBoot } = attempt;
+  if (unorderedBoot === null) return failures;
+  const message = `it was booted by nobody's order: ${unorderedBoot}`;
+  return [{ host, run, attempt: attemptId, work: 'boot', message }, ...failures];
+}
+
 function failureOf(attempt: EndedAttempt, decision: Decision): Failure | undefined {
   const base = { host: attempt.hostId, run: attempt.runId, attempt: attempt.attemptId };
   if (decision.do === 'again' && decision.blame !== undefined) return { ...base, ...decision.blame };

@@ -26,6 +26,8 @@ export interface EndedAttempt {
   readonly testStarted: boolean;
   readonly hostId: Id;
   readonly fresh: boolean;
+  /** What was found where the host had been booted, before this attempt, by nobody's order. */
+  readonly unorderedBoot: string | null;
   readonly chainOk: readonly string[];
   readonly cases: readonly SeenCase[];
   readonly last: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean } | null;
@@ -38,7 +40,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
        q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
        t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec->>'requirement' AS demanded, t.owner, q.target, q.memory,
        q.cancelled_by AS "cancelledBy", q.ended AS "end", num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
-       p.host_id AS "hostId", p.fresh,
+       p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
        ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
              AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
        coalesce((SELECT jsonb_agg(jsonb_build_object('name', c.name, 'result', c.result) || CASE WHEN m.raw IS NULL

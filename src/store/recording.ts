@@ -287,7 +287,9 @@ export type StackChange =
   | { readonly kind: 'used'; readonly attempt: Id; readonly role: string }
   /** From this layer up nothing is as the stack says. */
   | { readonly kind: 'dirtied'; readonly attempt: Id; readonly role: string; readonly layer: Layer }
-  | { readonly kind: 'looks'; readonly attempt: Id; readonly role: string; readonly fingerprint: unknown };
+  | { readonly kind: 'looks'; readonly attempt: Id; readonly role: string; readonly fingerprint: unknown }
+  /** The host was booted since it was left, and nothing that ran there might have done it. */
+  | { readonly kind: 'unordered_boot'; readonly attempt: Id; readonly role: string; readonly found: string };
 
 /** Applies one change; hosts under `local` carry nothing from one attempt to the next and are passed over. */
 export async function changeStack(sql: Sql, change: StackChange): Promise<void> {
@@ -335,6 +337,13 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
       return;
     case 'dirtied':
       await dropFrom(sql, host, at, change.layer);
+      return;
+    case 'unordered_boot':
+      await sql.rows(
+        `UPDATE place p SET unordered_boot = $3 FROM host_seat s
+         WHERE s.attempt_id = $1 AND p.run_id = s.run_id AND p.attempt_id = s.attempt_id AND p.role = $2`,
+        [...at, change.found],
+      );
       return;
     case 'looks':
       await sql.rows(

@@ -553,6 +553,8 @@ export const SCHEMA = {
       requirement: text("''"),
       fresh: boolean('false'),
       bootId: orNull(text()),
+      /** What was found where the host had been booted since it was left, by nobody's order. */
+      unorderedBoot: orNull(text()),
       verified: orNull(json<readonly SeenTag[]>()),
       fingerprintBefore: orNull(json<Fingerprint>()),
       fingerprintAfter: orNull(json<Fingerprint>()),

@@ -130,6 +130,17 @@ describe.skipIf(obstacle)(`a light host${obstacle ? ` (skipped: ${obstacle})` : 
     connection.close();
   });
 
+  it('thaws while somebody waits for an answer of the frozen host', async () => {
+    await host.freeze();
+    // Its listener is there and says nothing: this one waits, and nobody else may touch the host meanwhile.
+    const waits = host.startSshd();
+    const state = process.env['TESTYARD_LAB_STATE'] ?? '/run/testyard-lab';
+    while (spawnSync('flock', ['-n', `${state}/${host.name}/lock`, 'true']).status === 0);
+    await host.thaw();
+    await waits;
+    expect(await over(host, 'echo well')).toBe('well');
+  });
+
   it('refuses connections without its sshd and takes them again, with what was running still there', async () => {
     await over(host, 'sleep 1000 </dev/null >/dev/null 2>&1 & echo here > /root/here');
     await host.killSshd();

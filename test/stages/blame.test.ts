@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { applyInventory } from '../../src/store/inventory.js';
-import { aHost, aStep, aTag, aTest, exit, lostIn, TestGrid } from './test-grid.js';
+import { aHost, aStep, aTag, aTest, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
 afterEach(() => grid.close());
@@ -28,6 +28,42 @@ const without = async (...names: string[]) => {
   for (const name of names) grid.sees.set(name, { svc: 'absent' });
   await grid.lookAtHosts();
 };
+
+describe('a boot that nobody ordered', () => {
+  const booted = { ...LOOKS, boot: 'boot-2' };
+  const bootedAfter = async (first: Parameters<TestGrid['end']>[2], firstOutcome = exit(0)) => {
+    grid = await TestGrid.open({ hosts: [aHost('one', { expendable: ['boot', 'use'] })] });
+    const [before = '', later = ''] = await grid.submit(['plain', 'plain']);
+    await grid.end(await grid.takeRun(before), firstOutcome, first);
+    await grid.end(await grid.takeRun(later), exit(0), { looks: booted });
+    return later;
+  };
+
+  it('makes the host suspect, whatever came of the run that found it, until a canary works', async () => {
+    const run = await bootedAfter({});
+    expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
+    expect(await grid.host('one')).toMatchObject({ health: 'suspect' });
+    expect(await grid.incidents()).toMatchObject([
+      {
+        scope: 'host',
+        title: expect.stringContaining("booted by nobody's order: boot id boot-2, and boot-1"),
+      },
+    ]);
+    await grid.end((await grid.take())[0] as never, exit(0), { looks: booted });
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+    expect(await grid.incidents()).toEqual([]);
+  });
+
+  it('is none where the test before was allowed to boot the host', async () => {
+    await bootedAfter({ dirtied: 'boot' });
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it('is none where the attempt before was cut off in the middle of its test', async () => {
+    await bootedAfter({}, { kind: 'timed_out', limitMs: 1, hostAnswered: true } as never);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+});
 
 describe('who is told', () => {
   it('tells nobody of a suspicion that a canary clears', async () => {

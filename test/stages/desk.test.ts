@@ -3,10 +3,21 @@ import type { AttemptEvent } from '../../src/protocol/messages.js';
 import { PROTOCOL } from '../../src/protocol/terms.js';
 import { Heartbeat } from '../../src/stages/heartbeat.js';
 import { decide } from '../../src/store/leader.js';
-import { aHost, aStep, aTest, aWord, exit, LOOKS, TestGrid } from './test-grid.js';
+import { changeStack } from '../../src/store/recording.js';
+import { aHost, aStep, aTag, aTest, aWord, exit, LOOKS, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
 afterEach(() => grid.close());
+
+/** Until so many of the database's connections wait for another. */
+async function waitingForALock(count: number): Promise<void> {
+  for (;;) {
+    const waiting = await grid.store.rows(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    if (waiting.length >= count) return;
+  }
+}
 
 /** Everything that a report could write to, as text. */
 async function everything(): Promise<string> {
@@ -130,6 +141,43 @@ describe('reports', () => {
     });
     for (const table of ['step_run', 'case_result', 'output_segment'])
       expect(await grid.store.rows(`SELECT FROM ${table}`)).toEqual([]);
+  });
+
+  it('of two seats of a host that end a step at the same moment are both taken in', async () => {
+    const step = aStep('prepare', 'prepared');
+    grid = await TestGrid.open({
+      hosts: [aHost('one', { seats: 2, expendable: ['use'] })],
+      tags: [aTag('prepared')],
+      steps: [step],
+      tests: [aTest('a', { requirement: 'prepared' }), aTest('b', { requirement: 'prepared' })],
+    });
+    const [first = '', second = ''] = await grid.submit(['a', 'b']);
+    const works = [await grid.takeRun(first), await grid.takeRun(second)];
+    const started = { kind: 'step_started', role: 'main', seq: 1, what: 'chain', step: 'prepare' } as const;
+    const ended = {
+      kind: 'step_ended',
+      role: 'main',
+      seq: 1,
+      result: 'ok',
+      durationMs: 1,
+      message: '',
+    } as const;
+    for (const work of works) await grid.report(work, [{ kind: 'begun' }, started]);
+    const [one, two] = works;
+    if (one === undefined || two === undefined) throw new Error('there are two');
+    // What the report of the first does, stopped just before its commit.
+    let other: Promise<unknown> = Promise.resolve();
+    await grid.store.transaction(async (tx) => {
+      const at = { attempt: one.attempt, role: 'main' };
+      const { layer, gives, name } = step;
+      await changeStack(tx, { kind: 'step_ok', ...at, layer, step: name, key: 'k', gives, restore: false });
+      other = grid.report(two, [ended]);
+      await waitingForALock(1);
+    });
+    await other;
+    await grid.report(one, [ended]);
+    const stack = await grid.store.rows(`SELECT step FROM host_stack`);
+    expect(stack).toEqual([{ step: 'prepare' }]);
   });
 
   it.each<[string, unknown]>([

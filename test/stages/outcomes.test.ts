@@ -62,7 +62,7 @@ const lost = (phase: Phase, back = false): Outcome => ({
   message: 'the connection ended',
   ...(back ? { back } : {}),
 });
-const BOOTED = { ...LOOKS, boot: 'boot-2' };
+const CHANGED = { ...LOOKS, modules: 'm2' };
 
 /** How each part plays each column; the rows of a part differ only in this. */
 function played(letter: string, column: string): Played {
@@ -104,7 +104,7 @@ function played(letter: string, column: string): Played {
         return { part: 'test', outcome: { kind: 'timed_out', afterMs: 600_000, hostAnswered: true } };
       if (column === 'KILL') return { part: 'test', outcome: CANCELLED, cancel: true };
       if (column === 'BOOT')
-        return { part: 'test', outcome: { kind: 'crashed', evidence: 'another boot id' }, looks: BOOTED };
+        return { part: 'test', outcome: { kind: 'crashed', evidence: 'another boot id' }, looks: CHANGED };
       return died ? { part: 'test', outcome: lost('test', back) } : { part: 'test' };
     }
     default: {
@@ -129,7 +129,7 @@ const BEYOND: Record<string, Played> = {
   'T-NEVER': { part: 'verify', outcome: { kind: 'never_started', why: 'no such interpreter' } },
   'T-HANG-GONE': { part: 'test', outcome: { kind: 'timed_out', afterMs: 600_000, hostAnswered: false } },
   'X-UNCLEAN': { part: 'transport', outcome: { kind: 'unclean', message: 'pid 7 is still there' } },
-  'X-STALE': { part: 'transport', outcome: { kind: 'stale', message: 'not as recorded' }, looks: BOOTED },
+  'X-STALE': { part: 'transport', outcome: { kind: 'stale', message: 'not as recorded' }, looks: CHANGED },
   'X-FENCED': { part: 'transport', outcome: { kind: 'fenced', message: 'has seen a newer attempt' } },
   'X-UNABLE': { part: 'transport', outcome: { kind: 'executor_unable', message: 'no key file' } },
   'C-LIE': {

@@ -255,7 +255,7 @@ describe('the desk that records', () => {
     tags: running.map((n) => ({
       attempt: attemptId(n),
       role: 'main',
-      tag: 'tag 3',
+      tag: 'tag-3',
       presence: 'absent',
       looks: '',
     })),
@@ -281,6 +281,7 @@ describe('the desk that records', () => {
     { kind: 'used' },
     { kind: 'dirtied', layer: 'boot' },
     { kind: 'looks', fingerprint: {} },
+    { kind: 'unordered_boot', found: 'boot id b' },
   ] as const)
     look(change.kind, recording.changeStack, [{ attempt: attemptId(RUNNING), role: 'main', ...change }]);
 });

@@ -59,7 +59,8 @@ const GROUND = [
      SELECT 'token ' || n, sha256(n::text::bytea), 'person', n = 1, 'me' FROM generate_series(1, 500) n`,
   `INSERT INTO token_role (token_id, project_id, role)
      SELECT t.id, p.id, 'viewer' FROM token t, project p WHERE NOT t.grid_admin`,
-  `INSERT INTO tag (name, spec) SELECT 'tag ' || n, jsonb_build_object('name', 'tag ' || n, 'kind', 'flag', 'probe', 'x')
+  `INSERT INTO tag (name, spec) SELECT 'tag-' || n, jsonb_build_object('name', 'tag-' || n, 'kind', 'flag', 'meaning', 'x', 'source',
+     jsonb_build_object('by', 'probe', 'script', 'x'))
      FROM generate_series(1, 40) n`,
   `INSERT INTO host (name, pool_id, transport, stack_attempt, seats)
      SELECT 'host ' || n, 1, '{"kind": "ssh"}', CASE WHEN n % 2 = 0 THEN ${attemptId(RUNS - 5_000)} ELSE 0 END, 8

@@ -1,4 +1,4 @@
-import { type Bits, countBits } from '../match/bits.js';
+import { type Bits, hasBit, hostsOf } from '../match/bits.js';
 
 /** Above this many clauses the smallest set is not looked for, only one of which every clause is needed. */
 const MOST_EXACT = 12;
@@ -23,27 +23,33 @@ export function smallestCore(met: readonly Bits[], among: Bits): Core | undefine
   const all = met.map((_, n) => n);
   if (!isUnmet(all, met, among)) return undefined;
   if (met.length > MOST_EXACT) return { clauses: filtered(all, met, among), isSmallest: false };
-  for (let size = 0; size <= met.length; size++) {
-    const found = ofSize(size, 0, [], among, met);
-    if (found !== undefined) return { clauses: found, isSmallest: true };
+  const failed = failedTogether(met, among);
+  const everything = 2 ** met.length - 1;
+  let best = everything;
+  for (let chosen = 0; chosen < everything; chosen++) {
+    if (size(chosen) < size(best) && failed.every((clauses) => (clauses & chosen) !== 0)) best = chosen;
   }
-  throw new Error('unreachable: all clauses together are unmet');
+  return { clauses: all.filter((n) => (best >> n) & 1), isSmallest: true };
 }
 
-function ofSize(
-  size: number,
-  from: number,
-  chosen: readonly number[],
-  left: Bits,
-  met: readonly Bits[],
-): readonly number[] | undefined {
-  if (countBits(left) === 0) return chosen;
-  if (size === 0) return undefined;
-  for (let n = from; n + size <= met.length; n++) {
-    const found = ofSize(size - 1, n + 1, [...chosen, n], common(left, met[n] as Bits), met);
-    if (found !== undefined) return found;
+/** By host, as bits: the clauses that it fails; of equal ones one, and none that says less than another. */
+function failedTogether(met: readonly Bits[], among: Bits): readonly number[] {
+  const seen = new Uint8Array(2 ** met.length);
+  for (const host of hostsOf(among)) {
+    let fails = 0;
+    for (let n = 0; n < met.length; n++) if (!hasBit(met[n] as Bits, host)) fails |= 1 << n;
+    seen[fails] = 1;
   }
-  return undefined;
+  const distinct = [...seen.keys()].filter((fails) => seen[fails] === 1).sort((a, b) => size(a) - size(b));
+  const least: number[] = [];
+  for (const fails of distinct) if (least.every((other) => (other & fails) !== other)) least.push(fails);
+  return least;
+}
+
+function size(clauses: number): number {
+  let count = 0;
+  for (let left = clauses; left !== 0; left &= left - 1) count++;
+  return count;
 }
 
 function filtered(all: readonly number[], met: readonly Bits[], among: Bits): readonly number[] {
@@ -56,9 +62,10 @@ function filtered(all: readonly number[], met: readonly Bits[], among: Bits): re
 }
 
 function isUnmet(clauses: readonly number[], met: readonly Bits[], among: Bits): boolean {
-  return countBits(clauses.reduce((left, n) => common(left, met[n] as Bits), among)) === 0;
-}
-
-function common(a: Bits, b: Bits): Bits {
-  return a.map((word, n) => word & (b[n] ?? 0));
+  for (let word = 0; word < among.length; word++) {
+    let left = among[word] as number;
+    for (const n of clauses) left &= met[n]?.[word] ?? 0;
+    if (left !== 0) return false;
+  }
+  return true;
 }

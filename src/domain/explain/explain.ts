@@ -101,20 +101,21 @@ export function explain(question: Question): Explanation {
   const clauses = askClauses(question);
   const steps = new StepsAsked(question);
   const allowed = allowedHosts(question);
-  const standings: Standing[] = [];
+  const standings = new Nearest(question.most ?? 3);
   const counted = { ever: 0, asTheyAre: 0, free: 0, busy: 0, down: 0, perhaps: 0 };
   let [barred, barredWhy] = [0, ''];
   const nobodyMay = countBits(allowed) === 0;
   for (const [host, state] of question.hosts) {
     if (!hasBit(question.index.hosts, host)) continue;
-    const standing = standingOf(host, state, clauses, question, steps);
+    const standing = standingOf(host, state, clauses, question, steps, standings.furthest);
+    if (standing === undefined) continue;
     const serves = standing.reach?.ok === true;
     if (state.barred !== undefined) {
       if (serves && barred++ === 0) barredWhy = state.barred;
-      if (nobodyMay) standings.push(standing);
+      if (nobodyMay) standings.offer(standing);
       continue;
     }
-    standings.push(standing);
+    standings.offer(standing);
     if (serves) {
       counted.ever++;
       counted[standing.available]++;
@@ -130,9 +131,7 @@ export function explain(question: Question): Explanation {
   };
   const core = counts.ever > 0 ? undefined : coreOf(clauses, allowed, counts.perhaps === 0, question, steps);
   const closest = new Set(core?.clauses.flatMap(({ near }) => near.flatMap(({ on }) => on)));
-  const nearest = nearestOf(standings, closest, question.most ?? 3).map((standing) =>
-    nearHost(standing, clauses, question),
-  );
+  const nearest = standings.best(closest).map((standing) => nearHost(standing, clauses, question));
   const [first] = nearest;
   const { queue } = question;
   return {
@@ -214,21 +213,37 @@ function nearHost(
   return { name: state.name, state, available, lacks, reach };
 }
 
-/** The few nearest of many, in one pass. */
-function nearestOf(
-  standings: readonly Standing[],
-  closest: ReadonlySet<number>,
-  most: number,
-): readonly Standing[] {
-  const best: Standing[] = [];
-  for (const standing of standings) {
-    const worst = best[most - 1];
-    if (worst !== undefined && byNearness(standing, worst, closest) >= 0) continue;
-    if (worst !== undefined) best.pop();
-    const at = best.findIndex((other) => byNearness(standing, other, closest) < 0);
-    best.splice(at < 0 ? best.length : at, 0, standing);
+/** Finds the few nearest of many hosts, and remembers only those that may be among them. */
+class Nearest {
+  /** Hosts with more clauses out of reach are not among them. */
+  furthest = Number.POSITIVE_INFINITY;
+  private readonly byOut: Standing[][] = [];
+
+  constructor(private readonly most: number) {}
+
+  offer(standing: Standing): void {
+    const { out } = standing;
+    if (out > this.furthest) return;
+    this.byOut[out] ??= [];
+    this.byOut[out].push(standing);
+    let count = 0;
+    for (let n = 0; n < this.byOut.length && count < this.most; n++) {
+      count += this.byOut[n]?.length ?? 0;
+      if (count >= this.most) this.furthest = n;
+    }
   }
-  return best;
+
+  best(closest: ReadonlySet<number>): readonly Standing[] {
+    const found: Standing[] = [];
+    for (const standing of this.byOut.flat()) {
+      const worst = found[this.most - 1];
+      if (worst !== undefined && byNearness(standing, worst, closest) >= 0) continue;
+      if (worst !== undefined) found.pop();
+      const at = found.findIndex((other) => byNearness(standing, other, closest) < 0);
+      found.splice(at < 0 ? found.length : at, 0, standing);
+    }
+    return found;
+  }
 }
 
 /**

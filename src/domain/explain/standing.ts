@@ -78,34 +78,34 @@ export class StepsAsked {
   }
 }
 
-/** How a host stands to all clauses. */
+/** How a host stands to all clauses; undefined where more than `most` are out of reach. */
 export function standingOf(
   host: number,
   state: HostState,
   clauses: readonly AskedClause[],
   question: Question,
   steps: StepsAsked,
-): Standing {
+  most: number,
+): Standing | undefined {
   let [out, open, soft] = [0, 0, 0];
-  let lacking = '';
   let mayGive = true;
-  clauses.forEach(({ sets, isGivable }, n) => {
-    if (hasBit(sets.yes, host)) return;
-    lacking += ` ${n}`;
+  for (const { sets, isGivable } of clauses) {
+    if (hasBit(sets.yes, host)) continue;
     if (hasBit(sets.maybe, host)) {
       open++;
       mayGive &&= isGivable;
     } else if (isGivable) soft++;
-    else out++;
-  });
-  const available = availabilityOf(state);
-  if (lacking === '') {
-    return { host, state, out, open, available, reach: { ok: true, costS: 0, steps: [] } };
+    else if (++out > most) return undefined;
   }
+  const available = availabilityOf(state);
+  if (out + open + soft === 0) return { host, state, out, open, available, reach: NOTHING_TO_DO };
   if (out > 0 || !mayGive) return { host, state, out: out + soft, open, available, reach: undefined };
-  const reach = steps.reach(host, state, lacking, question.requirement);
+  const lacking = clauses.flatMap(({ sets }, n) => (hasBit(sets.yes, host) ? [] : [n]));
+  const reach = steps.reach(host, state, lacking.join(' '), question.requirement);
   return { host, state, out: reach?.ok === true ? 0 : soft, open, available, reach };
 }
+
+const NOTHING_TO_DO: Reach = { ok: true, costS: 0, steps: [] };
 
 /** The hosts that meet a clause (or, `orMaybe`, might), or that steps can bring to it. */
 export function reaching(clause: AskedClause, orMaybe: boolean, question: Question, steps: StepsAsked): Bits {
