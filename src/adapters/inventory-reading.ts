@@ -5,11 +5,11 @@ import {
   type Inventory,
   type PoolSpec,
 } from '../domain/inventory.js';
-import { nearest } from '../domain/language/nearest.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import { HOST_KEYS, readHost, readType, TYPE_KEYS } from './inventory-hosts.js';
 import { checkNames } from './inventory-names.js';
+import { type Kind, PARTS, type SortedFiles, sortFiles } from './inventory-parts.js';
 import { secretsIn } from './inventory-secrets.js';
 import { readStep, STEP_KEYS } from './inventory-steps.js';
 import { ALIAS_KEYS, readTags, TAG_KEYS, TAG_OR_FAMILY } from './inventory-tags.js';
@@ -29,17 +29,6 @@ export type InventoryResult =
       readonly warnings: readonly InventoryProblem[];
     };
 
-type Kind = 'tag' | 'alias' | 'pool' | 'resource' | 'type' | 'host' | 'step';
-
-/** What stands in which files: `tags.yaml` or `tags/*.yaml`, and so on. */
-const PARTS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
-  tags: { tags: 'tag', aliases: 'alias' },
-  pools: { pools: 'pool' },
-  resources: { resources: 'resource' },
-  types: { types: 'type' },
-  hosts: { hosts: 'host' },
-  steps: { steps: 'step' },
-};
 const KEYS: Readonly<Record<Kind, readonly string[]>> = {
   tag: TAG_KEYS,
   alias: ALIAS_KEYS,
@@ -118,44 +107,11 @@ class Reading {
   /** Things without an owner; who is told instead is known once `grid.yaml` is read. */
   private readonly unowned: InventoryProblem[] = [];
   private readonly places = new Map<string, { readonly file: string } & Position>();
-  private readonly parts = new Map<string, string[]>();
-  private readonly testFiles: string[] = [];
+  private readonly sorted: SortedFiles;
 
   constructor(private readonly files: InventoryFiles) {
-    for (const file of [...files.keys()].sort()) this.sort(file);
-  }
-
-  /** Says what a file is for, or that it is for nothing. */
-  private sort(file: string): void {
-    const [first = '', second, ...more] = file.split('/');
-    if ([first, second ?? '', ...more].some((name) => /^\.|~$|^README/i.test(name))) return;
-    if (file === 'grid.yaml') return;
-    if (first === 'tests' && second !== undefined && more.length === 0) {
-      this.testFiles.push(file);
-      return;
-    }
-    const isYaml = /\.ya?ml$/.test(file);
-    const part = second === undefined ? first.replace(/\.ya?ml$/, '') : first;
-    if (isYaml && more.length === 0 && Object.hasOwn(PARTS, part)) {
-      this.parts.set(part, [...(this.parts.get(part) ?? []), file]);
-      return;
-    }
-    const known = ['grid.yaml', 'tests', ...Object.keys(PARTS)];
-    if (second !== undefined && known.includes(first))
-      this.warn(file, more.length > 0 ? `there are no folders below ${first}/` : 'it is no .yaml file');
-    else {
-      const near = nearest(second === undefined ? file : first, [
-        ...known,
-        ...known.map((name) => `${name}.yaml`),
-      ]);
-      const place = second === undefined ? file : first;
-      const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean '${near}'?`;
-      if (!this.said.some((one) => one.file === place)) this.warn(place, hint);
-    }
-  }
-
-  private warn(file: string, why: string): void {
-    this.said.push({ file, message: `this is not read: ${why}` });
+    this.sorted = sortFiles([...files.keys()]);
+    this.said.push(...this.sorted.unread);
   }
 
   /** Everything that stands below a name, by what it is. */
@@ -164,7 +120,7 @@ class Reading {
       ...{ tag: [], alias: [], pool: [], resource: [], type: [], host: [], step: [] },
     };
     for (const [part, headings] of Object.entries(PARTS))
-      for (const file of this.parts.get(part) ?? [])
+      for (const file of this.sorted.parts.get(part) ?? [])
         for (const [kind, thing] of this.thingsIn(file, headings)) found[kind].push(thing);
     return found;
   }
@@ -229,7 +185,7 @@ class Reading {
   }
 
   tests(catalogue: Catalogue): readonly TestSpec[] {
-    return this.testFiles.flatMap((file) => {
+    return this.sorted.tests.flatMap((file) => {
       const bytes = this.files.get(file) ?? new Uint8Array();
       const result = readTestFile({ name: file, bytes }, catalogue);
       if (!result.ok) {
