@@ -4,6 +4,7 @@ import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { type Sql, type Transaction, wake } from './store.js';
 import { pageOf, type Shown, shown } from './view.js';
+import { WHY_WAITING } from './waiting.js';
 
 /** Which runs are wanted; unset: any. */
 export interface RunQuestion {
@@ -39,13 +40,6 @@ interface RunRow {
   readonly createdAt: Date;
   readonly judgedAt: Date | null;
 }
-
-/** Runs wait for what their demand waits for; one that was put off, or tried before, says that of its own too. */
-const WHY_WAITING = `
-  SELECT d.reason_code AS code,
-         CASE WHEN q.reason_code = 'new' THEN d.reason ELSE q.reason || '; ' || d.reason END AS reason
-  FROM demand d WHERE d.key = q.demand AND q.state = 'waiting' AND q.reason_code <> 'put_off'
-    AND d.reason_code <> 'new'`;
 
 /** `chosen` is SQL text of this file that gives rows of `run`, as few as are shown. */
 const runsOf = (chosen: string, more = '') => `
