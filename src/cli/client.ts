@@ -8,6 +8,7 @@ import type {
   Problem,
   RunDetail,
   RunView,
+  SubmissionPlan,
   SubmissionRequest,
   SubmissionView,
   TestView,
@@ -65,6 +66,8 @@ export class Client {
   tokens = () => this.get<{ readonly items: readonly TokenView[] }>('/tokens');
 
   submit = (body: SubmissionRequest) => this.postOnce<SubmissionView>('/submissions', body);
+  planSubmission = (body: SubmissionRequest) =>
+    this.json<SubmissionPlan>('POST', '/submissions', { body, repeatable: true });
   retry = (run: string) => this.postOnce<SubmissionView>(`/runs/${encodeURIComponent(run)}/retry`, undefined);
   cancelRun = (run: string, why: string) =>
     this.post<RunView>(`/runs/${encodeURIComponent(run)}/cancel`, { why });

@@ -29,7 +29,8 @@ export class TestGrid {
   private constructor(
     readonly store: Store,
     readonly desk: RecordDesk,
-    readonly heartbeat: Heartbeat,
+    /** The scheduler; another one after `newScheduler`. */
+    public heartbeat: Heartbeat,
     readonly settings: Settings,
     readonly inventory: Inventory,
     private readonly drop: () => Promise<void>,
@@ -97,6 +98,15 @@ export class TestGrid {
     return lease;
   }
 
+  /** The scheduler ends and another one, with other settings, takes its place. */
+  async newScheduler(settings: Partial<Settings>): Promise<void> {
+    await this.heartbeat.stop();
+    this.heartbeat = new Heartbeat(this.store, { ...this.settings, ...settings }, (line) =>
+      this.logged.push(line),
+    );
+    await this.beat();
+  }
+
   /** Lets time pass; the executor renews unless said otherwise. */
   async pass(seconds: number, options: { readonly renew?: boolean } = {}): Promise<void> {
     await this.store.rows(`UPDATE grid_clock SET set_to = set_to + $1 * interval '1 s'`, [seconds]);
@@ -117,20 +127,24 @@ export class TestGrid {
       targets?: object[];
       timeoutS?: number;
       priority?: number;
+      wait?: boolean;
+      project?: string;
     } = {},
   ): Promise<string[]> {
     const list = typeof names === 'string' ? [names] : names;
     const [row] = await this.store.rows<{ id: string }>(
-      `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority)
+      `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority, wait)
        SELECT p.id, 'user', 'qe', ARRAY(SELECT (SELECT max(t.id) FROM test t WHERE t.project_id = p.id AND t.name = n)
-         FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5
-       FROM project p WHERE p.name = 'default' RETURNING id`,
+         FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5, $6
+       FROM project p WHERE p.name = $7 RETURNING id`,
       [
         list,
         JSON.stringify(more.variants ?? [{}]),
         JSON.stringify(more.targets ?? [{}]),
         more.timeoutS ?? null,
         more.priority ?? 0,
+        more.wait ?? false,
+        more.project ?? 'default',
       ],
     );
     await this.beat();

@@ -93,7 +93,13 @@ test('repositories read and write rows as the domain knows them', async () => {
   try {
     const pools = source.getRepository(SCHEMA.pool);
     const { id } = await pools.save({ name: 'boards', why: null });
-    expect(await pools.findOneByOrFail({ id })).toEqual({ id, name: 'boards', state: 'online', why: null, projects: null });
+    expect(await pools.findOneByOrFail({ id })).toEqual({
+      id,
+      name: 'boards',
+      state: 'online',
+      why: null,
+      projects: null,
+    });
     const history = source.getRepository(SCHEMA.history);
     await history.insert({
       projectId: null,

@@ -364,6 +364,7 @@ describe('submissions', () => {
       variants: [{}],
       targets: [{}],
       priority: 0,
+      wait: false,
       artefacts: [{ name: 'k', url: 'u' }],
     },
   ]);
@@ -439,6 +440,8 @@ describe('tests and people', () => {
   look('', tests.readTagNames, []);
   look('', tests.findTests, ['1', ['test 1', 'test 499']]);
   look('', tests.readTestNames, ['1']);
+  look('', tests.selectTests, ['1', { with: ['net'], without: ['destructive'] }]);
+  look('', tests.readLabels, ['1']);
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listAsInventory, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listTests, [all, undefined, 50]);

@@ -95,6 +95,28 @@ export function unfold<Test extends AskedTest>(
   return { portions, leftOut: [...leftOut.values()].slice(0, SHOWN.entries) };
 }
 
+/**
+ * How many runs that is on one target, `each` not counted; the count ends once it is past `limit`. Runs that would be
+ * equal, since the submission's variants give a variable of the test's matrix a value, are counted one by one.
+ */
+export function runsAtMost(
+  { tests, variants }: Pick<Asked<AskedTest>, 'tests' | 'variants'>,
+  limit: number,
+): number {
+  let runs = 0;
+  for (const { matrix } of tests) {
+    const own = matrix === undefined ? undefined : unfoldMatrix(matrix);
+    runs += variants.length * (own !== undefined && 'variants' in own ? own.variants.length : 1);
+    if (runs > limit) break;
+  }
+  return runs;
+}
+
+/** Each of `inner` in each of `outer`, none twice; where both give a variable a value, that of `outer` counts. */
+export function within(outer: readonly Variant[], inner: readonly Variant[]): readonly Variant[] {
+  return outer.flatMap((variant) => distinct(inner.map((one) => ({ ...one, ...variant }))));
+}
+
 /** How many runs that is. */
 export function countRuns(portions: readonly Portion<unknown>[]): number {
   return portions.reduce((sum, { variants }) => sum + variants.length, 0);
@@ -202,9 +224,7 @@ function variantsOf(
     const [first] = own.problems;
     return { variants: [{}], never: `${whereInMatrix(first?.path ?? [])}: ${first?.message}` };
   }
-  return {
-    variants: variants.flatMap((variant) => distinct(own.variants.map((one) => ({ ...one, ...variant })))),
-  };
+  return { variants: within(variants, own.variants) };
 }
 
 function distinct(variants: readonly Variant[]): readonly Variant[] {
