@@ -4,7 +4,7 @@ import type { Artefact } from '../domain/submit/artefact.js';
 import type { TestSpec } from '../domain/test.js';
 import type { PlacePlan } from '../protocol/messages.js';
 import type { Sql } from './store.js';
-import { artefactsOf } from './submission.js';
+import { ARTEFACTS_OF_RUN } from './submission.js';
 
 /** An attempt as it is handed out. */
 export interface Handout {
@@ -27,7 +27,7 @@ export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> 
          ORDER BY run_id LIMIT $2 FOR UPDATE SKIP LOCKED)
        RETURNING run_id, attempt_id, test_id)
      SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant,
-       ${artefactsOf('r.submission_id')} AS artefacts
+       ${ARTEFACTS_OF_RUN} AS artefacts
      FROM mine m JOIN attempt a ON a.run_id = m.run_id AND a.id = m.attempt_id
      JOIN test t ON t.id = m.test_id JOIN run r ON r.id = m.run_id ORDER BY m.run_id`,
     [lease, limit],

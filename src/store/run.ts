@@ -5,7 +5,7 @@ import type { Artefact } from '../domain/submit/artefact.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { type Sql, type Transaction, wake } from './store.js';
-import { artefactsOf } from './submission.js';
+import { ARTEFACTS_OF_RUN } from './submission.js';
 import { pageOf, type Shown, shown } from './view.js';
 import { WHY_WAITING } from './waiting.js';
 
@@ -132,7 +132,7 @@ export async function findRunDetail(sql: Sql, visible: Visible, id: Id) {
       readonly evidence: Record<string, unknown> | null;
       readonly artefacts: Artefact[];
     }
-  >(runsOf(ONE, `, r.evidence, ${artefactsOf('r.submission_id')} AS artefacts`), [visibleIds(visible), id]);
+  >(runsOf(ONE, `, r.evidence, ${ARTEFACTS_OF_RUN} AS artefacts`), [visibleIds(visible), id]);
   if (row === undefined) return undefined;
   return { ...shown(row), attemptList: await attemptsOf(sql, id) };
 }

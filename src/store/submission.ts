@@ -58,11 +58,11 @@ export async function forgetOldKeys(sql: Sql): Promise<void> {
   await sql.rows(`DELETE FROM idempotency WHERE at < grid_now() - interval '7 days'`);
 }
 
-/** SQL text: what is under test in a submission, by name. */
-export const artefactsOf = (submission: string) => `coalesce((
+/** SQL text: what is under test in the run of a row `r`, by name. */
+export const ARTEFACTS_OF_RUN = `coalesce((
     SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', u.name, 'url', u.url, 'blob', u.blob_digest,
       'digest', u.digest, 'buildId', u.build_id)) ORDER BY u.name)
-    FROM artefact u WHERE u.submission_id = ${submission}), '[]')`;
+    FROM artefact u WHERE u.submission_id = r.submission_id), '[]')`;
 
 /** A submission that has been understood and may be accepted. */
 export interface NewSubmission {

@@ -61,6 +61,24 @@ describe('a matrix unfolds into', () => {
   });
 });
 
+describe('what a matrix costs', () => {
+  it('is bounded, however large it is written', () => {
+    const values = Array.from({ length: 10_000 }, (_, n) => `value ${n}`);
+    const exclude = values.slice(0, 1000).map((N) => ({ N, M: 'x' }));
+    const start = performance.now();
+    expect(mistakes({ axes: { N: values, M: ['x', 'y'] }, exclude, most: 10_000 })).toEqual([
+      'matrix: makes 19000 variants and 10000 are the most: leave some out, or set `most` (up to 10000)',
+    ]);
+    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(mistakes({ axes: { N: values }, exclude: values.slice(0, 1001).map((N) => ({ N })) })).toContain(
+      'matrix.exclude: has 1001 lines; 1000 are the most',
+    );
+    expect(mistakes({ axes: { N: values, M: ['x', 'y', 'z'] }, exclude: [{ M: 'x' }] })).toEqual([
+      'matrix.axes: its axes make 30000 combinations; 20000 are the most, what is excluded counted',
+    ]);
+  });
+});
+
 describe('what is wrong with a matrix is told where it is', () => {
   const axes = { FS: ['ext4', 'xfs'] };
   it.each<[string, Matrix, string[]]>([

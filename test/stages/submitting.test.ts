@@ -159,6 +159,26 @@ describe('a submission that waits for what is not there yet', () => {
     expect(await grid.heartbeat.beat()).toBe(false);
   });
 
+  it('does not keep a red to itself where a fresh host can be had no more', async () => {
+    const light = aHost('one', {
+      expendable: ['image', 'packages', 'build', 'boot', 'use'],
+      restore: { kind: 'command', command: ['true'] },
+    });
+    const restore = aStep('pristine', 'clean', {
+      layer: 'image',
+      action: { kind: 'restore', image: 'base' },
+    });
+    grid = await TestGrid.open({ tags: [declaredTag('clean')], hosts: [light], steps: [restore] });
+    const [run = ''] = await grid.submit('plain', { wait: true });
+    const work = await grid.takeRun(run);
+    await grid.store.rows(`UPDATE grid SET state = 'halted'`);
+    await grid.end(work, exit(1));
+    expect(await grid.run(run)).toMatchObject({ state: 'waiting', code: 'grid_stopped' });
+    await grid.declare({ hosts: [aHost('one')] });
+    await grid.beat();
+    expect(await grid.run(run)).toMatchObject({ verdict: 'failed' });
+  });
+
   it('ends like any other what has become impossible without it', async () => {
     grid = await TestGrid.open({ ...lab, hosts: [aHost('one', { tags: ['gpu'], seats: 1 })] });
     await grid.submit('g');

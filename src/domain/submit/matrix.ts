@@ -29,7 +29,10 @@ export const VARIABLE = /^(?!TESTYARD_)[A-Za-z_][A-Za-z0-9_]{0,99}$/;
 export const MOST_VARIANTS = { unlessSaid: 100, ever: 10_000 } as const;
 
 /** So many combinations are looked at before some are excluded. */
-const MOST_COMBINATIONS = 100_000;
+const MOST_COMBINATIONS = 20_000;
+
+/** So many lines of `exclude`: each is held against each combination. */
+const MOST_EXCLUSIONS = 1000;
 
 const MOST_CHARACTERS = 10_000;
 
@@ -40,8 +43,11 @@ export function unfoldMatrix(
   const axes = Object.entries(matrix.axes ?? {});
   const problems = [...mistakesIn(matrix), ...tooMany(matrix, axes)];
   if (problems.length > 0) return { problems };
-  const { exclude = [], include = [], most = MOST_VARIANTS.unlessSaid } = matrix;
-  const combinations = product(axes).filter((variant) => !exclude.some((left) => has(variant, left)));
+  const { include = [], most = MOST_VARIANTS.unlessSaid } = matrix;
+  const exclude = (matrix.exclude ?? []).map((values) => Object.entries(values));
+  const combinations = product(axes).filter(
+    (variant) => !exclude.some((values) => values.every(([name, value]) => variant[name] === value)),
+  );
   const known = new Set(combinations.map(canonicalJson));
   include.forEach((variant, index) => {
     const key = canonicalJson(variant);
@@ -70,10 +76,6 @@ function product(axes: readonly (readonly [string, readonly string[]])[]): reado
       variants.flatMap((variant) => values.map((value) => ({ ...variant, [name]: value }))),
     [{}],
   );
-}
-
-function has(variant: Variant, values: Variant): boolean {
-  return Object.entries(values).every(([name, value]) => variant[name] === value);
 }
 
 function tooMany(
@@ -105,10 +107,12 @@ function mistakesIn({ axes = {}, include = [], exclude = [], most }: Matrix): Ma
     problems.push(...mistakesInName(name, ['axes', name]));
     if (values.length === 0)
       problems.push({ path: ['axes', name], message: `axis '${name}' has no values: give it one` });
+    const seen = new Set<string>();
     values.forEach((value, index) => {
       problems.push(...mistakesInValue(value, ['axes', name, index]));
-      if (values.indexOf(value) !== index)
+      if (seen.has(value))
         problems.push({ path: ['axes', name, index], message: `'${shown(value)}' is there twice` });
+      seen.add(value);
     });
   }
   include.forEach((variant, index) => {
@@ -119,6 +123,11 @@ function mistakesIn({ axes = {}, include = [], exclude = [], most }: Matrix): Ma
       problems.push(...mistakesInValue(value, ['include', index, name]));
     }
   });
+  if (exclude.length > MOST_EXCLUSIONS)
+    problems.push({
+      path: ['exclude'],
+      message: `has ${exclude.length} lines; ${MOST_EXCLUSIONS} are the most`,
+    });
   exclude.forEach((values, index) => {
     if (Object.keys(values).length === 0)
       problems.push({ path: ['exclude', index], message: 'is empty: it would exclude everything' });
