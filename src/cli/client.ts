@@ -11,6 +11,7 @@ import type {
   Problem,
   RunDetail,
   RunView,
+  SubmissionPlan,
   SubmissionRequest,
   SubmissionView,
   TestView,
@@ -76,6 +77,8 @@ export class Client {
     this.json<InventoryApplied>('POST', '/inventory', { body: { files, drain }, repeatable: true });
 
   submit = (body: SubmissionRequest) => this.postOnce<SubmissionView>('/submissions', body);
+  planSubmission = (body: SubmissionRequest) =>
+    this.json<SubmissionPlan>('POST', '/submissions', { body, repeatable: true });
   retry = (run: string) => this.postOnce<SubmissionView>(`/runs/${encodeURIComponent(run)}/retry`, undefined);
   cancelRun = (run: string, why: string) =>
     this.post<RunView>(`/runs/${encodeURIComponent(run)}/cancel`, { why });

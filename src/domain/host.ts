@@ -36,6 +36,8 @@ export interface HostFacts {
   readonly id: Id;
   readonly name: string;
   readonly pool: string;
+  /** Names of the projects whose work its pool takes; undefined: everybody's. */
+  readonly poolProjects?: readonly string[];
   readonly type: string;
   readonly seats: number;
   readonly expendable: readonly Layer[];

@@ -36,6 +36,8 @@ export interface Route {
   readonly body?: z.ZodType;
   readonly answer: Answer;
   readonly status: 200 | 201;
+  /** What else a success may answer, where the body asks for it. */
+  readonly also?: { readonly status: 200; readonly answer: z.ZodType };
   /** True where the header Idempotency-Key makes repeating harmless. */
   readonly idempotent?: true;
   /** False for what is not for people and programs of theirs. */
@@ -131,10 +133,11 @@ export const routes = {
   submit: post({
     path: '/api/v1/submissions',
     who: 'submitter',
-    summary: 'Submit tests',
+    summary: 'Submit tests, or with dryRun only say what it would come to',
     body: contract.SubmissionRequest,
     answer: contract.SubmissionView,
     status: 201,
+    also: { status: 200, answer: contract.SubmissionPlan },
     idempotent: true,
     bodyLimitBytes: LARGEST_BODY_BYTES,
   }),

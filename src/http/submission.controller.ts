@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
@@ -13,13 +14,14 @@ import {
   once,
   projectOfSubmission,
 } from '../store/submission.js';
-import type { SubmissionView } from './contract.js';
+import type { SubmissionPlan, SubmissionView } from './contract.js';
 import { INJECT, type ReadTestFile } from './deps.js';
+import { planView } from './dry-run.js';
 import { withinProject } from './grid.controller.js';
 import { forbidden, notFound, Refusal, unreadable } from './problem.js';
 import { IdKey, pageView, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
-import { understand } from './submit.js';
+import { understand, unfoldNow } from './submit.js';
 
 /** Submissions. */
 @Controller()
@@ -30,12 +32,24 @@ export class SubmissionController {
   ) {}
 
   @Serves('submit')
-  async submit(@Ask() ask: Asked<'submit'>): Promise<SubmissionView> {
+  async submit(
+    @Ask() ask: Asked<'submit'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SubmissionView | SubmissionPlan> {
     const projectId = await findProject(this.store, ask.visible, ask.body.project);
     if (projectId === undefined) throw notFound(`project '${ask.body.project}'`);
     wantSubmitter(ask.caller, projectId, ask.body.project);
+    const read = () => understand(this.store, projectId, ask.body, this.readTestFile);
+    if (ask.body.dryRun) {
+      const understood = await read();
+      reply.status(200);
+      return planView(understood.asked.tests, await unfoldNow(this.store, understood));
+    }
     return await acceptOnce(this.store, ask, ask.body, async () => {
-      const understood = await understand(this.store, projectId, ask.body, this.readTestFile);
+      const understood = await read();
+      // How much `each` comes to only the world can say.
+      if (ask.body.targets.some((target) => target.each !== undefined))
+        await unfoldNow(this.store, understood);
       const submission = { ...understood.submission, actor: ask.caller.name };
       return async (tx) =>
         await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) });

@@ -4,6 +4,7 @@ import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
 import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
 import { type Pulse, pulse } from '../store/pulse.js';
 import { type Store, wake } from '../store/store.js';
+import { keepAgeing } from '../store/waiting.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
@@ -26,6 +27,7 @@ export class Heartbeat {
   private beating: Promise<void> | undefined;
   private wanted = false;
   private stopped = true;
+  private knowsAgeing = false;
   private lastPartitions = Number.NEGATIVE_INFINITY;
   private unlisten = () => {};
 
@@ -83,11 +85,15 @@ export class Heartbeat {
     const isLate = epoch !== null && felt.sinceBeatS * 1000 > settings.beatMs / 4;
     if (epoch === null || felt.sinceBeatS * 1000 > settings.beatMs * 2) {
       epoch = await this.lead();
-      if (epoch === null) return false;
+      if (epoch === null) {
+        this.knowsAgeing = false;
+        return false;
+      }
       // What was seen before another one led is old.
       [felt, world] = await this.look();
     }
     await this.partitions();
+    await this.ageing(epoch);
     let done = 0;
     if (felt.lapsed) {
       done += await this.lapse(epoch);
@@ -145,6 +151,13 @@ export class Heartbeat {
       });
     }
     return lapsed.length;
+  }
+
+  /** What another scheduler or an earlier setting went by is no longer so. */
+  private async ageing(epoch: string): Promise<void> {
+    if (this.knowsAgeing) return;
+    await decide(this.store, epoch, (tx) => keepAgeing(tx, this.settings.ageingS));
+    this.knowsAgeing = true;
   }
 
   private async partitions(): Promise<void> {

@@ -128,13 +128,8 @@ export function demandOf(
   memory: RunMemory,
   fresh: boolean,
 ): Demand {
-  return {
-    requirement: attempt.demanded,
-    target: attempt.target,
-    purpose: attempt.purpose,
-    fresh,
-    avoid: memory.avoid ?? [],
-  };
+  const { demanded, target, purpose } = attempt;
+  return { ...demanded, target, purpose, fresh, avoid: memory.avoid ?? [] };
 }
 
 /** Tells whether hosts that were lost have done other work well since. */

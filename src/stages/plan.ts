@@ -52,7 +52,14 @@ export async function plan(store: Store, epoch: string, world: World, settings: 
       executors.some((x) => f.host.executor === undefined || f.host.executor === x.name),
     );
     const reason = why(answer, hosts.length, reachable ? 'busy' : 'no_executor');
-    if (reason.kind === 'never')
+    // A red that waits for a fresh host is said where none can be had, whoever waits for what.
+    if (reason.kind === 'never' && demand.spec.wait && !demand.spec.fresh)
+      says.push({
+        key: demand.key,
+        code: 'not_compatible',
+        reason: `waits for another inventory: ${reason.reason}`,
+      });
+    else if (reason.kind === 'never')
       hopeless.push({ key: demand.key, reason: reason.reason, fresh: demand.spec.fresh });
     else if (stopped !== undefined) says.push({ key: demand.key, code: 'grid_stopped', reason: stopped });
     else if (reason.kind === 'held' && demand.spec.purpose === 'test')

@@ -1,3 +1,4 @@
+import { artefactEnvironment } from '../domain/submit/artefact.js';
 import { GridLink } from '../protocol/grid-link.js';
 import type {
   Assignment,
@@ -114,12 +115,14 @@ export class RecordDesk extends GridLink {
   }
 
   private assignment(handout: Awaited<ReturnType<typeof handOut>>[number]): Assignment {
+    const { spec, variant, artefacts } = handout;
+    const environment = { ...spec.environment, ...variant, ...artefactEnvironment(artefacts) };
     return {
       run: handout.run,
       attempt: handout.attempt,
       number: handout.number,
       places: handout.places,
-      test: { ...handout.spec, environment: { ...handout.spec.environment, ...handout.variant } },
+      test: { ...spec, environment },
       outputLimitBytes: this.settings.outputLimitBytes,
     };
   }

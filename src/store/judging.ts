@@ -1,3 +1,4 @@
+import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { RunMemory, SeenCase } from '../domain/judge/judge.js';
 import type { AttemptEnd } from '../domain/outcome.js';
@@ -15,8 +16,8 @@ export interface EndedAttempt {
   readonly testName: string;
   readonly variantKey: string;
   readonly spec: TestSpec;
-  /** The requirement of the run's demand, the grid's default included. */
-  readonly demanded: string;
+  /** The run's demand in this attempt; its requirement includes the grid's default. */
+  readonly demanded: Demand;
   readonly owner: string | null;
   readonly target: { readonly host?: string; readonly hostType?: string; readonly step?: string };
   readonly memory: RunMemory;
@@ -38,7 +39,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
   return sql.rows<EndedAttempt>(
     `SELECT q.run_id AS "runId", q.project_id AS "projectId", q.purpose, q.incident_id AS "incidentId",
        q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
-       t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec->>'requirement' AS demanded, t.owner, q.target, q.memory,
+       t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec AS demanded, t.owner, q.target, q.memory,
        q.cancelled_by AS "cancelledBy", q.ended AS "end", num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
        p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
        ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id

@@ -1,8 +1,10 @@
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
+import type { Artefact } from '../domain/submit/artefact.js';
 import type { TestSpec } from '../domain/test.js';
 import type { PlacePlan, TagSeen } from '../protocol/messages.js';
 import type { Sql } from './store.js';
+import { ARTEFACTS_OF_RUN } from './submission.js';
 
 /** An attempt as it is handed out. */
 export interface Handout {
@@ -12,6 +14,7 @@ export interface Handout {
   readonly places: readonly PlacePlan[];
   readonly spec: TestSpec;
   readonly variant: Readonly<Record<string, string>>;
+  readonly artefacts: readonly Artefact[];
 }
 
 /** Attempts that were assigned to a lease and not handed out, or so long ago without a word that it got lost. */
@@ -23,7 +26,8 @@ export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> 
            AND (claimed_at IS NULL OR claimed_at < grid_now() - interval '5 s')
          ORDER BY run_id LIMIT $2 FOR UPDATE SKIP LOCKED)
        RETURNING run_id, attempt_id, test_id)
-     SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant
+     SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant,
+       ${ARTEFACTS_OF_RUN} AS artefacts
      FROM mine m JOIN attempt a ON a.run_id = m.run_id AND a.id = m.attempt_id
      JOIN test t ON t.id = m.test_id JOIN run r ON r.id = m.run_id ORDER BY m.run_id`,
     [lease, limit],

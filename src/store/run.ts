@@ -1,9 +1,13 @@
+import type { AskedTarget } from '../domain/demand.js';
 import { type Id, showId } from '../domain/id.js';
 import type { NoVerdict } from '../domain/outcome.js';
+import type { Artefact } from '../domain/submit/artefact.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { type Sql, type Transaction, wake } from './store.js';
+import { ARTEFACTS_OF_RUN } from './submission.js';
 import { pageOf, type Shown, shown } from './view.js';
+import { WHY_WAITING } from './waiting.js';
 
 /** Which runs are wanted; unset: any. */
 export interface RunQuestion {
@@ -24,6 +28,7 @@ interface RunRow {
   readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
   readonly test: string;
   readonly variant: Record<string, string>;
+  readonly target: AskedTarget;
   readonly requirement: string;
   readonly state: 'waiting' | 'held' | 'running' | 'done';
   readonly verdict: 'passed' | 'failed' | 'skipped' | 'none' | null;
@@ -40,17 +45,10 @@ interface RunRow {
   readonly judgedAt: Date | null;
 }
 
-/** Runs wait for what their demand waits for; one that was put off, or tried before, says that of its own too. */
-const WHY_WAITING = `
-  SELECT d.reason_code AS code,
-         CASE WHEN q.reason_code = 'new' THEN d.reason ELSE q.reason || '; ' || d.reason END AS reason
-  FROM demand d WHERE d.key = q.demand AND q.state = 'waiting' AND q.reason_code <> 'put_off'
-    AND d.reason_code <> 'new'`;
-
 /** `chosen` is SQL text of this file that gives rows of `run`, as few as are shown. */
 const runsOf = (chosen: string, more = '') => `
   SELECT 'r' || r.id AS id, p.name AS project, 's' || r.submission_id AS submission, r.purpose,
-         r.test_name AS test, r.variant, t.requirement,
+         r.test_name AS test, r.variant, r.target, t.requirement,
          CASE WHEN r.verdict IS NOT NULL THEN 'done' ELSE coalesce(q.state, 'waiting') END AS state,
          r.verdict, r.no_verdict AS "noVerdict", r.marks,
          CASE WHEN r.verdict IS NOT NULL THEN r.reason ELSE coalesce(w.reason, q.reason, 'just accepted') END AS reason,
@@ -129,10 +127,12 @@ export async function findRunState(sql: Sql, visible: Visible, id: Id) {
 
 /** A run with all its attempts, if it may be seen. */
 export async function findRunDetail(sql: Sql, visible: Visible, id: Id) {
-  const [row] = await sql.rows<RunRow & { readonly evidence: Record<string, unknown> | null }>(
-    runsOf(ONE, ', r.evidence'),
-    [visibleIds(visible), id],
-  );
+  const [row] = await sql.rows<
+    RunRow & {
+      readonly evidence: Record<string, unknown> | null;
+      readonly artefacts: Artefact[];
+    }
+  >(runsOf(ONE, `, r.evidence, ${ARTEFACTS_OF_RUN} AS artefacts`), [visibleIds(visible), id]);
   if (row === undefined) return undefined;
   return { ...shown(row), attemptList: await attemptsOf(sql, id) };
 }

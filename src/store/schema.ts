@@ -1,10 +1,11 @@
-import type { Demand, Target } from '../domain/demand.js';
+import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import { LAYERS, type Layer } from '../domain/layer.js';
 import type { AttemptEnd, Mark, NoVerdict, Outcome, Verdict } from '../domain/outcome.js';
 import type { StepSpec } from '../domain/step.js';
+import type { LeftOut } from '../domain/submit/unfold.js';
 import type { Alias, Presence, TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
@@ -138,6 +139,7 @@ export const SCHEMA = {
       name: text("'testyard'"),
       admin: text("'admin'"),
       defaultRequirement: text("''"),
+      ageingS: integer(3600),
       historyEpoch: randomUuid(),
       haltPolicy: json<HaltPolicy>("'{}'"),
     },
@@ -435,7 +437,7 @@ export const SCHEMA = {
       actor: text(),
       tests: bigints(),
       variants: json<readonly Variant[]>("'[{}]'"),
-      targets: json<readonly Target[]>("'[{}]'"),
+      targets: json<readonly AskedTarget[]>("'[{}]'"),
       priority: integer(0),
       queueTimeout: orNull(interval()),
       retryOf: orNull(bigint()),
@@ -444,6 +446,8 @@ export const SCHEMA = {
       createdAt: instant('grid_now()'),
       unfoldedAt: orNull(instant()),
       runCount: orNull(integer()),
+      wait: boolean('false'),
+      leftOut: orNull(json<readonly LeftOut[]>()),
     },
     {
       foreignKeys: { submission_project_fk: ['projectId', 'project'] },
@@ -487,7 +491,7 @@ export const SCHEMA = {
       testName: text(),
       variant: json<Variant>("'{}'"),
       variantKey: text("''"),
-      target: json<Target>("'{}'"),
+      target: json<AskedTarget>("'{}'"),
       requirementKey: text(),
       retryOf: orNull(bigint()),
       createdAt: instant('grid_now()'),
@@ -642,6 +646,7 @@ export const SCHEMA = {
       target: json<Target>("'{}'"),
       priority: integer(0),
       enqueuedAt: instant('grid_now()'),
+      turnAt: instant('grid_now()'),
       state: text<'waiting' | 'held' | 'running'>("'waiting'"),
       since: instant('grid_now()'),
       reasonCode: text("'new'"),
@@ -670,7 +675,7 @@ export const SCHEMA = {
         queue_ended_ck: 'ended IS NULL OR attempt_id IS NOT NULL',
       },
       indices: {
-        queue_wait_ix: { columns: ['demand', 'priority', 'runId'], where: "state = 'waiting'" },
+        queue_wait_ix: { columns: ['demand', 'turnAt', 'runId'], where: "state = 'waiting'" },
         queue_ended_ix: { columns: ['runId'], where: 'ended IS NOT NULL' },
         queue_cancelled_ix: { columns: ['runId'], where: 'cancelled_by IS NOT NULL' },
         queue_lease_ix: { columns: ['leaseId'], where: 'lease_id IS NOT NULL' },

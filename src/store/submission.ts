@@ -1,4 +1,8 @@
+import type { AskedTarget } from '../domain/demand.js';
 import { type Id, showId } from '../domain/id.js';
+import type { Artefact } from '../domain/submit/artefact.js';
+import type { Variant } from '../domain/submit/matrix.js';
+import type { LeftOut } from '../domain/submit/unfold.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { type Sql, type Transaction, wake } from './store.js';
@@ -54,14 +58,11 @@ export async function forgetOldKeys(sql: Sql): Promise<void> {
   await sql.rows(`DELETE FROM idempotency WHERE at < grid_now() - interval '7 days'`);
 }
 
-/** Something under test that comes with a submission: at a URL, or in a blob. */
-export interface Artefact {
-  readonly name: string;
-  readonly url?: string | undefined;
-  readonly blob?: string | undefined;
-  readonly digest?: string | undefined;
-  readonly buildId?: string | undefined;
-}
+/** SQL text: what is under test in the run of a row `r`, by name. */
+export const ARTEFACTS_OF_RUN = `coalesce((
+    SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', u.name, 'url', u.url, 'blob', u.blob_digest,
+      'digest', u.digest, 'buildId', u.build_id)) ORDER BY u.name)
+    FROM artefact u WHERE u.submission_id = r.submission_id), '[]')`;
 
 /** A submission that has been understood and may be accepted. */
 export interface NewSubmission {
@@ -69,18 +70,20 @@ export interface NewSubmission {
   readonly name: string;
   readonly actor: string;
   readonly tests: readonly Id[];
-  readonly variants: readonly Readonly<Record<string, string>>[];
-  readonly targets: readonly object[];
+  readonly variants: readonly Variant[];
+  readonly targets: readonly AskedTarget[];
   readonly priority: number;
   readonly queueTimeoutS?: number | undefined;
+  /** What nothing can serve waits until something can. */
+  readonly wait: boolean;
   readonly artefacts: readonly Artefact[];
 }
 
 /** Accepts a submission: from now on it is never lost. The scheduler unfolds it into runs. */
 export async function acceptSubmission(tx: Transaction, submission: NewSubmission): Promise<Id> {
   const [made] = await tx.rows<{ id: Id }>(
-    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout)
-     VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision))
+    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, wait)
+     VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $9)
      RETURNING id`,
     [
       submission.projectId,
@@ -91,6 +94,7 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
       JSON.stringify(submission.targets),
       submission.priority,
       submission.queueTimeoutS ?? null,
+      submission.wait,
     ],
   );
   const id = made?.id ?? '';
@@ -133,9 +137,10 @@ export async function retryRun(
   actor: string,
 ): Promise<Id> {
   const [made] = await tx.rows<{ id: Id }>(
-    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, retry_of)
+    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, wait,
+       retry_of)
      SELECT r.project_id, s.name, 'user', $2, ARRAY[r.test_id], jsonb_build_array(r.variant),
-            jsonb_build_array(r.target), s.priority, s.queue_timeout, r.id
+            jsonb_build_array(r.target), s.priority, s.queue_timeout, s.wait, r.id
      FROM run r JOIN submission s ON s.id = r.submission_id WHERE r.id = $1 RETURNING id`,
     [run.id, actor],
   );
@@ -183,13 +188,14 @@ interface SubmissionRow {
   readonly actor: string;
   readonly createdAt: Date;
   readonly runCount: number | null;
+  readonly leftOut: (Omit<LeftOut, 'names' | 'tests'> & { names: string[]; tests: string[] })[] | null;
   readonly counts: Record<'waiting' | 'held' | 'running' | 'passed' | 'failed' | 'skipped' | 'none', number>;
 }
 
 /** `chosen` is SQL text of this file that gives rows of `submission`. */
 const submissionsOf = (chosen: string) => `
   SELECT 's' || s.id AS id, p.name AS project, s.name, s.actor, s.created_at AS "createdAt",
-         s.run_count AS "runCount", c.counts
+         s.run_count AS "runCount", s.left_out AS "leftOut", c.counts
   FROM (${chosen}) s JOIN project p ON p.id = s.project_id
   CROSS JOIN LATERAL (
     SELECT jsonb_build_object(

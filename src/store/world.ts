@@ -51,6 +51,7 @@ interface HostRow {
   pool: string;
   pool_state: string;
   pool_why: string | null;
+  pool_projects: string[] | null;
   host_type: string;
   owner: string | null;
   transport: Transport;
@@ -83,7 +84,7 @@ export class WorldReader {
     const [seen] = await sql.rows<World['grid'] & { hosts: string; incidents: OpenIncident[] }>(
       `SELECT state, why, admin, default_requirement AS "defaultRequirement",
          (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL) || ':' ||
-           coalesce((SELECT string_agg(id || state || coalesce(why, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
+           coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
          (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', id::text, 'scope', scope,
             'hostId', host_id::text, 'step', step, 'title', title)) ORDER BY id), '[]')
           FROM incident WHERE closed_at IS NULL) AS incidents
@@ -111,7 +112,8 @@ export class WorldReader {
 
   private async readHosts(sql: Sql): Promise<void> {
     const versions = await sql.rows<{ id: Id; version: string }>(
-      `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') AS version
+      `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') || ':' ||
+         coalesce(p.projects::text, '') AS version
        FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL ORDER BY h.id`,
     );
     const changed = new Map(
@@ -137,7 +139,8 @@ export class WorldReader {
 
 function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
   return sql.rows<HostRow>(
-    `SELECT h.id, h.name, h.pool_id, p.name AS pool, p.state AS pool_state, p.why AS pool_why, h.host_type,
+    `SELECT h.id, h.name, h.pool_id, p.name AS pool, p.state AS pool_state, p.why AS pool_why,
+       p.projects AS pool_projects, h.host_type,
        h.owner, h.transport, h.restore, h.executor, h.seats, h.expendable, h.offline, h.health, h.health_why,
        h.dirty_from, h.used_since_stack, h.fingerprint,
        (SELECT jsonb_agg(jsonb_build_object('layer', layer, 'step', step, 'key', key, 'gives', gives)
@@ -192,6 +195,7 @@ function known(row: HostRow, catalogue: Catalogue, visible: readonly string[]): 
     ...(row.executor === null ? {} : { executor: row.executor }),
     ...(row.dirty_from === null ? {} : { dirtyFrom: row.dirty_from }),
     ...(row.fingerprint === null ? {} : { fingerprint: row.fingerprint }),
+    ...(row.pool_projects === null ? {} : { poolProjects: row.pool_projects }),
     ...(row.pool_state === 'halted' ? { poolHalted: row.pool_why ?? 'halted' } : {}),
   };
 }

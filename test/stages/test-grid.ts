@@ -13,7 +13,7 @@ import { Wakeup } from '../../src/store/wakeup.js';
 import { freshDatabase } from '../database.js';
 import { aHost, aTest, exit, LOOKS } from './parts.js';
 
-export { aHost, aStep, aTag, aTest, aWord, exit, LOOKS, lostIn } from './parts.js';
+export { aHost, aStep, aTag, aTest, aWord, declared, exit, LOOKS, lostIn } from './parts.js';
 
 /**
  * A whole grid on a real database whose executor is played by the test: beats are ticked by hand, time is set,
@@ -30,7 +30,8 @@ export class TestGrid {
   private constructor(
     readonly store: Store,
     readonly desk: RecordDesk,
-    readonly heartbeat: Heartbeat,
+    /** The scheduler; another one after `newScheduler`. */
+    public heartbeat: Heartbeat,
     readonly settings: Settings,
     readonly inventory: Inventory,
     private readonly drop: () => Promise<void>,
@@ -107,6 +108,15 @@ export class TestGrid {
     return lease;
   }
 
+  /** The scheduler ends and another one, with other settings, takes its place. */
+  async newScheduler(settings: Partial<Settings>): Promise<void> {
+    await this.heartbeat.stop();
+    this.heartbeat = new Heartbeat(this.store, { ...this.settings, ...settings }, (line) =>
+      this.logged.push(line),
+    );
+    await this.beat();
+  }
+
   /** Lets time pass; the executor renews unless said otherwise. */
   async pass(seconds: number, options: { readonly renew?: boolean } = {}): Promise<void> {
     await this.store.rows(`UPDATE grid_clock SET set_to = set_to + $1 * interval '1 s'`, [seconds]);
@@ -127,20 +137,24 @@ export class TestGrid {
       targets?: object[];
       timeoutS?: number;
       priority?: number;
+      wait?: boolean;
+      project?: string;
     } = {},
   ): Promise<string[]> {
     const list = typeof names === 'string' ? [names] : names;
     const [row] = await this.store.rows<{ id: string }>(
-      `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority)
+      `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority, wait)
        SELECT p.id, 'user', 'qe', ARRAY(SELECT (SELECT max(t.id) FROM test t WHERE t.project_id = p.id AND t.name = n)
-         FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5
-       FROM project p WHERE p.name = 'default' RETURNING id`,
+         FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5, $6
+       FROM project p WHERE p.name = $7 RETURNING id`,
       [
         list,
         JSON.stringify(more.variants ?? [{}]),
         JSON.stringify(more.targets ?? [{}]),
         more.timeoutS ?? null,
         more.priority ?? 0,
+        more.wait ?? false,
+        more.project ?? 'default',
       ],
     );
     await this.beat();

@@ -39,12 +39,6 @@ const UNSAYABLE: readonly Unsayable[] = [
   ...descending('run_test_ix', 'run', 'project_id, test_name, id DESC'),
   ...descending('run_own_ix', 'run', 'purpose, id DESC', " WHERE (purpose <> 'test'::text)"),
   ...descending('place_host_ix', 'place', 'host_id, attempt_id DESC'),
-  ...descending(
-    'queue_wait_ix',
-    'queue',
-    'demand, priority DESC, run_id',
-    " WHERE (state = 'waiting'::text)",
-  ),
   ...descending('queue_project_ix', 'queue', 'project_id, run_id DESC'),
   ...descending('evidence_host_ix', 'evidence', 'host_id, id DESC'),
   ...descending('evidence_work_ix', 'evidence', 'work, id DESC'),

@@ -109,6 +109,8 @@ describe('the heartbeat', () => {
 
   look('', waiting.waitingDemands, [], { rowsEach: 4 });
   look('of all demands', waiting.headOfDemand, [Array.from({ length: 10 }, (_, n) => `demand ${n}`), 50]);
+  look('that is as before', waiting.keepAgeing, [3600]);
+  look('that is another', waiting.keepAgeing, [60], { queue: true });
   look('', waiting.sayWhy, [[{ key: 'demand 5', code: 'busy', reason: 'all hosts are busy' }]]);
   look('', waiting.holdDemand, ['demand 5', '2000', 'why', 60], { blocksEach: 80 });
   look('', waiting.memoriesOfDemand, ['demand 5']);
@@ -192,7 +194,7 @@ describe('the heartbeat', () => {
 
   look('', unfolding.pendingSubmissions, [10]);
   look('of 500', unfolding.insertRuns, [
-    { id: '2001', projectId: '1', purpose: 'test', priority: 0, variants: [], targets: [], tests: [] },
+    { id: '2001', projectId: '1', purpose: 'test', priority: 0 },
     Array.from({ length: 500 }, () => ({
       testId: '1',
       testName: 'test 1',
@@ -202,6 +204,7 @@ describe('the heartbeat', () => {
       requirementKey: 'k',
       demandKey: 'demand 1',
     })),
+    [],
   ]);
   look('', unfolding.ensureDemands, [new Map([['demand 1', {} as never]])]);
   look('', unfolding.submitOwnWork, [{ purpose: 'canary', target: { host: 'host 1' }, why: 'w' }]);
@@ -367,6 +370,7 @@ describe('submissions', () => {
       variants: [{}],
       targets: [{}],
       priority: 0,
+      wait: false,
       artefacts: [{ name: 'k', url: 'u' }],
     },
   ]);
@@ -441,6 +445,8 @@ describe('logs', () => {
 describe('tests and people', () => {
   look('', tests.findTests, ['1', ['test 1', 'test 499']]);
   look('', tests.readTestNames, ['1']);
+  look('', tests.selectTests, ['1', { with: ['net'], without: ['destructive'] }]);
+  look('', tests.readLabels, ['1']);
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listAsInventory, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listTests, [all, undefined, 50]);

@@ -135,9 +135,9 @@ const MASSES = [
     `INSERT INTO history (txid, at, project_id, run_id, kind, subject, actor)
      SELECT (n / 10000)::text::xid8, at, CASE WHEN n % 100 = 50 THEN NULL ELSE project END, id, 'run.done', 'r' || id, 'testyard'
      FROM seed WHERE n % 2 = 0 OR n < 30000`,
-    `INSERT INTO queue (run_id, project_id, purpose, test_id, demand, state, priority, deadline, incident_id, attempt_id,
+    `INSERT INTO queue (run_id, project_id, purpose, test_id, demand, state, priority, turn_at, deadline, incident_id, attempt_id,
        lease_id, ended, cancelled_by, not_before, memory)
-     SELECT id, project, CASE project WHEN 2 THEN 'canary' ELSE 'test' END, 1 + n % 500, 'demand ' || n % 10, state, n % 3,
+     SELECT id, project, CASE project WHEN 2 THEN 'canary' ELSE 'test' END, 1 + n % 500, 'demand ' || n % 10, state, n % 3, at - n % 3 * interval '1 hour',
        CASE WHEN state = 'held' THEN now() + interval '1 day' END, CASE WHEN state = 'held' THEN 2000 + n % 20 END,
        CASE WHEN state = 'running' THEN 10000000 + id END, CASE WHEN state = 'running' THEN 3001 + n % 20 END,
        CASE WHEN state = 'running' AND n % 7 = 0 THEN '{"outcome": {"kind": "ended"}}'::jsonb END,

@@ -6,6 +6,7 @@ import { factsAfter } from '../provision/after.js';
 import { type Chain, planChain } from '../provision/chain.js';
 import { fromCanonical } from '../requirement.js';
 import type { StepSpec } from '../step.js';
+import { shutByPool } from './pool.js';
 
 /** An open incident, as far as it forbids work. */
 export interface OpenIncident {
@@ -105,6 +106,8 @@ export function fitOf(
       why: `${host.name} is of type ${host.type}, the run is for ${target.hostType}`,
     };
   }
+  const elsewhere = shutByPool(demand, host);
+  if (elsewhere !== undefined) return { kind: 'never', host, why: elsewhere };
   const wish = {
     requirement: fromCanonical(demand.requirement),
     fresh: demand.fresh,
