@@ -54,6 +54,11 @@ export function doesGive(step: { readonly gives: readonly string[] }, tag: strin
   return step.gives.some((item) => givenBy(item).tag === tag);
 }
 
+/** Whether two steps give a tag differently: what then counts is which of them ran last. */
+export function disagree(one: StepSpec, other: StepSpec): boolean {
+  return one.gives.some((item) => doesGive(other, givenBy(item).tag) && !other.gives.includes(item));
+}
+
 /** True where a step puts a root file system back. */
 export function isRestore(step: StepSpec): boolean {
   return step.action.kind === 'restore';

@@ -36,12 +36,23 @@ function leftOf(tag: string, host: HostFacts, steps: readonly StepSpec[]): Sight
   const entries = host.stack.filter((entry) => doesGive(entry, tag));
   if (entries.length === 0) return now;
   const decays = host.catalogue.find(tag)?.decays;
-  const standing = hasDecayed(host, decays) ? [] : entries;
-  const isVoided = (entry: StackEntry) =>
-    steps.some((step) => voids(step, entry) || makesDecay(step, decays));
-  if (standing.some((entry) => !isVoided(entry))) return now;
+  if (hasDecayed(host, decays)) return ABSENT;
   const isGone = (entry: StackEntry) => steps.some((step) => isRestore(step) && voids(step, entry));
-  return standing.every(isGone) ? ABSENT : UNKNOWN;
+  const isVoid = (entry: StackEntry) => steps.some((step) => voids(step, entry) || makesDecay(step, decays));
+  const rest = entries.filter((entry) => !isGone(entry));
+  const last = rest.at(-1);
+  if (last === undefined) return ABSENT;
+  const standing = rest.filter((entry) => !isVoid(entry));
+  if (standing.length === 0) return UNKNOWN;
+  if (last === entries.at(-1) && standing.includes(last)) return now;
+  // Of several values the last one counts; where that is in doubt only one that says the same still stands for it.
+  const value = valueOfTag(tag, last);
+  const isSure = standing.some((entry) => valueOfTag(tag, entry) === value);
+  return { presence: 'present', instances: [{ place: '', raw: isSure ? value : '' }] };
+}
+
+function valueOfTag(tag: string, { gives }: StackEntry): string {
+  return gives.map(givenBy).find((given) => given.tag === tag)?.value ?? '';
 }
 
 /** Whether something has happened since that makes what a step gave there no longer true. */
@@ -55,6 +66,11 @@ function hasDecayed({ used, isolated, dirtyFrom }: HostFacts, decays: Decay | un
 /** Provisioning is no test: only what decays by a layer decays by a step, of that layer or one below. */
 function makesDecay(step: StepSpec, decays: Decay | undefined): boolean {
   return decays !== undefined && decays !== 'test' && reaches(step.layer, decays);
+}
+
+/** Whether something that a step gives decays where another runs after it. */
+export function isUndoneBy(step: StepSpec, later: StepSpec, { catalogue }: HostFacts): boolean {
+  return step.gives.some((item) => makesDecay(later, catalogue.find(givenBy(item).tag)?.decays));
 }
 
 /** Whether carrying out a step takes an entry off the stack. */

@@ -3,7 +3,7 @@ import type { HostFacts } from '../host.js';
 import { type Layer, reaches } from '../layer.js';
 import { factTagsOf, holds } from '../match/holds.js';
 import { canonical, clausesOf, type Requirement } from '../requirement.js';
-import { doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
+import { disagree, doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
 import type { Presence, TagFacts } from '../tag.js';
 import { factsAfter } from './after.js';
 import { stepsToward } from './givers.js';
@@ -98,6 +98,7 @@ interface Search {
 function cheapest(search: Search): readonly StepSpec[] | undefined {
   let best: { readonly steps: readonly StepSpec[]; readonly costS: number } | undefined;
   let nodes = 0;
+  const seen = new Set<string>();
   const explore = (chosen: readonly StepSpec[]): void => {
     const costS = costOf(chosen);
     if (++nodes > MOST_NODES || (best !== undefined && costS >= best.costS)) return;
@@ -112,6 +113,16 @@ function cheapest(search: Search): readonly StepSpec[] | undefined {
       (step) => !chosen.includes(step) && !(isRestore(step) && chosen.some(isRestore)),
     );
     for (const step of more.sort(byCost)) explore([...chosen, step]);
+    // One that is there but was overruled by another of its layer may have the last word instead.
+    for (const step of new Set(answers)) {
+      const rest = chosen.filter((other) => other !== step);
+      if (rest.length === chosen.length || !rest.some((other) => disagree(step, other))) continue;
+      const turned = [...rest, step];
+      const key = turned.map(({ name }) => name).join();
+      if (seen.has(key)) continue;
+      seen.add(key);
+      explore(turned);
+    }
   };
   explore(search.first);
   return best?.steps;

@@ -2,9 +2,9 @@ import type { HostFacts } from '../host.js';
 import { LAYERS, reaches } from '../layer.js';
 import { holds } from '../match/holds.js';
 import { clausesOf, type Requirement } from '../requirement.js';
-import { isRestore, needsOf, type StepSpec } from '../step.js';
+import { disagree, isRestore, needsOf, type StepSpec } from '../step.js';
 import type { TagFacts } from '../tag.js';
-import { factsAfter } from './after.js';
+import { factsAfter, isUndoneBy } from './after.js';
 
 /** A step that cannot run after the others of its set, and the clauses of its needs that are not met. */
 export interface Stuck {
@@ -26,7 +26,8 @@ export interface Ordered {
 
 /**
  * The order to run steps in: lower layers first, within a layer restores first, then whatever has what it needs, by
- * name; one that takes from another of its layer what that needs (`not x`) waits for it.
+ * name. One that takes from another of its layer what that needs (`not x`) waits for it, and so does one of which
+ * something would decay by the other; of two that give a tag differently the one chosen later has the last word.
  */
 export function inOrder(chosen: readonly StepSpec[], host: HostFacts): Ordered {
   const order: StepSpec[] = [];
@@ -43,12 +44,19 @@ export function inOrder(chosen: readonly StepSpec[], host: HostFacts): Ordered {
     const facts = factsAt(step, before);
     return needs.filter((clause) => holds(clause, facts, host.catalogue) !== 'yes');
   };
+  const mustPrecede = (other: StepSpec, step: StepSpec) =>
+    (disagree(step, other) && chosen.indexOf(other) < chosen.indexOf(step)) ||
+    (isUndoneBy(step, other, host) && !isUndoneBy(other, step, host));
   for (;;) {
     const layer = waiting[0]?.layer;
-    const ready = waiting.filter((step) => step.layer === layer && unmet(step, order).length === 0);
+    // What a step of its layer gave before it a restore would take away.
+    const restores = waiting.filter((step) => step.layer === layer && isRestore(step));
+    const turn = restores.length > 0 ? restores : waiting.filter((step) => step.layer === layer);
+    const ready = turn.filter((step) => unmet(step, order).length === 0);
     const harms = (step: StepSpec) =>
       ready.some((other) => other !== step && unmet(other, [...order, step]).length > 0);
-    const next = ready.find((step) => !harms(step)) ?? ready[0];
+    const isEarly = (step: StepSpec) => turn.some((other) => other !== step && mustPrecede(other, step));
+    const next = ready.find((step) => !harms(step) && !isEarly(step)) ?? ready[0];
     if (next === undefined) break;
     order.push(next);
     waiting.splice(waiting.indexOf(next), 1);
@@ -57,14 +65,14 @@ export function inOrder(chosen: readonly StepSpec[], host: HostFacts): Ordered {
   return {
     order,
     stuck: stuck.map((step) => ({ step, needs: unmet(step, order), facts: factsAt(step, order) })),
-    all: [...order, ...waiting],
+    all: [...order, ...chosen.filter((step) => waiting.includes(step)).sort(byLayer)],
   };
 }
 
 function byPlace(a: StepSpec, b: StepSpec): number {
-  return (
-    LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer) ||
-    Number(isRestore(b)) - Number(isRestore(a)) ||
-    (a.name < b.name ? -1 : 1)
-  );
+  return byLayer(a, b) || (a.name < b.name ? -1 : 1);
+}
+
+function byLayer(a: StepSpec, b: StepSpec): number {
+  return LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer) || Number(isRestore(b)) - Number(isRestore(a));
 }
