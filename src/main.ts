@@ -15,6 +15,7 @@ import { type Config, readConfig } from './config.js';
 import { Executor } from './executor/executor.js';
 import { startApi } from './http/server.js';
 import type { GridLink } from './protocol/grid-link.js';
+import { Claims } from './stages/claims.js';
 import { Heartbeat } from './stages/heartbeat.js';
 import { RecordDesk } from './stages/record.js';
 import { ensureAdminToken, newSecret } from './store/access.js';
@@ -60,10 +61,11 @@ export async function startGrid(options: {
     await wakeup.start();
     started.push(() => wakeup.close());
     const adminTokenFile = path.join(stateDir, 'admin-token');
-    const desk = new RecordDesk(store, wakeup, config.settings);
+    const claims = new Claims();
+    const desk = new RecordDesk(store, wakeup, config.settings, claims);
     if (roles.includes('scheduler')) {
       if (options.inventoryDir !== undefined) await applyFrom(options.inventoryDir, store, log);
-      const heartbeat = new Heartbeat(store, config.settings, log);
+      const heartbeat = new Heartbeat(store, config.settings, log, claims);
       heartbeat.start(wakeup);
       started.push(() => heartbeat.stop());
     }

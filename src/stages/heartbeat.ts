@@ -6,13 +6,14 @@ import { type Pulse, pulse } from '../store/pulse.js';
 import { type Store, wake } from '../store/store.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
+import { Claims } from './claims.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
 import { judgeEnded } from './judge.js';
-import { NOTHING, plan } from './plan.js';
+import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
 import type { Settings } from './settings.js';
-import { submit } from './submit.js';
+import { pendingNow, submit } from './submit.js';
 
 /**
  * The one that decides. A beat reads the world, lets each stage decide and commit, and never waits for
@@ -33,6 +34,7 @@ export class Heartbeat {
     private readonly store: Store,
     private readonly settings: Settings,
     private readonly log: (line: string) => void,
+    private readonly claims: Claims = new Claims(),
   ) {}
 
   /** Beats from now on, until `stop`. */
@@ -101,8 +103,13 @@ export class Heartbeat {
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
     if (felt.changedTests) done += await releaseChanged(store, epoch, world);
-    if (felt.pending) done += await submit(store, epoch, world);
-    const planned = felt.waiting || done > 0 ? await plan(store, epoch, world, settings) : NOTHING;
+    const pending = felt.pending ? await pendingNow(store) : [];
+    done += pending.length;
+    const means = { settings, claims: this.claims };
+    let planned = NOTHING;
+    if (pending.length > 0)
+      planned = await planAfter((tx) => submit(tx, pending, world), store, epoch, world, means);
+    else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);
     done += planned.assigned;
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned);

@@ -25,6 +25,7 @@ import {
   type Batch,
   changeStack,
   endedBy,
+  type Handout,
   handOut,
   lockAttempts,
   seeTags,
@@ -33,6 +34,7 @@ import {
 import { type Sql, type Store, wake } from '../store/store.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { batchOf } from './batch.js';
+import { Claims } from './claims.js';
 import { stackChanges } from './host-facts.js';
 import type { Settings } from './settings.js';
 
@@ -50,6 +52,7 @@ export class RecordDesk extends GridLink {
     private readonly store: Store,
     private readonly wakeup: Wakeup,
     private readonly settings: Settings,
+    private readonly claims: Claims = new Claims(),
   ) {
     super();
   }
@@ -106,14 +109,18 @@ export class RecordDesk extends GridLink {
           return { assignments: handouts.map((h) => this.assignment(h)), stop: stops };
         }
         // Woken by the scheduler; the bound finds what was handed out and got lost on the way.
-        await Promise.race([news, timer(Math.min(left, 5_000))]);
+        const claim = this.claims.wait(request.lease, gone);
+        await Promise.race([news, claim.work, timer(Math.min(left, 5_000))]);
+        const handedOver = claim.end();
+        if (handedOver.length > 0)
+          return { assignments: handedOver.map((h) => this.assignment(h)), stop: [] };
       } finally {
         stop();
       }
     }
   }
 
-  private assignment(handout: Awaited<ReturnType<typeof handOut>>[number]): Assignment {
+  private assignment(handout: Handout): Assignment {
     return {
       run: handout.run,
       attempt: handout.attempt,

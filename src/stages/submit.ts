@@ -2,9 +2,7 @@ import { type Demand, demandKey, type Target } from '../domain/demand.js';
 import { canonicalJson } from '../domain/digest.js';
 import { fitsOf, why } from '../domain/plan/fit.js';
 import { canonical, fromCanonical, normal } from '../domain/requirement.js';
-import { decide } from '../store/leader.js';
-import type { Store } from '../store/store.js';
-import { wake } from '../store/store.js';
+import { type Sql, type Transaction, wake } from '../store/store.js';
 import {
   ensureDemands,
   insertRuns,
@@ -14,17 +12,35 @@ import {
 } from '../store/unfolding.js';
 import type { World } from '../store/world.js';
 
-/** Unfolds accepted submissions into runs; what nothing here could ever serve ends at once, with the reason. */
-export async function submit(store: Store, epoch: string, world: World): Promise<number> {
-  const pending = await pendingSubmissions(store, 50);
-  for (const submission of pending) {
-    const { runs, demands } = unfold(submission, world);
-    await decide(store, epoch, async (tx) => {
-      await Promise.all([ensureDemands(tx, demands), insertRuns(tx, submission, runs)]);
-      await wake(tx, 'testyard_history');
-    });
-  }
-  return pending.length;
+/** So many runs are made in one transaction, where more than one submission waits. */
+const MOST_RUNS = 1000;
+
+/** The oldest accepted submissions that are to be unfolded now. */
+export async function pendingNow(sql: Sql): Promise<readonly PendingSubmission[]> {
+  const pending = await pendingSubmissions(sql, 50);
+  let runs = 0;
+  return pending.filter(({ tests, variants, targets }, index) => {
+    runs += tests.length * variants.length * targets.length;
+    return index === 0 || runs <= MOST_RUNS;
+  });
+}
+
+/**
+ * Unfolds submissions into runs; what nothing here could ever serve ends at once, with the reason. All
+ * statements are said at once.
+ */
+export async function submit(
+  tx: Transaction,
+  pending: readonly PendingSubmission[],
+  world: World,
+): Promise<void> {
+  const unfolded = pending.map((submission) => ({ submission, ...unfold(submission, world) }));
+  const demands = new Map(unfolded.flatMap((one) => [...one.demands]));
+  await Promise.all([
+    ensureDemands(tx, demands),
+    ...unfolded.map(({ submission, runs }) => insertRuns(tx, submission, runs)),
+    wake(tx, 'testyard_history'),
+  ]);
 }
 
 /** Every test in every variant on every target. */

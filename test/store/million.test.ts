@@ -131,12 +131,14 @@ describe('the heartbeat', () => {
         kept: [],
         requirement: '',
         fresh: false,
+        handOver: i % 2 === 0,
         place: { host: { name: 'h' } } as never,
       })),
     ],
     { partitions: 2, rowsEach: 12, queue: true },
   );
 
+  look('', assigning.notHandedOut, [running.map((n) => attemptId(n))]);
   look('', judging.endedAttempts, [50], { rowsEach: 20, blocksEach: 100 });
   look('on a host that was never restored', judging.ranBefore, ['3', attemptId(RUNNING)], { partitions: 4 });
   look('on a host that was', judging.ranBefore, ['2', attemptId(RUNNING)], { partitions: 4 });
