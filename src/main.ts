@@ -57,15 +57,17 @@ export async function startGrid(options: {
     await migrate(url);
     const store = await Store.open(url, { poolSize: config.dbPool });
     started.push(() => store.close());
+    const hot = await Store.open(url, { poolSize: config.dbPool, plans: 'once' });
+    started.push(() => hot.close());
     const wakeup = new Wakeup(url);
     await wakeup.start();
     started.push(() => wakeup.close());
     const adminTokenFile = path.join(stateDir, 'admin-token');
     const claims = new Claims();
-    const desk = new RecordDesk(store, wakeup, config.settings, claims);
+    const desk = new RecordDesk(hot, wakeup, config.settings, claims);
     if (roles.includes('scheduler')) {
       if (options.inventoryDir !== undefined) await applyFrom(options.inventoryDir, store, log);
-      const heartbeat = new Heartbeat(store, config.settings, log, claims);
+      const heartbeat = new Heartbeat(hot, config.settings, log, claims);
       heartbeat.start(wakeup);
       started.push(() => heartbeat.stop());
     }

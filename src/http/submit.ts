@@ -4,7 +4,7 @@ import { nearest } from '../domain/requirement.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Sql, Store } from '../store/store.js';
 import { missingBlobs, type NewSubmission } from '../store/submission.js';
-import { findTests, putTests, readTagNames, readTestNames } from '../store/test.js';
+import { findTests, putTests, readTestNames } from '../store/test.js';
 import type { SubmissionRequest } from './contract.js';
 import type { ReadTestFile } from './deps.js';
 import { type Mistake, unprocessable } from './problem.js';
@@ -14,6 +14,9 @@ const MOST_RUNS = 100_000;
 
 /** Test files are read so many at a time before others get their turn. */
 const FILES_AT_ONCE = 100;
+
+/** Reads a test file against the tags that are known. */
+type ReadFile = (file: Parameters<ReadTestFile>[0]) => ReturnType<ReadTestFile>;
 
 type Wanted = z.output<typeof SubmissionRequest>;
 
@@ -29,10 +32,10 @@ export async function understand(
   store: Store,
   projectId: Id,
   wanted: Wanted,
-  readTestFile: ReadTestFile,
+  readTestFile: ReadFile,
 ): Promise<Understood> {
   const named = await findNamed(store, projectId, wanted);
-  const sent = await readFiles(store, wanted, readTestFile);
+  const sent = await readFiles(wanted, readTestFile);
   const mistakes = [...named.mistakes, ...sent.mistakes, ...(await checkTheRest(store, wanted))];
   if (mistakes.length > 0) throw unprocessable('The submission is not accepted', mistakes.slice(0, 100));
   const { name, variants, targets, priority, queueTimeoutS, artefacts } = wanted;
@@ -69,15 +72,14 @@ async function findNamed(sql: Sql, projectId: Id, wanted: Wanted) {
   };
 }
 
-async function readFiles(sql: Sql, wanted: Wanted, readTestFile: ReadTestFile) {
+async function readFiles(wanted: Wanted, readTestFile: ReadFile) {
   const specs = new Map<number, TestSpec>();
   const mistakes: Mistake[] = [];
   const files = wanted.tests.flatMap((test, index) => ('file' in test ? [{ ...test.file, index }] : []));
   if (files.length === 0) return { specs, mistakes };
-  const tags = await readTagNames(sql);
   for (const [at, { name, content, index }] of files.entries()) {
     if (at % FILES_AT_ONCE === FILES_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
-    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') }, tags);
+    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') });
     if (read.ok) specs.set(index, read.spec);
     else {
       const where = `tests[${index}].file (${name})`;

@@ -3,7 +3,7 @@ import type { Handout } from '../store/recording.js';
 
 /** An executor's claim that waits for work in this process. */
 export interface WaitingClaim {
-  /** Resolves when work was handed over. */
+  /** Resolves when work was handed over, or the executor hung up. */
   readonly work: Promise<void>;
   /** Ends the wait; gives what was handed over, which is this claim's to tell. */
   end(): readonly Handout[];
@@ -33,9 +33,11 @@ export class Claims {
       },
     };
     this.waiting.set(lease, claim);
+    gone?.addEventListener('abort', woken);
     return {
       work,
       end: () => {
+        gone?.removeEventListener('abort', woken);
         if (this.waiting.get(lease) === claim) this.waiting.delete(lease);
         return taken;
       },

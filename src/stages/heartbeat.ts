@@ -13,7 +13,7 @@ import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
 import type { Settings } from './settings.js';
-import { pendingNow, submit } from './submit.js';
+import { unfolding } from './submit.js';
 
 /**
  * The one that decides. A beat reads the world, lets each stage decide and commit, and never waits for
@@ -103,14 +103,12 @@ export class Heartbeat {
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
     if (felt.changedTests) done += await releaseChanged(store, epoch, world);
-    const pending = felt.pending ? await pendingNow(store) : [];
-    done += pending.length;
     const means = { settings, claims: this.claims };
     let planned = NOTHING;
-    if (pending.length > 0)
-      planned = await planAfter((tx) => submit(tx, pending, world), store, epoch, world, means);
+    if (felt.pending) planned = await planAfter(unfolding(store, world), store, epoch, world, means);
     else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);
-    done += planned.assigned;
+    // Nothing follows from an assignment but what its executor will tell.
+    if (planned.isPart) done += 1;
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned);
     if (isLate) await this.lead();

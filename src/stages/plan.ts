@@ -18,10 +18,13 @@ import { headOfDemand, holdDemand, sayWhy, type WaitingDemand, waitingDemands } 
 import { type KnownHost, okAttempts, type World } from '../store/world.js';
 import type { Claims } from './claims.js';
 import type { Settings } from './settings.js';
+import type { Unfolding } from './submit.js';
 
 /** What planning found that others must see to. */
 export interface Planned {
   readonly assigned: number;
+  /** More may wait than could be looked at in one go. */
+  readonly isPart: boolean;
   /** Demands that nothing can serve any more, with why. */
   readonly hopeless: readonly { readonly key: string; readonly reason: string; readonly fresh: boolean }[];
   /** Hosts that wait for other work to succeed on them before a run may come back. */
@@ -31,7 +34,16 @@ export interface Planned {
 }
 
 /** Nothing waits, or nothing can be done for it. */
-export const NOTHING: Planned = { assigned: 0, hopeless: [], wantCanary: [], wantLook: [] };
+export const NOTHING: Planned = {
+  assigned: 0,
+  isPart: false,
+  hopeless: [],
+  wantCanary: [],
+  wantLook: [],
+};
+
+/** More attempts are not made in one go. */
+const MOST_ATTEMPTS = 500;
 
 /** What planning goes by, beside the world. */
 export interface PlanMeans {
@@ -41,7 +53,7 @@ export interface PlanMeans {
 
 /** What is to be written, as queue and hosts were when they were looked at. */
 interface Weighed {
-  readonly found: Omit<Planned, 'assigned'>;
+  readonly found: Omit<Planned, 'assigned' | 'isPart'>;
   readonly attempts: readonly NewAttempt[];
   readonly says: readonly { readonly key: string; readonly code: string; readonly reason: string }[];
   readonly holds: readonly { readonly key: string; readonly incident: Id; readonly reason: string }[];
@@ -53,24 +65,34 @@ export async function plan(store: Store, epoch: string, world: World, means: Pla
   const isNews = weighed.attempts.length + weighed.says.length + weighed.holds.length > 0;
   const assigned = isNews ? await decide(store, epoch, (tx) => write(tx, weighed, means)) : [];
   await handOver(store, assigned, means);
-  return { ...weighed.found, assigned: assigned.length };
+  return { ...weighed.found, assigned: assigned.length, isPart: isFull(weighed) };
 }
 
-/** As `plan`, after `before` has made what waits: committed once. `before` says all its statements at once. */
+/**
+ * As `plan`, after that has been written which makes runs wait: all of it is committed at once. `before` is being
+ * read while the transaction begins, and says all its statements together.
+ */
 export async function planAfter(
-  before: (tx: Transaction) => Promise<unknown>,
+  before: Promise<Unfolding>,
   store: Store,
   epoch: string,
   world: World,
   means: PlanMeans,
 ): Promise<Planned> {
-  const { found, assigned } = await decide(store, epoch, async (tx) => {
+  before.catch(() => {});
+  const { assigned, ...planned } = await decide(store, epoch, async (tx) => {
+    const { unfold, isPart } = await before;
     // Said together, carried out in this order.
-    const [, weighed] = await Promise.all([before(tx), weigh(tx, world, means)]);
-    return { found: weighed.found, assigned: await write(tx, weighed, means) };
+    const [, weighed] = await Promise.all([unfold(tx), weigh(tx, world, means)]);
+    const assigned = await write(tx, weighed, means);
+    return { ...weighed.found, assigned, isPart: isPart || isFull(weighed) };
   });
   await handOver(store, assigned, means);
-  return { ...found, assigned: assigned.length };
+  return { ...planned, assigned: assigned.length };
+}
+
+function isFull({ attempts }: Weighed): boolean {
+  return attempts.length >= MOST_ATTEMPTS;
 }
 
 async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed> {
@@ -185,7 +207,7 @@ async function match(
   const slots = Math.min(
     seats,
     room.reduce((sum, x) => sum + Math.max(x.room, 0), 0),
-    500,
+    MOST_ATTEMPTS,
   );
   if (servable.length === 0 || slots <= 0) return [];
   const specs = new Map(demands.map((d) => [d.key, d.spec]));

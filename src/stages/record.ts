@@ -97,10 +97,8 @@ export class RecordDesk extends GridLink {
       const stop = this.wakeup.on('testyard_executors', woken);
       try {
         if (gone?.aborted) return { assignments: [], stop: [] };
-        const [living, handouts] = await Promise.all([
-          livingAttempts(this.store, request.lease),
-          handOut(this.store, request.lease, 500),
-        ]);
+        const living = await livingAttempts(this.store, request.lease);
+        const handouts = living.some((a) => a.due) ? await handOut(this.store, request.lease, 500) : [];
         const stops = living.flatMap((a) => (a.stop === null ? [] : [{ attempt: a.attempt, why: a.stop }]));
         const left = until - performance.now();
         if (handouts.length > 0 || stops.length > 0 || left <= 0) {

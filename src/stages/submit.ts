@@ -2,7 +2,7 @@ import { type Demand, demandKey, type Target } from '../domain/demand.js';
 import { canonicalJson } from '../domain/digest.js';
 import { fitsOf, why } from '../domain/plan/fit.js';
 import { canonical, fromCanonical, normal } from '../domain/requirement.js';
-import { type Sql, type Transaction, wake } from '../store/store.js';
+import { type Store, type Transaction, wake } from '../store/store.js';
 import {
   ensureDemands,
   insertRuns,
@@ -15,32 +15,38 @@ import type { World } from '../store/world.js';
 /** So many runs are made in one transaction, where more than one submission waits. */
 const MOST_RUNS = 1000;
 
-/** The oldest accepted submissions that are to be unfolded now. */
-export async function pendingNow(sql: Sql): Promise<readonly PendingSubmission[]> {
-  const pending = await pendingSubmissions(sql, 50);
+/** Submissions that are ready to be unfolded. */
+export interface Unfolding {
+  /** Makes their runs; it says all its statements together. */
+  readonly unfold: (tx: Transaction) => Promise<unknown>;
+  /** Others wait behind them. */
+  readonly isPart: boolean;
+}
+
+const MOST_SUBMISSIONS = 50;
+
+/**
+ * Reads the oldest accepted submissions, to unfold them into runs; what nothing here could ever serve ends at
+ * once, with the reason.
+ */
+export async function unfolding(store: Store, world: World): Promise<Unfolding> {
   let runs = 0;
-  return pending.filter(({ tests, variants, targets }, index) => {
+  const all = await pendingSubmissions(store, MOST_SUBMISSIONS);
+  const pending = all.filter(({ tests, variants, targets }, index) => {
     runs += tests.length * variants.length * targets.length;
     return index === 0 || runs <= MOST_RUNS;
   });
-}
-
-/**
- * Unfolds submissions into runs; what nothing here could ever serve ends at once, with the reason. All
- * statements are said at once.
- */
-export async function submit(
-  tx: Transaction,
-  pending: readonly PendingSubmission[],
-  world: World,
-): Promise<void> {
   const unfolded = pending.map((submission) => ({ submission, ...unfold(submission, world) }));
   const demands = new Map(unfolded.flatMap((one) => [...one.demands]));
-  await Promise.all([
-    ensureDemands(tx, demands),
-    ...unfolded.map(({ submission, runs }) => insertRuns(tx, submission, runs)),
-    wake(tx, 'testyard_history'),
-  ]);
+  return {
+    unfold: (tx) =>
+      Promise.all([
+        ensureDemands(tx, demands),
+        ...unfolded.map(({ submission, runs }) => insertRuns(tx, submission, runs)),
+        wake(tx, 'testyard_history'),
+      ]),
+    isPart: pending.length < all.length || all.length === MOST_SUBMISSIONS,
+  };
 }
 
 /** Every test in every variant on every target. */
