@@ -55,9 +55,11 @@ export async function startGrid(options: {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
     const url = options.databaseUrl ?? (await embedded(stateDir, log, started));
     await migrate(url);
-    const store = await Store.open(url, { poolSize: config.dbPool });
+    // Half of the connections each; a deciding transaction needs two at once, beside those of reports.
+    const half = config.dbPool / 2;
+    const store = await Store.open(url, { poolSize: Math.max(2, Math.floor(half)) });
     started.push(() => store.close());
-    const hot = await Store.open(url, { poolSize: config.dbPool, plans: 'once' });
+    const hot = await Store.open(url, { poolSize: Math.max(3, Math.ceil(half)), plans: 'once' });
     started.push(() => hot.close());
     const wakeup = new Wakeup(url);
     await wakeup.start();
