@@ -20,7 +20,7 @@ export interface Desk extends GridLink {
 /** Reads a test file against the catalogue. */
 export type ReadTestFile = (
   file: { readonly name: string; readonly bytes: Uint8Array },
-  catalogue: Catalogue,
+  catalogue: Catalogue | undefined,
 ) =>
   | { readonly ok: true; readonly spec: TestSpec }
   | { readonly ok: false; readonly problems: readonly Omit<Mistake, 'where'>[] };

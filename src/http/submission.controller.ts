@@ -4,7 +4,8 @@ import type { FastifyReply } from 'fastify';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
-import type { Sql, Store, Transaction } from '../store/store.js';
+import { readCatalogue } from '../store/catalogue.js';
+import type { Store, Transaction } from '../store/store.js';
 import {
   acceptSubmission,
   answerOf,
@@ -36,10 +37,16 @@ export class SubmissionController {
     @Ask() ask: Asked<'submit'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SubmissionView | SubmissionPlan> {
-    const projectId = await findProject(this.store, ask.visible, ask.body.project);
-    if (projectId === undefined) throw notFound(`project '${ask.body.project}'`);
-    wantSubmitter(ask.caller, projectId, ask.body.project);
-    const read = () => understand(this.store, projectId, ask.body, this.readTestFile);
+    const { project, tests } = ask.body;
+    const sendsFiles = tests.some((test) => 'file' in test);
+    const [projectId, known] = await Promise.all([
+      findProject(this.store, ask.visible, project),
+      sendsFiles ? readCatalogue(this.store) : undefined,
+    ]);
+    if (projectId === undefined) throw notFound(`project '${project}'`);
+    wantSubmitter(ask.caller, projectId, project);
+    const read = () =>
+      understand(this.store, projectId, ask.body, (file) => this.readTestFile(file, known?.catalogue));
     if (ask.body.dryRun) {
       const understood = await read();
       reply.status(200);
@@ -52,7 +59,7 @@ export class SubmissionController {
         await unfoldNow(this.store, understood);
       const submission = { ...understood.submission, actor: ask.caller.name };
       return async (tx) =>
-        await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) });
+        await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) }, project);
     });
   }
 
@@ -102,7 +109,7 @@ export async function acceptOnce(
   store: Store,
   ask: Pick<Asked<'submit'>, 'caller' | 'header'>,
   request: unknown,
-  prepare: () => Promise<(tx: Transaction) => Promise<Id>>,
+  prepare: () => Promise<(tx: Transaction) => Promise<SubmissionView>>,
 ): Promise<SubmissionView> {
   const key = ask.header('idempotency-key');
   if (key !== undefined && !/^[\x21-\x7e]{1,200}$/.test(key)) {
@@ -113,16 +120,8 @@ export async function acceptOnce(
   const before = onceKey === undefined ? undefined : await answerOf<SubmissionView>(store, onceKey);
   if (before !== undefined) return asBefore(before);
   const accept = await prepare();
-  const made = async (sql: Sql, id: Id): Promise<SubmissionView> => {
-    const submission = await findSubmission(sql, 'all', id);
-    if (submission === undefined) throw new Error('A submission vanished while it was accepted');
-    return submission;
-  };
-  // Work begins at the commit: only an answer that is to be kept must be known before.
-  if (onceKey === undefined) return await made(store, await store.transaction(accept));
-  return await store.transaction(async (tx) =>
-    asBefore(await once(tx, onceKey, async () => made(tx, await accept(tx)))),
-  );
+  if (onceKey === undefined) return await store.transaction(accept);
+  return await store.transaction(async (tx) => asBefore(await once(tx, onceKey, () => accept(tx))));
 }
 
 function asBefore(answer: SubmissionView | 'other_request'): SubmissionView {

@@ -14,7 +14,6 @@ import {
 } from '../domain/submit/unfold.js';
 import type { TestSpec } from '../domain/test.js';
 import { unfoldIn } from '../stages/submit.js';
-import { readCatalogue } from '../store/catalogue.js';
 import type { Sql, Store } from '../store/store.js';
 import { missingBlobs, type NewSubmission } from '../store/submission.js';
 import { type FoundTest, findTests, putTests, readTestNames } from '../store/test.js';
@@ -29,6 +28,9 @@ const MOST_RUNS = 100_000;
 
 /** Test files are read so many at a time before others get their turn. */
 const FILES_AT_ONCE = 100;
+
+/** Reads a test file against the tags that are known. */
+type ReadFile = (file: Parameters<ReadTestFile>[0]) => ReturnType<ReadTestFile>;
 
 type Wanted = z.output<typeof SubmissionRequest>;
 
@@ -49,10 +51,10 @@ export async function understand(
   store: Store,
   projectId: Id,
   wanted: Wanted,
-  readTestFile: ReadTestFile,
+  readTestFile: ReadFile,
 ): Promise<Understood> {
   const named = await findNamed(store, projectId, wanted);
-  const sent = await readFiles(store, wanted, readTestFile);
+  const sent = await readFiles(wanted, readTestFile);
   const selected = await findSelected(store, projectId, wanted.select);
   const own = wanted.matrix === undefined ? undefined : unfoldMatrix(wanted.matrix);
   const mistakes = [
@@ -158,15 +160,14 @@ async function findNamed(sql: Sql, projectId: Id, wanted: Wanted) {
   };
 }
 
-async function readFiles(sql: Sql, wanted: Wanted, readTestFile: ReadTestFile) {
+async function readFiles(wanted: Wanted, readTestFile: ReadFile) {
   const specs = new Map<number, TestSpec>();
   const mistakes: Mistake[] = [];
   const files = wanted.tests.flatMap((test, index) => ('file' in test ? [{ ...test.file, index }] : []));
   if (files.length === 0) return { specs, mistakes };
-  const { catalogue } = await readCatalogue(sql);
   for (const [at, { name, content, index }] of files.entries()) {
     if (at % FILES_AT_ONCE === FILES_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
-    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') }, catalogue);
+    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') });
     if (read.ok) specs.set(index, read.spec);
     else {
       const where = `tests[${index}].file (${name})`;

@@ -7,13 +7,14 @@ import { type Store, wake } from '../store/store.js';
 import { keepAgeing } from '../store/waiting.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
+import { Claims } from './claims.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
 import { judgeEnded } from './judge.js';
-import { NOTHING, plan } from './plan.js';
+import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
 import type { Settings } from './settings.js';
-import { submit } from './submit.js';
+import { unfolding } from './submit.js';
 
 /**
  * The one that decides. A beat reads the world, lets each stage decide and commit, and never waits for
@@ -35,6 +36,7 @@ export class Heartbeat {
     private readonly store: Store,
     private readonly settings: Settings,
     private readonly log: (line: string) => void,
+    private readonly claims: Claims = new Claims(),
   ) {}
 
   /** Beats from now on, until `stop`. */
@@ -107,9 +109,12 @@ export class Heartbeat {
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
     if (felt.changedTests) done += await releaseChanged(store, epoch, world);
-    if (felt.pending) done += await submit(store, epoch, world);
-    const planned = felt.waiting || done > 0 ? await plan(store, epoch, world, settings) : NOTHING;
-    done += planned.assigned;
+    const means = { settings, claims: this.claims };
+    let planned = NOTHING;
+    if (felt.pending) planned = await planAfter(unfolding(store, world), store, epoch, world, means);
+    else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);
+    // Nothing follows from an assignment but what its executor will tell.
+    if (planned.isPart) done += 1;
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned);
     if (isLate) await this.lead();

@@ -3,9 +3,7 @@ import { canonicalJson } from '../domain/digest.js';
 import { fitsOf, why } from '../domain/plan/fit.js';
 import { canonical, fromCanonical, normal } from '../domain/requirement.js';
 import { type Asked, type AskedTest, type Unfolded, unfold } from '../domain/submit/unfold.js';
-import { decide } from '../store/leader.js';
-import type { Store } from '../store/store.js';
-import { wake } from '../store/store.js';
+import { type Store, type Transaction, wake } from '../store/store.js';
 import {
   ensureDemands,
   insertRuns,
@@ -15,21 +13,49 @@ import {
 } from '../store/unfolding.js';
 import type { World } from '../store/world.js';
 
-/** Unfolds accepted submissions into runs; what nothing here could ever serve ends at once, with the reason. */
-export async function submit(store: Store, epoch: string, world: World): Promise<number> {
-  const pending = await pendingSubmissions(store, 50);
-  for (const submission of pending) {
-    const { portions, leftOut } = unfoldIn(world, asked(submission));
-    const demands = new Map<string, Demand>();
-    for (const { never, waits, demand, demandKey } of portions)
-      if (never === undefined || waits) demands.set(demandKey, demand);
-    const runs = portions.flatMap(runsOf);
-    await decide(store, epoch, async (tx) => {
-      await Promise.all([ensureDemands(tx, demands), insertRuns(tx, submission, runs, leftOut)]);
-      await wake(tx, 'testyard_history');
-    });
-  }
-  return pending.length;
+/** So many runs are made in one transaction, where more than one submission waits. */
+const MOST_RUNS = 1000;
+
+/** Submissions that are ready to be unfolded. */
+export interface Unfolding {
+  /** Makes their runs; it says all its statements together. */
+  readonly unfold: (tx: Transaction) => Promise<unknown>;
+  /** Others wait behind them. */
+  readonly isPart: boolean;
+}
+
+const MOST_SUBMISSIONS = 50;
+
+/**
+ * Reads the oldest accepted submissions, to unfold them into runs; what nothing here could ever serve ends at
+ * once, with the reason.
+ */
+export async function unfolding(store: Store, world: World): Promise<Unfolding> {
+  let runs = 0;
+  const all = await pendingSubmissions(store, MOST_SUBMISSIONS);
+  const pending = all.filter(({ tests, variants, targets }, index) => {
+    runs += tests.length * variants.length * targets.length;
+    return index === 0 || runs <= MOST_RUNS;
+  });
+  const unfolded = pending.map((submission) => ({ submission, ...unfoldIn(world, asked(submission)) }));
+  const demands = new Map(
+    unfolded.flatMap(({ portions }) =>
+      portions.flatMap(({ never, waits, demand, demandKey }): [string, Demand][] =>
+        never === undefined || waits ? [[demandKey, demand]] : [],
+      ),
+    ),
+  );
+  return {
+    unfold: (tx) =>
+      Promise.all([
+        ensureDemands(tx, demands),
+        ...unfolded.map(({ submission, portions, leftOut }) =>
+          insertRuns(tx, submission, portions.flatMap(runsOf), leftOut),
+        ),
+        wake(tx, 'testyard_history'),
+      ]),
+    isPart: pending.length < all.length || all.length === MOST_SUBMISSIONS,
+  };
 }
 
 /** What a submission would come to in this world. */

@@ -89,9 +89,6 @@ export interface NewVerdict {
 /** Writes verdicts, once each, and clears the runs from queue and seats. Gives the ids that were written. */
 export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): Promise<ReadonlySet<Id>> {
   if (verdicts.length === 0) return new Set();
-  const ids = verdicts.map((v) => BigInt(v.runId)).sort((a, b) => Number(a - b));
-  const low = String(ids[0]);
-  const high = String(ids.at(-1));
   const rows = await sql.rows<{ id: Id }>(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
          reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean)),
@@ -101,7 +98,7 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
        UPDATE run r SET verdict = v.verdict, no_verdict = v."noVerdict", reason = v.reason, marks = v.marks,
          verdict_attempt = v.proof, evidence = v.evidence, judged_at = grid_now(), attempts = g.attempts
        FROM given v JOIN gone g ON g.run_id = v."runId"
-       WHERE r.id = v."runId" AND r.verdict IS NULL AND r.id BETWEEN $2 AND $3
+       WHERE r.id = v."runId" AND r.verdict IS NULL
        RETURNING r.id, r.project_id, r.test_name, r.variant_key, r.purpose, r.verdict, r.no_verdict, r.reason,
          r.submission_id, v."hadCases"),
      remembered AS (
@@ -118,7 +115,7 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
          'test', test_name, 'verdict', verdict, 'noVerdict', no_verdict, 'reason', reason,
          'submission', 's' || submission_id)) FROM judged)
      SELECT id FROM judged`,
-    [JSON.stringify(verdicts), low, high],
+    [JSON.stringify(verdicts)],
   );
   return new Set(rows.map((r) => r.id));
 }

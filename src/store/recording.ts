@@ -17,13 +17,15 @@ export interface Handout {
   readonly artefacts: readonly Artefact[];
 }
 
+/** Of an attempt in the queue: whether it was never handed out, or so long ago without a word that it got lost. */
+export const TO_HAND_OUT = `(report_seq = 0 AND (claimed_at IS NULL OR claimed_at < grid_now() - interval '5 s'))`;
+
 /** Attempts that were assigned to a lease and not handed out, or so long ago without a word that it got lost. */
 export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> {
   return sql.rows<Handout>(
     `WITH mine AS (
        UPDATE queue SET claimed_at = grid_now() WHERE run_id IN (
-         SELECT run_id FROM queue WHERE lease_id = $1 AND ended IS NULL AND report_seq = 0
-           AND (claimed_at IS NULL OR claimed_at < grid_now() - interval '5 s')
+         SELECT run_id FROM queue WHERE lease_id = $1 AND ended IS NULL AND ${TO_HAND_OUT}
          ORDER BY run_id LIMIT $2 FOR UPDATE SKIP LOCKED)
        RETURNING run_id, attempt_id, test_id)
      SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant,

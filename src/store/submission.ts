@@ -79,55 +79,50 @@ export interface NewSubmission {
   readonly artefacts: readonly Artefact[];
 }
 
-/** Accepts a submission: from now on it is never lost. The scheduler unfolds it into runs. */
-export async function acceptSubmission(tx: Transaction, submission: NewSubmission): Promise<Id> {
-  const [made] = await tx.rows<{ id: Id }>(
-    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, wait)
-     VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $9)
-     RETURNING id`,
+/**
+ * Accepts a submission: from now on it is never lost. The scheduler unfolds it into runs. Gives it as it is until
+ * then; `project` is its project's name.
+ */
+export async function acceptSubmission(tx: Transaction, submission: NewSubmission, project: string) {
+  const { projectId, name, actor, tests, variants, targets } = submission;
+  const sizes = { name, tests: tests.length, variants: variants.length, targets: targets.length };
+  const [made] = await tx.rows<{ id: Id; createdAt: Date }>(
+    `WITH made AS (
+       INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout,
+         wait)
+       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15)
+       RETURNING id, created_at),
+     brought AS (
+       INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
+       SELECT made.id, a.* FROM made CROSS JOIN
+         unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) AS a (name, url, blob_digest, digest, build_id)),
+     told AS (
+       INSERT INTO history (project_id, kind, subject, actor, data)
+       SELECT $1, 'submission.accepted', 's' || id, $3, $14::jsonb FROM made)
+     SELECT id, created_at AS "createdAt" FROM made`,
     [
-      submission.projectId,
-      submission.name,
-      submission.actor,
-      submission.tests,
-      JSON.stringify(submission.variants),
-      JSON.stringify(submission.targets),
+      projectId,
+      name,
+      actor,
+      tests,
+      JSON.stringify(variants),
+      JSON.stringify(targets),
       submission.priority,
       submission.queueTimeoutS ?? null,
-      submission.wait,
-    ],
-  );
-  const id = made?.id ?? '';
-  const artefacts = tx.rows(
-    `INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
-     SELECT $1, a.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-       AS a (name, url, blob_digest, digest, build_id)`,
-    [
-      id,
       submission.artefacts.map((artefact) => artefact.name),
       submission.artefacts.map((artefact) => artefact.url ?? null),
       submission.artefacts.map((artefact) => artefact.blob ?? null),
       submission.artefacts.map((artefact) => artefact.digest ?? null),
       submission.artefacts.map((artefact) => artefact.buildId ?? null),
+      JSON.stringify(sizes),
+      submission.wait,
     ],
   );
-  const told = chronicle(tx, [
-    {
-      project: submission.projectId,
-      kind: 'submission.accepted',
-      subject: showId('submission', id),
-      actor: submission.actor,
-      data: {
-        name: submission.name,
-        tests: submission.tests.length,
-        variants: submission.variants.length,
-        targets: submission.targets.length,
-      },
-    },
-  ]);
-  await Promise.all([artefacts, told]);
+  if (made === undefined) throw new Error('an insert gives its row');
   await wake(tx, 'testyard_scheduler', 'testyard_history');
-  return id;
+  const counts = { waiting: 0, held: 0, running: 0, passed: 0, failed: 0, skipped: 0, none: 0 };
+  const view = { id: showId('submission', made.id), project, name, actor, createdAt: made.createdAt, counts };
+  return shown(view);
 }
 
 /** A new submission of the one test, variant and target of a run that is done, with what was under test then. */

@@ -4,6 +4,7 @@ import { STANDARD_TAGS } from '../../src/domain/look/standard-tags.js';
 import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
 import { PROTOCOL } from '../../src/protocol/terms.js';
+import { Claims } from '../../src/stages/claims.js';
 import { Heartbeat } from '../../src/stages/heartbeat.js';
 import { RecordDesk } from '../../src/stages/record.js';
 import { SETTINGS, type Settings } from '../../src/stages/settings.js';
@@ -32,6 +33,7 @@ export class TestGrid {
     readonly desk: RecordDesk,
     /** The scheduler; another one after `newScheduler`. */
     public heartbeat: Heartbeat,
+    readonly claims: Claims,
     readonly settings: Settings,
     readonly inventory: Inventory,
     private readonly drop: () => Promise<void>,
@@ -44,7 +46,7 @@ export class TestGrid {
     } = {},
   ): Promise<TestGrid> {
     const database = await freshDatabase();
-    const store = await Store.open(database.url, { poolSize: 5 });
+    const store = await Store.open(database.url, { poolSize: 5, plans: 'once' });
     const wakeup = new Wakeup(database.url);
     const settings = { ...SETTINGS, ...parts.settings };
     const inventory: Inventory = {
@@ -58,11 +60,13 @@ export class TestGrid {
       steps: parts.steps ?? [],
       tests: parts.tests ?? [aTest('plain')],
     };
-    const heartbeat = new Heartbeat(store, settings, (line) => grid.logged.push(line));
+    const claims = new Claims();
+    const heartbeat = new Heartbeat(store, settings, (line) => grid.logged.push(line), claims);
     const grid: TestGrid = new TestGrid(
       store,
-      new RecordDesk(store, wakeup, settings),
+      new RecordDesk(store, wakeup, settings, claims),
       heartbeat,
+      claims,
       settings,
       inventory,
       async () => {

@@ -16,7 +16,7 @@ import * as log from '../../src/store/log.js';
 import * as pulsing from '../../src/store/pulse.js';
 import * as recording from '../../src/store/recording.js';
 import * as run from '../../src/store/run.js';
-import { Store } from '../../src/store/store.js';
+import { type Plans, Store } from '../../src/store/store.js';
 import * as submission from '../../src/store/submission.js';
 import * as tests from '../../src/store/test.js';
 import * as unfolding from '../../src/store/unfolding.js';
@@ -74,6 +74,21 @@ function faults(plan: Plan, allowed: Allowance): string[] {
 
 const looked = new Set<unknown>();
 
+/** What the scheduler and the desk say, which is planned once. */
+const HOT = [
+  assigning,
+  blaming,
+  judging,
+  lapsing,
+  leader,
+  leasing,
+  pulsing,
+  recording,
+  unfolding,
+  waiting,
+  world,
+];
+
 /** Calls a function of the store as it is called in earnest, and expects each of its statements to be modest. */
 function look<Args extends readonly unknown[]>(
   what: string,
@@ -82,8 +97,9 @@ function look<Args extends readonly unknown[]>(
   allowed: Allowance = {},
 ): void {
   looked.add(call);
-  test(`${call.name} ${what}`, async () => {
-    const plans = await ExplainingStore.watch(store, (sql) => call(sql, ...args));
+  const isHot = HOT.some((module) => Object.values<unknown>(module).includes(call));
+  test.each<Plans>(isHot ? ['each', 'once'] : ['each'])(`${call.name} ${what}, planned %s`, async (how) => {
+    const plans = await ExplainingStore.watch(store, how, (sql) => call(sql, ...args));
     expect(plans.length).toBeGreaterThan(0);
     const bad = plans.flatMap((plan) =>
       faults(plan, allowed).map((fault) => `${fault}\n${plan.sql.trim()}\n${plan.text}`),
@@ -133,12 +149,14 @@ describe('the heartbeat', () => {
         kept: [],
         requirement: '',
         fresh: false,
+        handOver: i % 2 === 0,
         place: { host: { name: 'h' } } as never,
       })),
     ],
     { partitions: 2, rowsEach: 12, queue: true },
   );
 
+  look('', assigning.notHandedOut, [running.map((n) => attemptId(n))]);
   look('', judging.endedAttempts, [50], { rowsEach: 20, blocksEach: 100 });
   look('on a host that was never restored', judging.ranBefore, ['3', attemptId(RUNNING)], { partitions: 4 });
   look('on a host that was', judging.ranBefore, ['2', attemptId(RUNNING)], { partitions: 4 });
@@ -373,6 +391,7 @@ describe('submissions', () => {
       wait: false,
       artefacts: [{ name: 'k', url: 'u' }],
     },
+    'default',
   ]);
   look('', tx(submission.retryRun), [{ id: runId(early), projectId: '1' }, 'me']);
   look('', tx(submission.cancelSubmission), [{ id: '1000', projectId: '1' }, 'me', 'why'], {
