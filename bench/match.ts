@@ -50,6 +50,7 @@ const held = report(
       bound: { kind: 'most', than: 0.3 },
     },
     disagreements: { value: disagreements, bound: { kind: 'exactly', than: 0 } },
+    us_per_requirement_p10: { value: quantile(times.index, 0.1) },
     us_per_requirement_p90: { value: quantile(times.index, 0.9) },
     naive_us_per_requirement: { value: quantile(times.scan, 0.5) },
     index_build_ms: { value: buildMs },
@@ -108,11 +109,15 @@ function update(): number {
     const host = Math.floor(roll() * grid.hosts);
     return { host, tags: [grid.change(host), grid.change(host), grid.change(host)] };
   });
-  const from = performance.now();
-  for (const { host, tags } of changes) index.update(host, grid.factsOf(host), tags);
-  const us = ((performance.now() - from) * 1000) / changes.length;
+  const batches: number[] = [];
+  for (let n = 0; n < changes.length; n += BATCH) {
+    const batch = changes.slice(n, n + BATCH);
+    const from = performance.now();
+    for (const { host, tags } of batch) index.update(host, grid.factsOf(host), tags);
+    batches.push(((performance.now() - from) * 1000) / batch.length);
+  }
   for (const { host } of changes) scan.put(host);
-  return us;
+  return quantile(batches, 0.5);
 }
 
 /** Microseconds for a comparison with a value that nobody asked for or has: it is looked for in the tag's order. */

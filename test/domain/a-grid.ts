@@ -19,6 +19,7 @@ const SPECS: readonly TagSpec[] = [
   { ...about('real_root'), kind: 'flag', source: { by: 'formula', is: 'root & not virtual' } },
   { ...about('recent'), kind: 'flag', source: { by: 'formula', is: 'kernel >= 5.10 & real_root' } },
   { ...about('itself'), kind: 'flag', source: { by: 'formula', is: 'root | (virtual & not round)' } },
+  { ...about('turns'), kind: 'flag', source: { by: 'formula', is: 'root & not turns' } },
   { ...about('round'), kind: 'flag', source: { by: 'formula', is: 'recent & itself' } },
 ];
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hasBit } from '../../src/domain/match/bits.js';
+import { Dictionary } from '../../src/domain/match/dictionary.js';
 import { holds } from '../../src/domain/match/holds.js';
 import { HostIndex } from '../../src/domain/match/host-index.js';
 import type { Requirement, Truth } from '../../src/domain/requirement.js';
@@ -167,10 +168,36 @@ describe('the index over hosts', () => {
     expect(truthOf(pair.index, enough, 1)).toBe('yes');
   });
 
+  it('takes a tag that leads back to itself for unknown, as formulas do', () => {
+    const pair = new Pair(catalogue);
+    pair.add(0, { root: flag('absent'), virtual: flag('present'), kernel: value('6.1.0') });
+    expect(pair.disagreements({ kind: 'tag', name: 'itself' })).toEqual([]);
+    pair.add(0, { root: flag('present'), virtual: flag('absent'), kernel: value('6.1.0') });
+    expect(pair.disagreements({ kind: 'tag', name: 'round' })).toEqual([]);
+    expect(truthOf(pair.index, { kind: 'tag', name: 'turns' }, 0)).toBe('unknown');
+    expect(pair.disagreements({ kind: 'tag', name: 'turns' })).toEqual([]);
+  });
+
+  it('keeps no more of values that are gone than of those that are there', () => {
+    const dictionary = new Dictionary({ kind: 'quantity', unit: '' });
+    let before = dictionary.enter(value('0'));
+    for (let n = 1; n <= 64; n++) {
+      const number = dictionary.enter(value(`${n}`));
+      dictionary.leave(before);
+      before = number;
+    }
+    expect(dictionary.isMostlyDead).toBe(false);
+    dictionary.enter(value('65'));
+    dictionary.leave(before);
+    expect(dictionary.isMostlyDead).toBe(true);
+  });
+
   it('lists the values that a tag has somewhere in their order, with how many hosts have each', () => {
     const pair = new Pair(catalogue);
-    for (const [host, raw] of ['5.10.0', '5.9.0', '5.10.0', '6.1.0'].entries())
+    for (const [host, raw] of ['5.10.0', '5.9.0', '5.10', '6.1.0', '6.2.0'].entries())
       pair.add(host, { kernel: value(raw) });
+    pair.index.compile({ kind: 'tag', name: 'kernel' });
+    pair.index.remove(4);
     expect(pair.index.valuesOf('kernel')).toEqual([
       { raw: '5.9.0', hosts: 1 },
       { raw: '5.10.0', hosts: 2 },

@@ -108,11 +108,11 @@ export class Dictionary {
     }
     const stands = (operator: Operator) => (rank: number) =>
       matches(this.value, operator, this.rawAt(rank), wanted) === 'yes';
+    // Where the same text was seen it is the lowest of what counts as equal: others only say more.
     const same = this.byKey.get(keyOfOne(wanted));
-    // Where the same text was seen, what counts as equal lies around it.
-    const near = same === undefined ? undefined : (this.rankOf[same] as number);
-    const from = near === undefined ? firstWhere(0, most, stands('>=')) : lastRunBefore(near, stands('<'));
-    return { from, to: firstNear(near ?? from, most, stands('>')) };
+    const rank = same === undefined ? -1 : (this.rankOf[same] as number);
+    const from = rank >= 0 ? rank : firstWhere(0, most, stands('>='));
+    return { from, to: firstNear(from, most, stands('>')) };
   }
 
   private numberOf(sighting: Sighting): number {
@@ -193,11 +193,6 @@ function firstNear(low: number, high: number, isTrue: (n: number) => boolean): n
   let step = 1;
   while (low + step <= high && !isTrue(low + step - 1)) step *= 2;
   return firstWhere(low + (step >>> 1), Math.min(high, low + step - 1), isTrue);
-}
-
-/** The first number of those up to `near` for which it is no longer true, where it is true of all before. */
-function lastRunBefore(near: number, isTrue: (n: number) => boolean): number {
-  return near - firstNear(0, near, (back) => isTrue(near - 1 - back));
 }
 
 function keyOf(instances: readonly Instance[]): string {

@@ -9,11 +9,6 @@ export class Facet {
 
   constructor(private readonly sideOf: (instance: Instance) => string | undefined) {}
 
-  /** Every value that some device has. */
-  values(): Iterable<string> {
-    return this.hostsOf.keys();
-  }
-
   put(host: number, instances: readonly Instance[]): void {
     for (const instance of instances) {
       const value = this.sideOf(instance);
