@@ -17,6 +17,7 @@ describe('a catalogue', () => {
     expect(find('gpu')?.name).toBe('gpu');
     expect(find('cmd:g++')).toMatchObject({ name: 'cmd:g++', kind: 'flag' });
     expect(find('cmd:py:pip')).toMatchObject({ name: 'cmd:py:pip', kind: 'version' });
+    expect(find('cmd:a:b')).toMatchObject({ name: 'cmd:a:b', kind: 'flag' });
     expect(find('cmd:gcc')).toMatchObject({ name: 'cmd:gcc', kind: 'version' });
     for (const none of ['cmd:', 'cmd', 'cmd:a b', 'other', 'card', '']) expect(find(none)).toBeUndefined();
     expect(names).toEqual(['card', 'cmd:*', 'cmd:gcc', 'cmd:py:*', 'gpu']);

@@ -51,7 +51,7 @@ function someLeaf(spec: TagSpec): fc.Arbitrary<Requirement> {
         kind: 'device',
         name,
         where: [
-          { attribute: '', operator: high, value: `9${value}` },
+          { attribute: '', operator: high, value: canonicalValue(spec, `9${value}`) },
           { attribute: '', operator: low, value },
         ],
         count: 1,

@@ -61,7 +61,8 @@ describe('what a requirement says', () => {
     ['nic @ eth0 driver != e1000', 'nic @ eth0 driver != e1000'],
     ['nic speed >= 10Gbit/s < 40Gbit/s', 'nic speed >= 10Gbit/s speed < 40Gbit/s'],
     ['model = "a \\"b\\" \\u{e9}"', 'model = "a \\"b\\" é"'],
-    ['model = x', 'model = "x"'],
+    ['model = "x"', 'model = x'],
+    ['pci "x" x 2', 'pci "x" x 2'],
   ])('reads %s', (item, meaning) => {
     expect(said(item)).toBe(meaning);
   });

@@ -141,7 +141,7 @@ function codeOf(char: string): string {
 
 /** A word as it is written so that it reads back: in double quotes where it must be. */
 export function spelled(text: string): string {
-  if (PLAIN.test(text) && text !== 'x') return text;
+  if (PLAIN.test(text)) return text;
   const inside = text.replaceAll(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (char) => {
     if (char === '"' || char === '\\') return `\\${char}`;
     if (char === '\n') return '\\n';
