@@ -241,6 +241,20 @@ describe('the chain for a whole formula', () => {
       [aStep('driver', 'gpu', { needs: 'kernel >= 6.0 | svc' }), boot('6.1'), serve],
       ['serve', 'driver'],
     ],
+    [
+      'what gives the right value has the last word',
+      'cpus = 3 & svc',
+      host(),
+      [aStep('a-right', 'cpus = 3'), aStep('b-wrong', 'svc', { gives: ['svc', 'cpus = 2'] })],
+      ['b-wrong', 'a-right'],
+    ],
+    [
+      'a restore is never put behind a step of its layer, whatever that needs',
+      'b & svc',
+      host(),
+      [{ ...restore, gives: ['a', 'svc'] }, aStep('image-b', 'b', { layer: 'image', needs: 'not svc' })],
+      'absent: no order of the steps gives b, svc on one',
+    ],
     // Decay
     [
       'a fresh reboot is kept until something ran',
