@@ -3,7 +3,7 @@ import { readTestFile } from '../adapters/test-file.js';
 import { type Decision, judge } from '../domain/judge/judge.js';
 import type { AttemptEnd, Verdict } from '../domain/outcome.js';
 import type { TestSpec } from '../domain/test.js';
-import type { Assignment, AttemptEvent, TagProbe } from '../protocol/messages.js';
+import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
 import { EXIT, Failure } from './failure.js';
 import { executeLocally } from './local-executor.js';
 import { LocalLink } from './local-link.js';
@@ -18,14 +18,13 @@ const HOST = { id: '1', name: 'local' } as const;
 
 /** Runs one test here: the same file, executor and judge as in a grid, and no server, database or trace. */
 export async function run({ screen, json, options }: Setting, file: string): Promise<number> {
-  const spec = await read(file);
-  const tags = await neededTags(spec);
-  if ('impossible' in tags)
-    return say(screen, json, spec, noVerdict('not_compatible', tags.impossible), undefined);
+  const { spec, needs } = await read(file);
+  if ('impossible' in needs)
+    return say(screen, json, spec, noVerdict('not_compatible', needs.impossible), undefined);
   if (process.getuid?.() !== 0 && screen.isTerminal)
     screen.note('not root: kept apart by bubblewrap, as your own user, the file system read-only');
   const attempt = new Attempt(screen, json);
-  const link = new LocalLink(assignment(spec, tags.verify), attempt);
+  const link = new LocalLink(assignment(spec, needs), attempt);
   const interrupted = () => {
     link.cancel('Ctrl-C');
     // Who is in a hurry is let go; the throw-away namespaces end with us.
@@ -41,30 +40,31 @@ export async function run({ screen, json, options }: Setting, file: string): Pro
   return say(screen, json, spec, verdictOf(attempt.end, spec, attempt), attempt);
 }
 
-async function read(file: string): Promise<TestSpec> {
+/** What must be seen of this machine before the test starts, or why it never can. */
+type Needs = Pick<PlacePlan, 'verify' | 'promised'> | { readonly impossible: string };
+
+async function read(file: string): Promise<{ readonly spec: TestSpec; readonly needs: Needs }> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     throw new Failure(
       error.code === 'ENOENT' ? `there is no file ${file}` : `${file} cannot be read: ${error.message}`,
     );
   });
-  const result = readTestFile({ name: file, bytes }, undefined);
-  if (result.ok) return result.spec;
+  // Most tests need nothing: then no catalogue is read.
+  const plain = readTestFile({ name: file, bytes }, undefined);
+  if (plain.ok && plain.spec.requirement === '') return { spec: plain.spec, needs: { verify: [] } };
+  const { catalogueHere, promisedHere } = await import('./local-tags.js');
+  const catalogue = await catalogueHere();
+  const known = readTestFile({ name: file, bytes }, catalogue);
+  // A tag that only some grid knows is no mistake of the file's.
+  const result = known.ok ? known : plain.ok ? plain : known;
+  if (result.ok) return { spec: result.spec, needs: promisedHere(result.spec.requirement, catalogue) };
   const lines = result.problems.map(
     (p) => `  ${[file, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
   );
   throw new Failure(`${file} cannot be run as it is\n${lines.join('\n')}`);
 }
 
-/** How the tags that the test needs are seen here; only the catalogue that comes along is there to say. */
-async function neededTags(
-  spec: TestSpec,
-): Promise<{ readonly verify: readonly TagProbe[] } | { readonly impossible: string }> {
-  if (spec.requirement === '') return { verify: [] };
-  const { probesHere } = await import('./local-tags.js');
-  return probesHere(spec.requirement);
-}
-
-function assignment(spec: TestSpec, verify: readonly TagProbe[]): Assignment {
+function assignment(spec: TestSpec, needs: Pick<PlacePlan, 'verify' | 'promised'>): Assignment {
   return {
     run: '1',
     attempt: '1',
@@ -76,7 +76,7 @@ function assignment(spec: TestSpec, verify: readonly TagProbe[]): Assignment {
         host: { ...HOST, transport: { kind: 'local', network: true }, expendable: [] },
         seat: 1,
         chain: [],
-        verify,
+        ...needs,
         fresh: true,
       },
     ],
@@ -125,7 +125,10 @@ class Attempt {
 function verdictOf(end: AttemptEnd, spec: TestSpec, attempt: Attempt): Verdict {
   const { outcome } = end;
   if (outcome.kind === 'tag_lied')
-    return noVerdict('not_compatible', `${outcome.tag} is ${outcome.presence} on this machine`);
+    return noVerdict(
+      'not_compatible',
+      outcome.why ?? `${outcome.tag} is ${outcome.presence} on this machine`,
+    );
   if (outcome.kind === 'cancelled') return noVerdict('cancelled', 'stopped by Ctrl-C');
   const decision: Decision = judge(end, {
     spec,

@@ -57,7 +57,7 @@ describe('testyard run says what a grid would say', () => {
       'exit 0',
       '# testyard: requires: arm64-board',
       3,
-      /^not compatible board: arm64-board is absent on this machine$/m,
+      /^not compatible board: arm64-board is not there$/m,
     ],
     ['root', 'exit 0', '# testyard: requires: root', 3, /^not compatible root: tests never run as root/m],
     [
