@@ -107,7 +107,7 @@ describe.skipIf(obstacle !== undefined)(
         shellTest('believes', 'touch /var/tmp/believed', 'requires: promised', 'owner: t@example.org'),
       );
       const { code, out } = await yard.grid.cli('submit', file, '--watch');
-      expect(code).toBe(3);
+      expect(code, out).toBe(3);
       const [run = ''] = /^(r\d+) +believes +held +.*i\d+/m.exec(out)?.slice(1) ?? [];
       // First the host is in doubt as well; a look at the other one settles it.
       const detail = await yard.grid.when(run, 'is held for the step', (r) => r.state === 'held');
