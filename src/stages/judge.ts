@@ -24,6 +24,7 @@ import {
   writeVerdicts,
 } from '../store/judging.js';
 import { decide } from '../store/leader.js';
+import { keepForFailure } from '../store/reserving.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
@@ -68,6 +69,7 @@ export async function judgeEnded(
     }
     if (demands.size > 0) await ensureDemands(tx, demands);
     await Promise.all([keepRecords(tx, results), writeVerdicts(tx, verdicts), putBack(tx, backs)]);
+    for (const { attempt, decision } of decided) await keepHost(tx, attempt, decision);
     for (const { attempt, decision } of decided) {
       for (const failure of failuresOf(attempt, decision))
         await infrastructureFailed(tx, failure, world, settings);
@@ -160,6 +162,14 @@ function newVerdict(attempt: EndedAttempt, decision: Extract<Decision, { do: 've
     ...(decision.proof === undefined ? {} : { proof: decision.proof }),
     ...(decision.evidence === undefined ? {} : { evidence: decision.evidence }),
   };
+}
+
+/** The host of a red is kept for whoever asked for that, before anything else can start there. */
+async function keepHost(tx: Transaction, attempt: EndedAttempt, decision: Decision): Promise<void> {
+  if (attempt.hold === null || decision.do !== 'verdict' || decision.verdict.verdict !== 'failed') return;
+  // A red that was seen in an earlier attempt left nothing to look at here.
+  if (decision.proof !== attempt.attemptId) return;
+  await keepForFailure(tx, { host: attempt.hostId, run: attempt.runId, ...attempt.hold });
 }
 
 function backInQueue(

@@ -30,6 +30,8 @@ export interface EndedAttempt {
   readonly unorderedBoot: string | null;
   readonly chainOk: readonly string[];
   readonly cases: readonly SeenCase[];
+  /** For whom and how long its host is kept where it fails. */
+  readonly hold: { readonly person: string; readonly submission: Id; readonly forS: number } | null;
   readonly last: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean } | null;
 }
 
@@ -48,6 +50,8 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
          FROM case_result c LEFT JOIN measurement m
            ON m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
          WHERE c.run_id = q.run_id AND c.attempt_id = q.attempt_id), '[]') AS cases,
+       (SELECT jsonb_build_object('person', s.actor, 'submission', s.id::text, 'forS', s.hold_s)
+         FROM submission s WHERE s.id = r.submission_id AND s.hold_s IS NOT NULL) AS hold,
        (SELECT jsonb_build_object('verdict', l.verdict, 'hadCases', l.had_cases) FROM test_last l
          WHERE l.project_id = q.project_id AND l.test_name = r.test_name AND l.variant_key = r.variant_key) AS last
      FROM queue q

@@ -1,4 +1,4 @@
-import type { Fingerprint, Health, StackEntry } from '../domain/host.js';
+import type { Fingerprint, Health, Reserved, StackEntry } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
 import type { Candidate, OpenIncident } from '../domain/plan/fit.js';
@@ -53,6 +53,7 @@ interface HostRow {
   offline: boolean;
   health: Health;
   health_why: string;
+  reserved: Reserved | null;
   dirty_from: Layer | null;
   used_since_stack: boolean;
   fingerprint: Fingerprint | null;
@@ -134,6 +135,8 @@ function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
     `SELECT h.id, h.name, h.pool_id, p.name AS pool, p.state AS pool_state, p.why AS pool_why, h.host_type,
        h.owner, h.transport, h.restore, h.executor, h.seats, h.expendable, h.offline, h.health, h.health_why,
        h.dirty_from, h.used_since_stack, h.fingerprint,
+       (SELECT jsonb_build_object('person', v.person, 'until', v.until AT TIME ZONE 'UTC')
+          FROM reservation v WHERE v.host_id = h.id AND v.ended_at IS NULL) AS reserved,
        (SELECT jsonb_agg(jsonb_build_object('layer', layer, 'step', step, 'key', key, 'gives', gives)
           ORDER BY position) FROM host_stack s WHERE s.host_id = h.id) AS stack,
        (SELECT jsonb_agg(jsonb_build_object('probe', probe, 'worked', worked))
@@ -178,6 +181,7 @@ function known(row: HostRow, tags: ReadonlyMap<string, TagSpec>): KnownHost {
     okAttempt: row.ok_attempt,
     transport: row.transport,
     unseen: [...tags.values()].filter((t) => t.probe !== undefined && !worked.has(t.name)).map((t) => t.name),
+    ...(row.reserved === null ? {} : { reserved: row.reserved }),
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.restore === null ? {} : { restore: row.restore }),
     ...(row.executor === null ? {} : { executor: row.executor }),
