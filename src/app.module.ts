@@ -6,11 +6,15 @@ import { type ApiDeps, INJECT } from './http/deps.js';
 import { EventController } from './http/event.controller.js';
 import { ExecutorController } from './http/executor.controller.js';
 import { GridController } from './http/grid.controller.js';
+import { HostController } from './http/host.controller.js';
+import { KnownController } from './http/known.controller.js';
 import { RunController } from './http/run.controller.js';
 import { RouteGuard } from './http/serve.js';
 import { ServiceController } from './http/service.controller.js';
 import { SubmissionController } from './http/submission.controller.js';
 import type { TokensSeen } from './http/tokens-seen.js';
+
+const A_DAY_S = 86_400;
 
 /** The one Nest module: which adapter stands behind which port of the API. */
 @Module({})
@@ -24,6 +28,8 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
     controllers: [
       ServiceController,
       GridController,
+      HostController,
+      KnownController,
       SubmissionController,
       RunController,
       EventController,
@@ -38,6 +44,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.version, deps.version),
       value(INJECT.readTestFile, readTestFile),
       value(INJECT.tokens, tokens),
+      value(INJECT.reserveMostS, deps.reserveMostS ?? A_DAY_S),
       value(INJECT.closing, closing),
       { provide: APP_GUARD, useClass: RouteGuard },
     ],

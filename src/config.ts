@@ -12,6 +12,7 @@ const Environment = z.object({
   TESTYARD_BEAT_MS: ms(SETTINGS.beatMs),
   TESTYARD_CHECK_FIRST_S: z.coerce.number().positive().max(86_400).default(SETTINGS.checkFirstS),
   TESTYARD_HOLD_S: z.coerce.number().positive().max(31_536_000).default(SETTINGS.holdS),
+  TESTYARD_RESERVE_MAX_S: z.coerce.number().positive().max(31_536_000).default(86_400),
   TESTYARD_OUTPUT_LIMIT_BYTES: z.coerce
     .number()
     .int()
@@ -38,6 +39,8 @@ export interface Config {
   readonly answerMs: number;
   readonly connectMs: number;
   readonly dbPool: number;
+  /** The longest that a person may have a host. */
+  readonly reserveMostS: number;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -77,6 +80,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     answerMs: e.TESTYARD_ANSWER_MS,
     connectMs: e.TESTYARD_CONNECT_MS,
     dbPool: e.TESTYARD_DB_POOL,
+    reserveMostS: e.TESTYARD_RESERVE_MAX_S,
     ...(e.TESTYARD_TLS_CERT !== undefined && e.TESTYARD_TLS_KEY !== undefined
       ? { tls: { certFile: e.TESTYARD_TLS_CERT, keyFile: e.TESTYARD_TLS_KEY } }
       : {}),

@@ -43,6 +43,8 @@ export interface ApiDeps {
   readonly log: Logger;
   /** How often finished output is made into blobs; unset: every 5 s. 0: never. */
   readonly upkeepEveryMs?: number;
+  /** The longest that a person may have a host; unset: a day. */
+  readonly reserveMostS?: number;
 }
 
 /** Names the injected things that are no classes. */
@@ -54,6 +56,7 @@ export const INJECT = {
   version: Symbol('version'),
   readTestFile: Symbol('readTestFile'),
   tokens: Symbol('tokens'),
+  reserveMostS: Symbol('reserveMostS'),
   /** An AbortSignal: the server is about to close. */
   closing: Symbol('closing'),
 } as const;

@@ -35,9 +35,9 @@ export async function understand(
   const sent = await readFiles(store, wanted, readTestFile);
   const mistakes = [...named.mistakes, ...sent.mistakes, ...(await checkTheRest(store, wanted))];
   if (mistakes.length > 0) throw unprocessable('The submission is not accepted', mistakes.slice(0, 100));
-  const { name, variants, targets, priority, queueTimeoutS, artefacts } = wanted;
+  const { name, variants, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts } = wanted;
   return {
-    submission: { projectId, name, variants, targets, priority, queueTimeoutS, artefacts },
+    submission: { projectId, name, variants, targets, priority, queueTimeoutS, holdS, artefacts },
     putTests: async (tx) => {
       const indexes = [...sent.specs.keys()];
       const ids = await putTests(tx, projectId, [...sent.specs.values()]);

@@ -30,6 +30,7 @@ import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
 import { type Failure, infrastructureFailed } from './blame.js';
 import { checkEnded } from './recover.js';
+import { recognizable } from './red.js';
 import type { Settings } from './settings.js';
 
 /** Gives every ended attempt's run its answer: a verdict, another attempt, or a place in somebody's incident. */
@@ -68,7 +69,8 @@ export async function judgeEnded(
         );
     }
     if (demands.size > 0) await ensureDemands(tx, demands);
-    await Promise.all([keepRecords(tx, results), writeVerdicts(tx, verdicts), putBack(tx, backs)]);
+    const written = await recognizable(tx, verdicts);
+    await Promise.all([keepRecords(tx, results), writeVerdicts(tx, written), putBack(tx, backs)]);
     for (const { attempt, decision } of decided) await keepHost(tx, attempt, decision);
     for (const { attempt, decision } of decided) {
       for (const failure of failuresOf(attempt, decision))

@@ -87,6 +87,8 @@ export interface NewVerdict {
   readonly proof?: Id;
   readonly evidence?: Readonly<Record<string, unknown>>;
   readonly hadCases: boolean;
+  /** What is the same of this failure and others of the test. */
+  readonly failureSignature?: string;
 }
 
 /** Writes verdicts, once each, and clears the runs from queue and seats. Gives the ids that were written. */
@@ -97,12 +99,12 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
   const high = String(ids.at(-1));
   const rows = await sql.rows<{ id: Id }>(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
-         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean)),
+         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean, "failureSignature" text)),
      gone AS (DELETE FROM queue q USING given v WHERE q.run_id = v."runId" RETURNING q.run_id, q.attempts),
      freed AS (DELETE FROM host_seat s USING given v WHERE s.run_id = v."runId"),
      judged AS (
        UPDATE run r SET verdict = v.verdict, no_verdict = v."noVerdict", reason = v.reason, marks = v.marks,
-         verdict_attempt = v.proof, evidence = v.evidence, judged_at = grid_now(), attempts = g.attempts
+         verdict_attempt = v.proof, evidence = v.evidence, failure_signature = v."failureSignature", judged_at = grid_now(), attempts = g.attempts
        FROM given v JOIN gone g ON g.run_id = v."runId"
        WHERE r.id = v."runId" AND r.verdict IS NULL AND r.id BETWEEN $2 AND $3
        RETURNING r.id, r.project_id, r.test_name, r.variant_key, r.purpose, r.verdict, r.no_verdict, r.reason,
