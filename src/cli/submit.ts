@@ -12,6 +12,8 @@ export interface SubmitOptions {
   readonly name?: string;
   readonly variant?: readonly Readonly<Record<string, string>>[];
   readonly host?: readonly string[];
+  /** Seconds. */
+  readonly holdOnFailure?: number | undefined;
 }
 
 type WantedTest = SubmissionRequest['tests'][number];
@@ -29,6 +31,7 @@ export async function submit(
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(options.variant === undefined ? {} : { variants: [...options.variant] }),
+    ...(options.holdOnFailure === undefined ? {} : { holdOnFailureS: options.holdOnFailure }),
     ...(options.host === undefined ? {} : { targets: options.host.map((host) => ({ host })) }),
   };
   const submission = await client.submit(request).catch((error: unknown) => {

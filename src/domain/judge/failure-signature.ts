@@ -30,7 +30,7 @@ const SAYS_WRONG =
  */
 export function failureSignature({ cases, tail, reason }: RedTrace): string {
   const failed = cases.filter((one) => one.result === 'fail');
-  const names = [...new Set(failed.map(({ name }) => caseName(name)))].sort();
+  const names = [...new Set(failed.map(({ name }) => caseName(name) || '_'))].sort();
   const shown = names.slice(0, MOST_CASES);
   if (names.length > MOST_CASES) shown.push(`and ${names.length - MOST_CASES} more`);
   return spelt(`{${shown.join(', ')}}`, errorOf(failed[0]?.message ?? '', tail, reason));
