@@ -39,7 +39,13 @@ export async function nightRuns(sql: Sql, submission: Id): Promise<readonly Nigh
     .then((rows) => (rows as unknown as { night: NightRun }[]).map((row) => row.night));
 }
 
-/** Since when each of these red runs is red without a green of the same test, variant and target in between. */
+/** So many runs of a test are looked back through for a green. */
+const LOOKED_BACK = 1000;
+
+/**
+ * Since when each of these red runs is red without a green of the same test, variant and target in between, as far
+ * back as the test's last 1000 runs tell.
+ */
 export async function redSince(sql: Sql, runs: readonly Id[]): Promise<ReadonlyMap<string, RedSince>> {
   if (runs.length === 0) return new Map();
   const rows = await sql.rows<{ run: string; first: string; at: Date }>(
@@ -47,11 +53,16 @@ export async function redSince(sql: Sql, runs: readonly Id[]): Promise<ReadonlyM
      FROM unnest($1::bigint[]) AS g(id)
      CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = g.id OFFSET 0) r
      CROSS JOIN LATERAL (
-       SELECT coalesce(max(p.id), 0) AS id FROM (
-         SELECT run.id FROM run WHERE run.project_id = r.project_id AND run.test_name = r.test_name AND run.id < r.id
-           AND run.variant_key = r.variant_key AND run.target = r.target AND run.purpose = 'test'
-           AND run.verdict IN ('passed', 'skipped')
-         ORDER BY run.id DESC LIMIT 1) p) green
+       SELECT coalesce(
+         (SELECT p.id FROM (
+            SELECT * FROM run WHERE run.project_id = r.project_id AND run.test_name = r.test_name AND run.id < r.id
+            ORDER BY run.id DESC LIMIT ${LOOKED_BACK}) p
+          WHERE p.variant_key = r.variant_key AND p.target = r.target AND p.purpose = 'test'
+            AND p.verdict IN ('passed', 'skipped')
+          ORDER BY p.id DESC LIMIT 1),
+         (SELECT run.id FROM run WHERE run.project_id = r.project_id AND run.test_name = r.test_name AND run.id < r.id
+          ORDER BY run.id DESC OFFSET ${LOOKED_BACK} LIMIT 1),
+         0) AS id) green
      CROSS JOIN LATERAL (
        SELECT run.id, run.judged_at FROM run WHERE run.project_id = r.project_id AND run.test_name = r.test_name
          AND run.id > green.id AND run.id <= r.id AND run.variant_key = r.variant_key AND run.target = r.target

@@ -32,6 +32,8 @@ export class TestGrid {
     readonly heartbeat: Heartbeat,
     readonly settings: Settings,
     readonly inventory: Inventory,
+    /** Its database. */
+    readonly url: string,
     private readonly drop: () => Promise<void>,
   ) {}
 
@@ -59,6 +61,7 @@ export class TestGrid {
       heartbeat,
       settings,
       inventory,
+      database.url,
       async () => {
         await wakeup.close();
         await store.close();
