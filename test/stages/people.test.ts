@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { plan } from '../../src/stages/plan.js';
 import { giveBack, listReservations, reservationOf, reserve } from '../../src/store/reserving.js';
 import { bringBack, type Out, takeOut } from '../../src/store/taking-out.js';
 import { aHost, aTag, aTest, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
@@ -243,6 +244,23 @@ describe('a reservation', () => {
     expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
     expect(await canaries()).toBe(1);
     expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+});
+
+describe('a decision from what was so a moment ago', () => {
+  test.each(['reserved', 'in maintenance'])('starts nothing on a host that is %s since', async (how) => {
+    grid = await TestGrid.open();
+    if (how === 'reserved') await keep('one');
+    else await out('one');
+    const [run = ''] = await grid.submit('plain');
+    const now = await grid.heartbeat.world();
+    const hosts = now.hosts.map(({ reserved: _, ...host }) => ({ ...host, health: 'good' as const }));
+    const before = { ...now, hosts, byId: new Map(hosts.map((host) => [host.id, host])) };
+    const [leader] = await grid.store.rows<{ epoch: string }>(`SELECT epoch FROM leadership`);
+    const planned = await plan(grid.store, leader?.epoch ?? '', before, grid.settings);
+    expect(planned.assigned).toBe(0);
+    expect(await grid.run(run)).toMatchObject({ state: 'waiting' });
+    expect(await grid.take()).toEqual([]);
   });
 });
 

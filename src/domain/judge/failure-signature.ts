@@ -74,7 +74,7 @@ function fixedSignature(text: string): string {
 /** Without what is no character of a line, and what colours one. */
 function plainLine(text: string): string {
   return text
-    .replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')
+    .replace(/\p{Cc}\[[0-9;]*[A-Za-z]/gu, '')
     .replace(/[\p{Cc}\p{Cs}\s]+/gu, ' ')
     .trim();
 }
