@@ -12,6 +12,7 @@ installDebian({
   bwrap: 'bubblewrap',
   mount: 'mount',
   openssl: 'openssl',
+  rpm: 'rpm',
 });
 build();
 const tool = (name) => path.join(root, 'node_modules', '.bin', name);

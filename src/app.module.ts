@@ -1,12 +1,15 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { printInventory } from './adapters/inventory-print.js';
+import { readInventoryFiles } from './adapters/inventory-reading.js';
 import { readTestFile } from './adapters/test-file.js';
 import { AccessController } from './http/access.controller.js';
-import { type ApiDeps, INJECT } from './http/deps.js';
+import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
 import { EventController } from './http/event.controller.js';
 import { ExecutorController } from './http/executor.controller.js';
 import { GridController } from './http/grid.controller.js';
 import { HostController } from './http/host.controller.js';
+import { InventoryController } from './http/inventory.controller.js';
 import { KnownController } from './http/known.controller.js';
 import { RunController } from './http/run.controller.js';
 import { RouteGuard } from './http/serve.js';
@@ -30,6 +33,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       GridController,
       HostController,
       KnownController,
+      InventoryController,
       SubmissionController,
       RunController,
       EventController,
@@ -43,6 +47,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.blobs, deps.blobs),
       value(INJECT.version, deps.version),
       value(INJECT.readTestFile, readTestFile),
+      value(INJECT.inventory, { read: readInventoryFiles, print: printInventory } satisfies InventoryForm),
       value(INJECT.tokens, tokens),
       value(INJECT.reserveMostS, deps.reserveMostS ?? A_DAY_S),
       value(INJECT.closing, closing),

@@ -11,6 +11,7 @@ const Environment = z.object({
   TESTYARD_LEADER_TTL_MS: ms(SETTINGS.leaderTtlMs),
   TESTYARD_BEAT_MS: ms(SETTINGS.beatMs),
   TESTYARD_CHECK_FIRST_S: z.coerce.number().positive().max(86_400).default(SETTINGS.checkFirstS),
+  TESTYARD_AGEING_S: z.coerce.number().int().min(1).max(604_800).default(SETTINGS.ageingS),
   TESTYARD_HOLD_S: z.coerce.number().positive().max(31_536_000).default(SETTINGS.holdS),
   TESTYARD_RESERVE_MAX_S: z.coerce.number().positive().max(31_536_000).default(86_400),
   TESTYARD_OUTPUT_LIMIT_BYTES: z.coerce
@@ -71,6 +72,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       leaderTtlMs: e.TESTYARD_LEADER_TTL_MS,
       beatMs: e.TESTYARD_BEAT_MS,
       checkFirstS: e.TESTYARD_CHECK_FIRST_S,
+      ageingS: e.TESTYARD_AGEING_S,
       holdS: e.TESTYARD_HOLD_S,
       outputLimitBytes: e.TESTYARD_OUTPUT_LIMIT_BYTES,
     },

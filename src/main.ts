@@ -15,6 +15,7 @@ import { type Config, readConfig } from './config.js';
 import { Executor } from './executor/executor.js';
 import { startApi } from './http/server.js';
 import type { GridLink } from './protocol/grid-link.js';
+import { Claims } from './stages/claims.js';
 import { Heartbeat } from './stages/heartbeat.js';
 import { RecordDesk } from './stages/record.js';
 import { ensureAdminToken, newSecret } from './store/access.js';
@@ -54,16 +55,21 @@ export async function startGrid(options: {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
     const url = options.databaseUrl ?? (await embedded(stateDir, log, started));
     await migrate(url);
-    const store = await Store.open(url, { poolSize: config.dbPool });
+    // Half of the connections each; a deciding transaction needs two at once, beside those of reports.
+    const half = config.dbPool / 2;
+    const store = await Store.open(url, { poolSize: Math.max(2, Math.floor(half)) });
     started.push(() => store.close());
+    const hot = await Store.open(url, { poolSize: Math.max(3, Math.ceil(half)), plans: 'once' });
+    started.push(() => hot.close());
     const wakeup = new Wakeup(url);
     await wakeup.start();
     started.push(() => wakeup.close());
     const adminTokenFile = path.join(stateDir, 'admin-token');
-    const desk = new RecordDesk(store, wakeup, config.settings);
+    const claims = new Claims();
+    const desk = new RecordDesk(hot, wakeup, config.settings, claims);
     if (roles.includes('scheduler')) {
       if (options.inventoryDir !== undefined) await applyFrom(options.inventoryDir, store, log);
-      const heartbeat = new Heartbeat(store, config.settings, log);
+      const heartbeat = new Heartbeat(hot, config.settings, log, claims);
       heartbeat.start(wakeup);
       started.push(() => heartbeat.stop());
     }
@@ -193,8 +199,15 @@ async function applyFrom(folder: string, store: Store, log: (line: string) => vo
     );
     throw new Error(`the inventory in ${folder} is wrong:\n${lines.join('\n')}`);
   }
-  for (const warning of result.warnings) log(`inventory: ${warning.file}: ${warning.message}`);
-  await applyInventory(store, result.inventory);
+  for (const warning of result.warnings)
+    log(
+      `inventory: ${warning.file}${warning.line === undefined ? '' : `:${warning.line}`}: ${warning.message}`,
+    );
+  const applied = await applyInventory(store, result.inventory, { drain: true });
+  if (applied.kind === 'refused') {
+    const lines = applied.problems.map(({ message }) => message);
+    throw new Error(`the inventory in ${folder} cannot be applied now:\n${lines.join('\n')}`);
+  }
 }
 
 /** The admin's secret of this state folder; made at the first start, readable by its owner alone. */

@@ -1,5 +1,9 @@
+import { nearest } from '../domain/language/nearest.js';
+import { readRequirement } from '../domain/language/read.js';
 import { LAYERS, type Layer } from '../domain/layer.js';
-import { canonical, nearest, readRequirement, TAG_NAME } from '../domain/requirement.js';
+import { canonical } from '../domain/requirement.js';
+import type { Catalogue } from '../domain/tag.js';
+import { formulaItems } from './formula-source.js';
 import {
   type FileProblem,
   type Position,
@@ -8,6 +12,12 @@ import {
   shown,
   unusable,
 } from './yaml-source.js';
+
+/** What a requirement and the preferences beside it came to, in canonical spelling. */
+export interface Formula {
+  readonly requirement: string;
+  readonly prefer: readonly string[];
+}
 
 /** A name of a test, step, host, pool or label. */
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -56,6 +66,33 @@ export class Fields {
     return this.entries.get(key)?.value;
   }
 
+  /** Where an item of a list stands, or else the list. */
+  itemAt(key: string, text: string): Position {
+    const source = this.source(key);
+    const items = source?.kind === 'list' ? source.items : [];
+    return items.find((item) => item.kind === 'text' && item.text.trim() === text)?.at ?? this.at(key);
+  }
+
+  /** A text as it stands, of which nothing is said. */
+  plain(key: string): string | undefined {
+    const source = this.source(key);
+    return source?.kind === 'text' ? source.text : undefined;
+  }
+
+  /** Says that a field is missing, where it is. */
+  required(key: string, text: string | undefined, what: string): string {
+    if (text === undefined) this.wrong(this.start, `'${this.spelled(key)}' is missing: ${what}`);
+    return text ?? '';
+  }
+
+  /** A text of a form, of which `what` is the name. */
+  matching(key: string, rule: RegExp, what: string): string | undefined {
+    const text = this.text(key);
+    if (text !== undefined && text.trim() !== '' && !rule.test(text))
+      this.wrong(this.at(key), `'${shown(text)}' is not ${what}`);
+    return text;
+  }
+
   /** A text that is not empty; undefined where the field is left out. */
   text(key: string): string | undefined {
     const source = this.source(key);
@@ -65,7 +102,7 @@ export class Fields {
   /** A text of one line, such as an owner. */
   line(key: string): string | undefined {
     const text = this.text(key);
-    if (text !== undefined && (/[\r\n]/.test(text) || text.length > 200))
+    if (text !== undefined && (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text) || text.length > 200))
       this.wrong(this.at(key), `'${this.spelled(key)}' is one line of at most 200 characters`);
     return text;
   }
@@ -145,25 +182,27 @@ export class Fields {
     return value;
   }
 
-  /** A requirement list in canonical spelling. Without a catalogue any well-formed name is taken. */
-  requirement(key: string, known: ReadonlySet<string> | undefined): string {
-    const items = this.list(key);
-    const texts = items.map((item) => item.text);
-    const { requirement, problems } = readRequirement(texts, known ?? new Set(texts));
-    for (const { index, message } of problems) this.wrong(items[index]?.at ?? this.at(key), message);
-    return canonical(requirement);
+  /**
+   * A requirement list with the preferences in it, and those below the key `preferences` where one is named.
+   * Without a catalogue any well-formed name is taken.
+   */
+  formula(key: string, catalogue: Catalogue | undefined, preferences?: string): Formula {
+    const wrong = (at: Position, message: string) => this.wrong(at, message);
+    const items = [...formulaItems(this.source(key), this.spelled(key), wrong)];
+    if (preferences !== undefined && this.has(preferences)) {
+      const of = formulaItems(this.source(preferences), this.spelled(preferences), wrong);
+      items.push({ kind: 'prefer', of, at: this.at(preferences) });
+    }
+    const { requirement, prefer, problems } = readRequirement(items, catalogue);
+    for (const { at, message } of problems) this.wrong(at, message);
+    return { requirement: canonical(requirement), prefer: prefer.map(canonical) };
   }
 
-  /** Names of tags, each in the catalogue. */
-  tags(key: string, known: ReadonlySet<string>): readonly string[] {
-    const names = this.words(key, TAG_NAME, 'the name of a tag');
-    const items = this.list(key);
-    for (const name of names) {
-      if (known.has(name)) continue;
-      const at = items.find((item) => item.text === name)?.at ?? this.at(key);
-      this.wrong(at, unknownTag(name, known));
-    }
-    return names;
+  /** A formula in which preferences have no place. */
+  requirement(key: string, catalogue: Catalogue | undefined): string {
+    const { requirement, prefer } = this.formula(key, catalogue);
+    if (prefer.length > 0) this.wrong(this.at(key), `'prefer' has no place in '${this.spelled(key)}'`);
+    return requirement;
   }
 
   layers(key: string): readonly Layer[] {
@@ -216,11 +255,4 @@ export function unknownKey(key: string, known: readonly string[]): string {
   const near = key.length > 100 ? undefined : nearest(key, known);
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean '${near}'?`;
   return `unknown key '${shown(key)}': ${hint}`;
-}
-
-/** What to say of a tag that is not in the catalogue. */
-export function unknownTag(name: string, known: Iterable<string>): string {
-  const near = nearest(name, known);
-  const hint = near === undefined ? 'the catalogue has no such tag' : `did you mean '${near}'?`;
-  return `unknown tag '${shown(name)}': ${hint}`;
 }

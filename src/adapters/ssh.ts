@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { connect as connectSocket, type Socket } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import ssh2, { Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
 import {
@@ -78,7 +80,9 @@ function pinnedKeys(host: string, lines: readonly string[]): readonly PinnedKey[
 }
 
 async function readPrivateKey(host: string, keyFile: string): Promise<Buffer> {
-  const bytes = await readFile(keyFile).catch((error: Error) => {
+  // The home is that of whoever runs the executor, wherever the inventory was written.
+  const path = keyFile.startsWith('~/') ? join(homedir(), keyFile.slice(2)) : keyFile;
+  const bytes = await readFile(path).catch((error: Error) => {
     throw new ShellError('authentication', `${host}: the private key cannot be read: ${error.message}`);
   });
   const key = ssh2.utils.parseKey(bytes);

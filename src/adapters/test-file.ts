@@ -1,3 +1,4 @@
+import type { Catalogue } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { Fields, NAME } from './source-fields.js';
 import { headerKey, readHeader, TEST_KEYS } from './test-header.js';
@@ -27,14 +28,14 @@ const DIRTIES = ['nothing', 'use', 'boot', 'packages', 'image'] as const;
 const YAML_KEYS = ['testyard', ...TEST_KEYS, 'run', 'setup', 'teardown'];
 
 /**
- * Reads a test file of either form: an executable with its needs in comments at its top, or YAML. Tags are
- * checked against `knownTags`; undefined takes any well-formed name, as `testyard run` has no catalogue.
+ * Reads a test file of either form: an executable with its needs in comments at its top, or YAML. What it
+ * requires is read against the catalogue; without one any well-formed name is taken.
  */
-export function readTestFile(file: NamedBytes, knownTags: ReadonlySet<string> | undefined): TestFileResult {
+export function readTestFile(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
   if (file.bytes.length === 0) return refused('the file is empty');
   if (file.bytes.length > MAX_TEST_FILE_BYTES)
     return refused(`the file has ${file.bytes.length} bytes; a test file has at most ${MAX_TEST_FILE_BYTES}`);
-  return isYaml(file) ? readYamlTest(file, knownTags) : readExecutable(file, knownTags);
+  return isYaml(file) ? readYamlTest(file, catalogue) : readExecutable(file, catalogue);
 }
 
 function isYaml({ name, bytes }: NamedBytes): boolean {
@@ -44,17 +45,17 @@ function isYaml({ name, bytes }: NamedBytes): boolean {
   return !head.startsWith('#!') && /^(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
 }
 
-function readExecutable(file: NamedBytes, knownTags: ReadonlySet<string> | undefined): TestFileResult {
+function readExecutable(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
   const header = readHeader(file.bytes);
   const fields = new Fields(header.entries, TEST_KEYS, START, headerKey);
   fields.problems.push(...header.problems);
   return finished(fields, {
-    ...common(fields, file.name, knownTags),
+    ...common(fields, file.name, catalogue),
     run: Buffer.from(file.bytes).toString('base64'),
   });
 }
 
-function readYamlTest(file: NamedBytes, knownTags: ReadonlySet<string> | undefined): TestFileResult {
+function readYamlTest(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
   const decoded = decodeUtf8(file.bytes);
   if ('problem' in decoded) return { ok: false, problems: [decoded.problem] };
   const yaml = readYaml(decoded.text);
@@ -80,7 +81,7 @@ function readYamlTest(file: NamedBytes, knownTags: ReadonlySet<string> | undefin
   const setup = fields.text('setup');
   const teardown = fields.text('teardown');
   return finished(fields, {
-    ...common(fields, file.name, knownTags),
+    ...common(fields, file.name, catalogue),
     run: Buffer.from(run.startsWith('#!') ? run : `#!/bin/sh\n${run}`).toString('base64'),
     ...(setup === undefined ? {} : { setup }),
     ...(teardown === undefined ? {} : { teardown }),
@@ -88,13 +89,15 @@ function readYamlTest(file: NamedBytes, knownTags: ReadonlySet<string> | undefin
 }
 
 /** What both forms can say. */
-function common(fields: Fields, fileName: string, knownTags: ReadonlySet<string> | undefined) {
+function common(fields: Fields, fileName: string, catalogue: Catalogue | undefined) {
   const owner = fields.line('owner');
   const dirties = fields.oneOf('dirties', DIRTIES);
+  const { requirement, prefer } = fields.formula('requires', catalogue, 'prefer');
   return {
     name: fields.has('name') ? (fields.name('name') ?? '') : defaultName(fields, fileName),
     ...(owner === undefined ? {} : { owner }),
-    requirement: fields.requirement('requires', knownTags),
+    requirement,
+    ...(prefer.length === 0 ? {} : { prefer }),
     labels: fields.words('labels', NAME, 'a label'),
     environment: fields.texts('environment', ENV_NAME, ENV_RULE),
     timeoutMs: fields.duration('timeout') ?? TEST_DEFAULTS.timeoutMs,

@@ -2,6 +2,7 @@ import { unknownKey } from './source-fields.js';
 import {
   type FileProblem,
   type Position,
+  readYaml,
   type Source,
   type SourceEntry,
   shown,
@@ -13,6 +14,7 @@ export const TEST_KEYS = [
   'name',
   'owner',
   'requires',
+  'prefer',
   'labels',
   'timeout',
   'setup_timeout',
@@ -38,7 +40,12 @@ const ALMOST = new RegExp(
   'i',
 );
 /** May stand on several lines. */
-const LISTS = new Set(['requires', 'labels', 'cases', 'commands', 'under_test']);
+const LISTS = new Set(['requires', 'prefer', 'labels', 'cases', 'commands', 'under_test']);
+
+/** A line longer than that is not written by hand, and each item is read by itself. */
+const MAX_ITEMS = 500;
+/** Have maps among their items, in one line: `{any: [kvm, root]}`. */
+const FORMULAS = new Set(['requires', 'prefer']);
 
 /** What the comments at the top of an executable say. */
 export interface Header {
@@ -83,11 +90,13 @@ export function readHeader(bytes: Uint8Array): Header {
   return { entries: [...entries.values()], problems };
 }
 
-function declare(
-  entries: Map<string, SourceEntry>,
-  declared: string,
-  at: Position,
-): { readonly at: Position; readonly message: string } | undefined {
+/** What is wrong with a declaration, and where. */
+interface Misread {
+  readonly at: Position;
+  readonly message: string;
+}
+
+function declare(entries: Map<string, SourceEntry>, declared: string, at: Position): Misread | undefined {
   const colon = declared.indexOf(':');
   if (colon < 0) return { at, message: `'${shown(declared)}' is no declaration: write 'key: value'` };
   const spelled = declared.slice(0, colon).trim();
@@ -101,9 +110,10 @@ function declare(
   if (flaw !== undefined) return { at: valueAt, message: flaw };
   const before = entries.get(key);
   if (key === 'environment') return declareVariable(entries, before, value, at, valueAt);
-  const read: Source = LISTS.has(key)
-    ? { kind: 'list', items: items(value, valueAt), at: valueAt }
+  const read: Source | Misread = LISTS.has(key)
+    ? items(value, valueAt, FORMULAS.has(key))
     : { kind: 'text', text: value, at: valueAt };
+  if ('message' in read) return read;
   if (before === undefined) entries.set(key, { key, at, value: read });
   else if (before.value.kind === 'list' && read.kind === 'list')
     entries.set(key, {
@@ -120,7 +130,7 @@ function declareVariable(
   value: string,
   at: Position,
   valueAt: Position,
-): { readonly at: Position; readonly message: string } | undefined {
+): Misread | undefined {
   const equals = value.indexOf('=');
   if (equals < 1) return { at: valueAt, message: `'${shown(value)}' sets nothing: write env: NAME=value` };
   const name = value.slice(0, equals);
@@ -142,18 +152,72 @@ function declareVariable(
   return undefined;
 }
 
-function items(value: string, at: Position): readonly Source[] {
+/** The items between commas; in formulas those within brackets and quotes divide nothing. */
+function items(value: string, at: Position, isFormula: boolean): Source | Misread {
+  const found: Source[] = [];
   let column = at.column;
-  return value.split(',').map((part) => {
+  const parts = isFormula ? pieces(value) : value.split(',');
+  if (parts.length > MAX_ITEMS)
+    return { at, message: `${parts.length} items in one line; at most ${MAX_ITEMS} are taken` };
+  for (const part of parts) {
     const text = part.trim();
-    const item: Source = {
-      kind: 'text',
-      text,
-      at: { line: at.line, column: column + part.length - part.trimStart().length },
-    };
+    const here = { line: at.line, column: column + part.length - part.trimStart().length };
     column += part.length + 1;
-    return item;
-  });
+    if (!isFormula || !text.startsWith('{')) {
+      found.push({ kind: 'text', text, at: here });
+      continue;
+    }
+    const yaml = readYaml(text);
+    if (!yaml.ok) {
+      const [flaw] = yaml.problems;
+      const inside = { line: here.line, column: here.column + (flaw?.column ?? 1) - 1 };
+      return { at: inside, message: flaw?.message ?? 'not understood' };
+    }
+    found.push(moved(yaml.root, here));
+  }
+  return { kind: 'list', items: found, at };
+}
+
+/** The parts of a text between those commas that stand outside of brackets and double quotes. */
+function pieces(text: string): readonly string[] {
+  const parts: string[] = [];
+  let begin = 0;
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at] ?? '';
+    if (quoted && char === '\\') at += 1;
+    else if (char === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if ('{[('.includes(char)) depth += 1;
+    else if ('}])'.includes(char)) depth -= 1;
+    else if (char === ',' && depth <= 0) {
+      parts.push(text.slice(begin, at));
+      begin = at + 1;
+    }
+  }
+  return [...parts, text.slice(begin)];
+}
+
+/** The same as if it had been read where it stands in the file: a comment is one line. */
+function moved(source: Source, from: Position): Source {
+  const at = { line: from.line, column: from.column + source.at.column - 1 };
+  switch (source.kind) {
+    case 'text':
+      return { ...source, at };
+    case 'list':
+      return { ...source, items: source.items.map((item) => moved(item, from)), at };
+    case 'map':
+      return {
+        ...source,
+        at,
+        entries: source.entries.map((entry) => ({
+          ...entry,
+          at: { line: from.line, column: from.column + entry.at.column - 1 },
+          value: moved(entry.value, from),
+        })),
+      };
+  }
 }
 
 function interpreterProblem(isScript: boolean, firstLine: string): string | undefined {

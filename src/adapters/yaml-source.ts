@@ -181,7 +181,8 @@ function readable(message: string): string {
 
 /** What somebody wrote, safe to print and short. */
 export function shown(text: string): string {
-  const safe = text.replace(/\p{Cc}/gu, '?');
+  // Neither what steers a terminal nor what is not seen, such as marks that turn the direction of reading.
+  const safe = text.slice(0, 1000).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
   return safe.length > 200 ? `${safe.slice(0, 197)}...` : safe;
 }
 

@@ -5,12 +5,16 @@ import type {
   GridView,
   HostView,
   IncidentView,
+  InventoryApplied,
+  InventoryDiff,
+  InventoryView,
   KnownView,
   MorningView,
   Problem,
   ReservationView,
   RunDetail,
   RunView,
+  SubmissionPlan,
   SubmissionRequest,
   SubmissionView,
   TestView,
@@ -41,6 +45,8 @@ export type OutWay = 'maintenance' | 'quarantine';
 /** What is asked for in the address; undefined: not said. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
+type InventoryFileList = InventoryView['files'];
+
 interface Ask {
   readonly query?: Query;
   readonly body?: unknown;
@@ -70,7 +76,15 @@ export class Client {
   tests = (query: Query = {}) => this.get<Page<TestView>>('/tests', query);
   tokens = () => this.get<{ readonly items: readonly TokenView[] }>('/tokens');
 
+  inventory = () => this.get<InventoryView>('/inventory');
+  diffInventory = (files: InventoryFileList) =>
+    this.json<InventoryDiff>('POST', '/inventory/diff', { body: { files }, repeatable: true });
+  applyInventory = (files: InventoryFileList, drain: boolean) =>
+    this.json<InventoryApplied>('POST', '/inventory', { body: { files, drain }, repeatable: true });
+
   submit = (body: SubmissionRequest) => this.postOnce<SubmissionView>('/submissions', body);
+  planSubmission = (body: SubmissionRequest) =>
+    this.json<SubmissionPlan>('POST', '/submissions', { body, repeatable: true });
   retry = (run: string) => this.postOnce<SubmissionView>(`/runs/${encodeURIComponent(run)}/retry`, undefined);
   cancelRun = (run: string, why: string) =>
     this.post<RunView>(`/runs/${encodeURIComponent(run)}/cancel`, { why });

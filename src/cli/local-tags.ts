@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { readTags } from '../adapters/inventory-files.js';
-import { fromCanonical, nearest, tagsOf } from '../domain/requirement.js';
+import { nearest } from '../domain/language/nearest.js';
+import { fromCanonical, tagsOf } from '../domain/requirement.js';
 import type { TagProbe } from '../protocol/messages.js';
 
 /**
@@ -16,7 +17,7 @@ export async function probesHere(
     const tag = catalogue.find((one) => one.name === name);
     if (name === 'root')
       return { impossible: 'tests never run as root on the machine itself; a grid has hosts' };
-    if (tag?.probe === undefined) {
+    if (tag?.source.by !== 'probe') {
       const near = nearest(
         name,
         catalogue.map((one) => one.name),
@@ -27,7 +28,7 @@ export async function probesHere(
         impossible: `needs ${name}: ${why}${tag === undefined && near !== undefined ? ` (did you mean '${near}'?)` : ''}`,
       };
     }
-    verify.push({ tag: name, script: tag.probe });
+    verify.push({ tag: name, script: tag.source.script });
   }
   return { verify };
 }

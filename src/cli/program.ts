@@ -66,13 +66,27 @@ First steps:
   testyard
     .command('submit')
     .description('give the grid tests: files, or names of tests in the inventory')
-    .argument('<test...>')
+    .argument('[test...]')
     .option('-w, --watch', 'wait until every run is done or held')
+    .option('--dry-run', 'only say which runs it would make, and which could never run')
+    .option('--label <label>', "also the inventory's tests that have it; repeat for all of several", gather)
+    .option('--not <label>', 'of those, none that has it; repeat for more', gather)
     .option('--priority <number>', 'higher goes first', integer)
     .option('--project <name>', 'whose it is')
     .option('--name <text>', 'what to call it')
     .option('--variant <K=V,...>', 'run once with this environment; repeat for more runs', gatherVariant)
+    .option(
+      '--matrix <NAME=a,b,...>',
+      'run with each of these values; repeat for every combination',
+      gatherAxes,
+    )
     .option('--host <name>', 'run on this host; repeat for more', gather)
+    .option('--host-type <name>', 'run on a host of this type; repeat for more', gather)
+    .option('--each <what>', "'host' or 'host-type': once on each of those that could serve it", eachOf)
+    .option('--artefact <name=url>', 'what is under test; repeat for more', gatherArtefacts)
+    .option('--build-id <id>', 'the build that the artefacts are of')
+    .option('--wait', 'what nothing can serve yet waits instead of ending at once')
+    .option('--queue-timeout <time>', 'how long a run may wait, for example 12h', spanS)
     .option('--hold-on-failure [time]', 'keep a host on which a run fails for you: 1h unless said', spanS)
     .action(
       does(
@@ -229,6 +243,28 @@ First steps:
       does(async (s: Setting, { why }: { why: string }) => (await import('./resume.js')).resume(s, why)),
     );
 
+  const inventory = testyard.command('inventory').description('the files that describe the lab');
+  inventory
+    .command('check')
+    .description('what is wrong with a folder, without any grid')
+    .argument('[dir]', 'the folder', '.')
+    .action(does(async (s: Setting, dir: string) => (await import('./inventory.js')).checkInventory(s, dir)));
+  inventory
+    .command('diff')
+    .description('what applying a folder would change')
+    .argument('[dir]', 'the folder', '.')
+    .action(does(async (s: Setting, dir: string) => (await import('./inventory.js')).diffInventory(s, dir)));
+  inventory
+    .command('apply')
+    .description('make the grid what a folder says, all or nothing')
+    .argument('[dir]', 'the folder', '.')
+    .option('--drain', 'hosts that are no longer in it finish what they have, and then go')
+    .action(
+      does(async (s: Setting, dir: string, o: { drain?: boolean }) =>
+        (await import('./inventory.js')).applyInventory(s, dir, o),
+      ),
+    );
+
   const token = testyard.command('token').description('who may do what');
   token
     .command('create')
@@ -297,6 +333,25 @@ function pairs(text: string): Record<string, string> {
 
 function gatherVariant(text: string, before: readonly Record<string, string>[] = []) {
   return [...before, pairs(text)];
+}
+
+function gatherAxes(text: string, before: Readonly<Record<string, string[]>> = {}) {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError(`'${text}' is not NAME=value,value.`);
+  const name = text.slice(0, equals).trim();
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`'${name}' is there twice.`);
+  return { ...before, [name]: text.slice(equals + 1).split(',') };
+}
+
+function gatherArtefacts(text: string, before: readonly { name: string; url: string }[] = []) {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError(`'${text}' is not name=url.`);
+  return [...before, { name: text.slice(0, equals).trim(), url: text.slice(equals + 1) }];
+}
+
+function eachOf(text: string): 'host' | 'host_type' {
+  if (text !== 'host' && text !== 'host-type') throw new InvalidArgumentError("It is 'host' or 'host-type'.");
+  return text === 'host' ? 'host' : 'host_type';
 }
 
 function gatherPairs(text: string, before: Readonly<Record<string, string>> = {}) {

@@ -2,7 +2,7 @@ import type { AttemptView, IncidentView, RunDetail, SubmissionView } from '../ht
 import { Failure } from './failure.js';
 import { showHost } from './hosts.js';
 import { showRuns } from './runs.js';
-import { ago, type Cell, type Screen, span } from './screen.js';
+import { ago, type Cell, plain, type Screen, span } from './screen.js';
 import type { Setting } from './setting.js';
 import { counted, reasonOf, standing, testOf } from './words.js';
 
@@ -44,10 +44,17 @@ export async function show({ client, screen, json }: Setting, id: string): Promi
 
 function showRun(screen: Screen, run: RunDetail): void {
   const { text, tone } = standing(run);
+  const { artefacts = [] } = run;
+  const target = targetOf(run);
   screen.line(`${run.id} ${screen.paint('strong', testOf(run))}: ${screen.paint(tone, text)}`);
   screen.table([
     ['why', reasonOf(run)],
     ['needs', run.requirement === '' ? 'any host' : run.requirement],
+    ...(target === '' ? [] : [['for', target]]),
+    ...artefacts.map(({ name, url, blob, buildId }) => [
+      'under test',
+      `${name}: ${url ?? `blob ${blob}`}${buildId === undefined ? '' : ` (build ${buildId})`}`,
+    ]),
     ['submission', `${run.submission}${run.retryOf === undefined ? '' : `, again after ${run.retryOf}`}`],
     ['submitted', ago(run.createdAt)],
     ...(run.judgedAt === undefined ? [] : [['judged', ago(run.judgedAt)]]),
@@ -68,6 +75,13 @@ function showRun(screen: Screen, run: RunDetail): void {
 function keptText({ host, person, until, over }: NonNullable<RunDetail['kept']>): string {
   if (over) return `${host} was kept for ${person}, and has been given back`;
   return `${host} is kept for ${person} until ${until}; give it back: testyard reserve ${host} --end`;
+}
+
+/** What a run is aimed at, in words; '' is any host. */
+function targetOf({ target = {} }: RunDetail): string {
+  if (target.each !== undefined) return `each ${target.each.replace('_', ' ')}`;
+  if (target.host !== undefined) return `host ${target.host}`;
+  return target.hostType === undefined ? '' : `hosts of type ${target.hostType}`;
 }
 
 function showAttempt(screen: Screen, attempt: AttemptView): void {
@@ -102,6 +116,10 @@ function showSubmission(screen: Screen, submission: SubmissionView): void {
   screen.line(
     `${submission.id}${screen.paint('strong', name)} by ${submission.actor}, ${ago(submission.createdAt)}: ${total}, ${counted(submission.counts)}`,
   );
+  for (const left of submission.leftOut ?? [])
+    screen.line(
+      `left out: ${left.count} ${left.each.replace('_', ' ')}${left.count === 1 ? '' : 's'} (${plain(left.names.slice(0, 3).join(', '))}${left.count > 3 ? ', ...' : ''}): ${plain(left.reason)}`,
+    );
 }
 
 function showIncident(screen: Screen, incident: IncidentView): void {

@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { SubmissionRequest } from '../http/contract.js';
+import type { SubmissionPlan, SubmissionRequest } from '../http/contract.js';
 import { Failure, Refused } from './failure.js';
+import { plain, type Screen } from './screen.js';
 import type { Setting } from './setting.js';
 
 /** What `submit` can be told. */
@@ -10,33 +11,42 @@ export interface SubmitOptions {
   readonly priority?: number;
   readonly project?: string;
   readonly name?: string;
+  readonly label?: readonly string[];
+  readonly not?: readonly string[];
   readonly variant?: readonly Readonly<Record<string, string>>[];
+  readonly matrix?: Readonly<Record<string, string[]>>;
   readonly host?: readonly string[];
+  readonly hostType?: readonly string[];
+  readonly each?: 'host' | 'host_type';
+  readonly artefact?: readonly { readonly name: string; readonly url: string }[];
+  readonly buildId?: string;
+  readonly wait?: boolean;
+  readonly queueTimeout?: number;
+  readonly dryRun?: boolean;
   /** Seconds. */
   readonly holdOnFailure?: number | undefined;
 }
 
-type WantedTest = SubmissionRequest['tests'][number];
+type WantedTest = NonNullable<SubmissionRequest['tests']>[number];
 
-/** Submits test files, and tests of the inventory by name. */
+/** Submits test files, and tests of the inventory by name or label; or says what would come of it. */
 export async function submit(
   { client, screen, json }: Setting,
   what: readonly string[],
   options: SubmitOptions,
 ): Promise<number> {
   const tests = await Promise.all(what.map(wanted));
-  const request: SubmissionRequest = {
-    tests,
-    ...(options.project === undefined ? {} : { project: options.project }),
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.priority === undefined ? {} : { priority: options.priority }),
-    ...(options.variant === undefined ? {} : { variants: [...options.variant] }),
-    ...(options.holdOnFailure === undefined ? {} : { holdOnFailureS: options.holdOnFailure }),
-    ...(options.host === undefined ? {} : { targets: options.host.map((host) => ({ host })) }),
-  };
-  const submission = await client.submit(request).catch((error: unknown) => {
+  const request = { tests, ...asked(what, options) };
+  const explained = (error: unknown) => {
     throw error instanceof Refused ? named(error, what) : error;
-  });
+  };
+  if (options.dryRun) {
+    const plan = await client.planSubmission({ ...request, dryRun: true }).catch(explained);
+    if (json) screen.json(plan);
+    else showPlan(screen, plan);
+    return 0;
+  }
+  const submission = await client.submit(request).catch(explained);
   if (options.watch) {
     if (!json) screen.note(`${submission.id} submitted; it goes on without this command too`);
     const { follow } = await import('./follow.js');
@@ -48,6 +58,68 @@ export async function submit(
     if (screen.isTerminal) screen.note(`see what comes of it: testyard show ${submission.id}`);
   }
   return 0;
+}
+
+/** The options as the API has them; only what was said. */
+function asked(what: readonly string[], options: SubmitOptions): Omit<SubmissionRequest, 'tests'> {
+  const { project, name, priority, variant, matrix, wait, queueTimeout } = options;
+  const { label = [], not = [], artefact, buildId, holdOnFailure } = options;
+  const selects = label.length + not.length > 0;
+  if (what.length === 0 && !selects)
+    throw new Failure('name tests, or select some of the inventory with --label or --not');
+  if (buildId !== undefined && artefact === undefined)
+    throw new Failure('--build-id says of which build the artefacts are: name them with --artefact');
+  const targets = targetsOf(options);
+  const build = buildId === undefined ? {} : { buildId };
+  return {
+    ...(project === undefined ? {} : { project }),
+    ...(name === undefined ? {} : { name }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(selects ? { select: { with: [...label], without: [...not] } } : {}),
+    ...(variant === undefined ? {} : { variants: [...variant] }),
+    ...(matrix === undefined ? {} : { matrix: { axes: matrix } }),
+    ...(targets === undefined ? {} : { targets }),
+    ...(artefact === undefined ? {} : { artefacts: artefact.map((one) => ({ ...one, ...build })) }),
+    ...(wait ? { wait } : {}),
+    ...(queueTimeout === undefined ? {} : { queueTimeoutS: queueTimeout }),
+    ...(holdOnFailure === undefined ? {} : { holdOnFailureS: holdOnFailure }),
+  };
+}
+
+function targetsOf({ host, hostType, each }: SubmitOptions): SubmissionRequest['targets'] {
+  if (each !== undefined && host !== undefined)
+    throw new Failure('--each and --host exclude each other: say which hosts, or that it is each');
+  if (each === 'host_type' && hostType !== undefined)
+    throw new Failure('--each host-type is all types already: leave --host-type out, or say --each host');
+  const every = each === undefined ? {} : { each };
+  if (hostType === undefined && host === undefined) return each === undefined ? undefined : [every];
+  return [
+    ...(host ?? []).map((one) => ({ host: one })),
+    ...(hostType ?? []).map((one) => ({ hostType: one, ...every })),
+  ];
+}
+
+function showPlan(screen: Screen, plan: SubmissionPlan): void {
+  const runs = (count: number) => `${count} ${count === 1 ? 'run' : 'runs'}`;
+  screen.line(`${runs(plan.runs)} would be made; nothing was submitted`);
+  screen.table(
+    plan.tests.map((one) => [
+      `  ${one.test}`,
+      runs(one.runs),
+      one.variants > 1 ? `${one.variants} variants` : '',
+    ]),
+  );
+  for (const one of plan.tests)
+    for (const { runs: count, reason, waits } of one.notCompatible) {
+      const what = waits ? 'would wait for another inventory' : 'not compatible';
+      screen.line(screen.paint('warn', `${one.test}: ${runs(count)} ${what}: ${plain(reason)}`));
+    }
+  for (const left of plan.leftOut) {
+    const more = left.count - left.names.length;
+    const names = left.names.join(', ') + (more > 0 ? ` and ${more} more` : '');
+    const tests = left.tests.join(', ') + (left.testCount > left.tests.length ? ', ...' : '');
+    screen.line(`left out for ${plain(tests)}: ${plain(names)}: ${plain(left.reason)}`);
+  }
 }
 
 /** What is a file here is sent as it is; anything else is the name of a test in the inventory. */

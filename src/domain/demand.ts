@@ -11,6 +11,12 @@ export interface Target {
   readonly step?: string;
 }
 
+/** A target as a submission says it. */
+export interface AskedTarget extends Target {
+  /** One run on each host, or each host type, that could serve it, as it is when the submission unfolds. */
+  readonly each?: 'host' | 'host_type';
+}
+
 /** A host that a run keeps away from until other work has succeeded there after the attempt. */
 export interface Avoid {
   readonly host: Id;
@@ -21,11 +27,17 @@ export interface Avoid {
 export interface Demand {
   /** Canonical requirement. */
   readonly requirement: string;
+  /** Canonical requirements that exclude no host: among equally dear ones those that meet more come first. */
+  readonly prefer?: readonly string[];
   readonly target: Target;
   readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
   /** Only a host on which nothing has run since its stack was put in place will do. */
   readonly fresh: boolean;
   readonly avoid: readonly Avoid[];
+  /** Whose work it is, by the project's name: pools may be for some projects only. Unset: the grid's own. */
+  readonly project?: string;
+  /** Where nothing could ever serve it, it waits until something can, instead of ending. */
+  readonly wait?: boolean;
 }
 
 /** Equal demands have equal keys. */

@@ -1,6 +1,6 @@
 import type { Id } from './id.js';
 import type { Layer } from './layer.js';
-import type { Presence } from './requirement.js';
+import type { Catalogue, TagFacts } from './tag.js';
 
 /** Whether a host may be trusted with work. */
 export type Health =
@@ -18,6 +18,7 @@ export interface StackEntry {
   readonly step: string;
   /** Digest of the step, its inputs and what it stands on. */
   readonly key: string;
+  /** What it left there: each `tag`, or `tag = value`. */
   readonly gives: readonly string[];
 }
 
@@ -46,6 +47,8 @@ export interface HostFacts {
   readonly id: Id;
   readonly name: string;
   readonly pool: string;
+  /** Names of the projects whose work its pool takes; undefined: everybody's. */
+  readonly poolProjects?: readonly string[];
   readonly type: string;
   readonly seats: number;
   readonly expendable: readonly Layer[];
@@ -63,5 +66,8 @@ export interface HostFacts {
   /** True where something ran since the stack was put in place. */
   readonly used: boolean;
   readonly fingerprint?: Fingerprint;
-  readonly presenceOf: (tag: string) => Presence;
+  /** What is known of its tags now, what its stack gave among it; derived ones are computed, never asked for. */
+  readonly facts: TagFacts;
+  /** What the tags mean. */
+  readonly catalogue: Catalogue;
 }

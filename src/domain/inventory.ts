@@ -1,12 +1,18 @@
 import type { Layer } from './layer.js';
 import type { StepSpec } from './step.js';
-import type { TagSpec } from './tag.js';
+import type { Alias, Instance, TagSpec } from './tag.js';
 import type { TestSpec } from './test.js';
 
-/** The lab as its admins wrote it down; plain values, checked against each other. */
+/** The lab as its admins wrote it down; plain values, checked against each other, each list in order of names. */
 export interface Inventory {
   readonly grid: GridSpec;
+  /** The lab's own tags; those of the standard catalogue are there without being named. */
   readonly tags: readonly TagSpec[];
+  readonly aliases: readonly Alias[];
+  /** Declared ones and those that hosts name; `default` always. */
+  readonly pools: readonly PoolSpec[];
+  readonly resources: readonly ResourceSpec[];
+  readonly types: readonly HostType[];
   readonly hosts: readonly HostSpec[];
   readonly steps: readonly StepSpec[];
   readonly tests: readonly TestSpec[];
@@ -19,9 +25,67 @@ export interface GridSpec {
   readonly admin: string;
   /** The common set-up: a requirement in canonical spelling, added to every run that does not contradict it. */
   readonly default: string;
+  /** How far what an incident stops goes beyond its scope, by scope; `scope` where nothing is said. */
+  readonly halt?: HaltPolicy;
 }
 
-/** A host, as an admin declares it. */
+/** Scopes of incidents for which a policy can be declared. */
+export const HALT_CAUSES = ['host', 'step', 'test', 'resource', 'image'] as const;
+
+/** How far an incident's halt can go: no further than its scope, over the pools concerned, over the grid. */
+export const HALT_REACHES = ['scope', 'pool', 'grid'] as const;
+
+/** What an incident of each cause halts. */
+export type HaltPolicy = Readonly<
+  Partial<Record<(typeof HALT_CAUSES)[number], (typeof HALT_REACHES)[number]>>
+>;
+
+/** Hosts that are run together. */
+export interface PoolSpec {
+  readonly name: string;
+  readonly meaning?: string;
+  readonly owner?: string;
+  /** Names of the projects that may use it; undefined: all. */
+  readonly projects?: readonly string[];
+  /** How many of its hosts may be quarantined before it halts; undefined: the larger of 1 and 10 %. */
+  readonly cap?: PoolCap;
+}
+
+/** A number of hosts, or a share of a pool's hosts in percent. */
+export type PoolCap = { readonly hosts: number } | { readonly percent: number };
+
+/** Something that hosts or steps share, or an instrument that is leased together with a host. */
+export interface ResourceSpec {
+  readonly name: string;
+  readonly meaning: string;
+  readonly owner?: string;
+  /** Of an instrument: the hosts it is attached to, and how many of them it serves at a time. */
+  readonly instrument?: { readonly with: readonly string[]; readonly units: number };
+}
+
+/** What is true of every host of a type, unless the host says otherwise. */
+export interface HostType {
+  readonly name: string;
+  readonly meaning?: string;
+  readonly owner?: string;
+  readonly pool?: string;
+  readonly seats?: number;
+  readonly expendable?: readonly Layer[];
+  /** A host has these and its own; its own word on a tag takes the place of its type's. */
+  readonly tags: readonly DeclaredTag[];
+  readonly executor?: string;
+  readonly ssh?: Partial<Omit<SshTransport, 'kind'>>;
+  readonly local?: { readonly network: boolean };
+  readonly restore?: Restore;
+  readonly resources?: readonly string[];
+}
+
+/** A tag with its value, or one device, as an admin declares it of a host. */
+export interface DeclaredTag extends Instance {
+  readonly tag: string;
+}
+
+/** A host, as an admin declares it, with all that its type says of it. */
 export interface HostSpec {
   readonly name: string;
   readonly type: string;
@@ -31,25 +95,39 @@ export interface HostSpec {
   readonly seats: number;
   /** Layers that may be changed there, lowest first; none unless said. */
   readonly expendable: readonly Layer[];
-  /** Declared tags; a probe, where the catalogue has one, has the last word. */
-  readonly tags: readonly string[];
+  /** What is declared of it; a probe, where the catalogue has one, has the last word. */
+  readonly tags: readonly DeclaredTag[];
   /** The name of the one executor that reaches it; undefined: any. */
   readonly executor?: string;
   readonly transport: HostTransport;
-  /** How its root file system is put back, by a command on the executor's machine. */
-  readonly restore?: { readonly kind: 'command'; readonly command: readonly string[] };
+  readonly restore?: Restore;
+  /** Names of the shared resources that it needs to work; instruments name their hosts themselves. */
+  readonly resources: readonly string[];
+}
+
+/** How a host's root file system is put back: a command on the executor's machine. */
+export interface Restore {
+  readonly kind: 'command';
+  readonly command: readonly string[];
+}
+
+/** Over ssh; key_file is a path on the executor's machine, the host's public keys are pinned. */
+export interface SshTransport {
+  readonly kind: 'ssh';
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  readonly keyFile: string;
+  readonly hostKeys: readonly string[];
 }
 
 /** How a host is reached. */
 export type HostTransport =
-  /** Over ssh; key_file is a path on the executor's machine, the host's public keys are pinned. */
-  | {
-      readonly kind: 'ssh';
-      readonly address: string;
-      readonly port: number;
-      readonly user: string;
-      readonly keyFile: string;
-      readonly hostKeys: readonly string[];
-    }
+  | SshTransport
   /** The executor's own machine, in throw-away namespaces. */
   | { readonly kind: 'local'; readonly network: boolean };
+
+/** The pool of hosts that name none. */
+export const DEFAULT_POOL = 'default';
+/** The type of hosts that name none. */
+export const DEFAULT_TYPE = 'generic';

@@ -26,12 +26,15 @@ export type Outcome =
       readonly result: 'failed' | 'timed_out' | 'killed';
       readonly message: string;
     }
-  /** A step claimed a tag (or the facts did, where `step` is undefined) and the probe denies it. */
+  /** A step claimed what is needed (or the facts did, where `step` is undefined) and what was seen denies it. */
   | {
       readonly kind: 'tag_lied';
       readonly step?: string;
+      /** The clause of the requirement that does not hold. */
       readonly tag: string;
       readonly presence: 'absent' | 'unknown';
+      /** In words: 'kernel is 5.10.0, needs >= 6.1'. */
+      readonly why?: string;
     }
   /** The test's own setup did not do its work. */
   | {

@@ -1,15 +1,19 @@
 import type { Layer } from './layer.js';
-import { fromCanonical, tagsOf } from './requirement.js';
+import { fromCanonical, type Requirement } from './requirement.js';
 
 /** A provisioning step, as an admin declares it. */
 export interface StepSpec {
   readonly name: string;
   readonly owner?: string;
   readonly layer: Layer;
-  /** Tags that must hold before; by canonical requirement. */
+  /** What must hold before; a requirement in canonical spelling. */
   readonly needs: string;
-  /** Tags that hold after, where the step tells the truth. */
+  /** What holds after, where the step tells the truth: each `tag`, or `tag = value` in canonical spelling. */
   readonly gives: readonly string[];
+  /** Layers that are unknown after it; undefined: all above its own. */
+  readonly destroys?: readonly Layer[];
+  /** Names of the resources that it needs. */
+  readonly uses?: readonly string[];
   readonly action: StepAction;
   /** Shell text that takes it back, or the sentence why there is none. */
   readonly undo: { readonly script: string } | { readonly none: string };
@@ -25,9 +29,34 @@ export type StepAction =
   /** The host's root file system is put back. */
   | { readonly kind: 'restore'; readonly image: string };
 
-/** Tags that must hold before a step runs. */
-export function needsOf(step: StepSpec): readonly string[] {
-  return step.needs === '' ? [] : tagsOf(fromCanonical(step.needs));
+/** A tag that a step gives. */
+export interface Given {
+  readonly tag: string;
+  /** Undefined where the step says only that it is there. */
+  readonly value?: string;
+}
+
+/** What must hold before a step runs. */
+export function needsOf(step: StepSpec): Requirement {
+  return fromCanonical(step.needs);
+}
+
+/** What an item of `gives` says; throws where it is neither `tag` nor `tag = value`. */
+export function givenBy(item: string): Given {
+  const said = fromCanonical(item);
+  if (said.kind === 'tag') return { tag: said.name };
+  if (said.kind === 'compare' && said.operator === '=') return { tag: said.name, value: said.value };
+  throw new Error(`a step gives 'tag' or 'tag = value', not '${item}'`);
+}
+
+/** Whether a step, or what is left of one, gives a tag, whatever its value. */
+export function doesGive(step: { readonly gives: readonly string[] }, tag: string): boolean {
+  return step.gives.some((item) => givenBy(item).tag === tag);
+}
+
+/** Whether two steps give a tag differently: what then counts is which of them ran last. */
+export function disagree(one: StepSpec, other: StepSpec): boolean {
+  return one.gives.some((item) => doesGive(other, givenBy(item).tag) && !other.gives.includes(item));
 }
 
 /** True where a step puts a root file system back. */

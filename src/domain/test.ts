@@ -1,4 +1,5 @@
 import type { Dirties } from './layer.js';
+import type { Matrix } from './submit/matrix.js';
 
 /** What is to be run, as somebody wrote it, with every default filled in. */
 export interface TestSpec {
@@ -7,6 +8,8 @@ export interface TestSpec {
   readonly owner?: string;
   /** The requirement in canonical spelling; '' is: any host. */
   readonly requirement: string;
+  /** Formulas that rank the hosts that would do and exclude none, the ones that count most first. */
+  readonly prefer?: readonly string[];
   readonly labels: readonly string[];
   /** Shell text run on the host before the test, by the test's owner; its failure is no test failure. */
   readonly setup?: string;
@@ -15,6 +18,8 @@ export interface TestSpec {
   /** Shell text run after the test, whatever came of it. */
   readonly teardown?: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** It runs once in every variant of it, each a part of its environment. */
+  readonly matrix?: Matrix;
   readonly timeoutMs: number;
   readonly setupTimeoutMs: number;
   readonly teardownTimeoutMs: number;

@@ -1,6 +1,13 @@
 import { caseCommand } from './case-command.js';
 import { quote } from './wrapper.js';
 
+/** What looks at the host before anything else runs there. */
+export interface BundledProbe {
+  readonly script: string;
+  /** What it prints is wanted, and not only its exit code. */
+  readonly prints: boolean;
+}
+
 /** What a session brings to the host. */
 export interface Bundle {
   /** The test's own bytes; empty where none is run. */
@@ -10,8 +17,8 @@ export interface Bundle {
   /** Shell text of a step or its undo. */
   readonly step?: string;
   readonly undo?: string;
-  /** Shell texts of probes; the wrapper numbers them from 1. */
-  readonly probes: readonly string[];
+  /** The wrapper numbers them from 1. */
+  readonly probes: readonly BundledProbe[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -34,8 +41,9 @@ export function payload(bundle: Bundle, key: string): { readonly scripts: Buffer
     const text = bundle[name];
     if (text !== undefined) parts.push(write(name, text));
   }
-  bundle.probes.forEach((script, index) => {
+  bundle.probes.forEach(({ script, prints }, index) => {
     parts.push(write(`.probe.${index + 1}`, script));
+    if (prints) parts.push(`: >"$d/.told.${index + 1}"\n`);
   });
   return { scripts: Buffer.from(parts.join('')), test: bundle.test };
 }

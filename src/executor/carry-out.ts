@@ -7,7 +7,9 @@ import { type Bundle, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bund
 import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
+import { probesOf, seenIn, toldOf } from './look.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
+import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
 import { type PhaseEnd, type Session, SessionCut } from './session.js';
 
@@ -130,10 +132,9 @@ async function openForTest(
     place.emit({ kind: 'chain_done' });
   }
   tellSeen(place, session, 'verified');
-  for (const { tag, step, needed, presence } of probed(place, session)) {
-    if (presence === 'present' || !needed) continue;
-    throw new Ending({ kind: 'tag_lied', ...(step === undefined ? {} : { step }), tag, presence });
-  }
+  const { promised } = place.plan;
+  const broken = promised && brokenPromise(promised, seenIn(session, place.plan));
+  if (broken) throw new Ending({ kind: 'tag_lied', ...broken });
   return session;
 }
 
@@ -370,7 +371,7 @@ function bundleOf(place: Place, bytes: Buffer): Bundle {
     test: bytes,
     ...(test.setup === undefined ? {} : { setup: test.setup }),
     ...(test.teardown === undefined ? {} : { teardown: test.teardown }),
-    probes: probesOf(place).map(({ script }) => script),
+    probes: probesOf(place.plan),
     environment: {
       ...test.environment,
       TESTYARD_RUN: run,
@@ -383,34 +384,8 @@ function bundleOf(place: Place, bytes: Buffer): Bundle {
   };
 }
 
-interface Probe {
-  readonly tag: string;
-  readonly step?: string;
-  readonly script: string;
-  /** The attempt hangs on it; else it is only looked at and told. */
-  readonly needed: boolean;
-}
-
-function probesOf(place: Place): readonly Probe[] {
-  const { verify, observe = [] } = place.plan;
-  const needed = new Set(verify.map(({ tag }) => tag));
-  const all = [...verify, ...observe.filter(({ tag }) => !needed.has(tag))];
-  return all.flatMap(({ script, ...probe }) =>
-    script === undefined ? [] : [{ ...probe, script, needed: needed.has(probe.tag) }],
-  );
-}
-
-function probed(place: Place, session: Session) {
-  return probesOf(place).map(({ tag, step, needed }, index) => {
-    const code = session.probes[index];
-    const presence =
-      code === 0 ? ('present' as const) : code === 1 ? ('absent' as const) : ('unknown' as const);
-    return { tag, step, needed, presence };
-  });
-}
-
 function tellSeen(place: Place, session: Session, kind: 'seen' | 'verified'): void {
-  const tags = probed(place, session).map(({ tag, presence }) => ({ tag, presence }));
+  const tags = toldOf(seenIn(session, place.plan));
   const fingerprint = session.fingerprint === undefined ? {} : { fingerprint: session.fingerprint };
   place.emit({ kind, role: place.plan.role, tags, ...fingerprint });
 }

@@ -16,6 +16,8 @@ export type ControlLine =
   | { readonly kind: 'ready'; readonly mode: string }
   /** Probe number `index` ended. */
   | { readonly kind: 'probe'; readonly index: number; readonly code: number }
+  /** What probe number `index` printed; said before it is told how it ended. */
+  | { readonly kind: 'told'; readonly index: number; readonly lines: readonly string[] }
   /** All probes that were asked for have ended. */
   | { readonly kind: 'probed' }
   /** A line of the helper `testyard-case`. */
@@ -29,14 +31,23 @@ export type ControlLine =
   /** Everything is dead and removed. */
   | { readonly kind: 'done' };
 
-/** Longer lines and longer fingerprints are no words of ours. */
+/** Longer lines and longer lists of lines are no words of ours. */
 const LONGEST_LINE = 64 * 1024;
-const MOST_FINGERPRINT_LINES = 20_000;
+const MOST_LINES = 20_000;
+const MOST_TOLD_LINES = 100_000;
+
+/** Lines that are not the wrapper's own, between two that are. */
+interface Block {
+  readonly kind: 'fingerprint' | 'told';
+  readonly index: number;
+  readonly most: number;
+  readonly lines: string[];
+}
 
 /** Calls `onLine` for every line with `nonce`; the last of the other lines are kept for error messages. */
 export class ControlReader {
   private rest = '';
-  private fingerprint: string[] | undefined;
+  private block: Block | undefined;
   private readonly noise: string[] = [];
 
   constructor(
@@ -60,19 +71,31 @@ export class ControlReader {
   }
 
   private line(line: string): void {
-    const start = `TY ${this.nonce} `;
-    const own = line.startsWith(start) ? line.slice(start.length) : undefined;
-    if (own === 'fingerprint') this.fingerprint = [];
-    else if (own === 'fingerprint_end') {
-      const lines = this.fingerprint ?? [];
-      this.fingerprint = undefined;
-      this.onLine({ kind: 'fingerprint', lines });
-    } else if (own !== undefined) {
-      const read = readLine(own);
+    // A line that was cut off by a kill has no end of its own; nothing but the wrapper knows the nonce.
+    const start = line.indexOf(`TY ${this.nonce} `);
+    if (start !== 0) this.other(start < 0 ? line : line.slice(0, start));
+    if (start >= 0) this.own(line.slice(start + this.nonce.length + 4));
+  }
+
+  private other(line: string): void {
+    if (this.block === undefined) {
+      if (this.noise.length < 10) this.noise.push(line);
+    } else if (this.block.lines.length < this.block.most) this.block.lines.push(line);
+  }
+
+  private own(text: string): void {
+    const [word, number] = text.split(' ');
+    if (word === 'fingerprint') this.block = { kind: word, index: 0, most: MOST_LINES, lines: [] };
+    else if (word === 'told') {
+      this.block = { kind: word, index: Number(number), most: MOST_TOLD_LINES, lines: [] };
+    } else if (word === 'fingerprint_end' || word === 'told_end') {
+      const { kind = 'fingerprint', index = 0, lines = [] } = this.block ?? {};
+      this.block = undefined;
+      this.onLine(kind === 'told' ? { kind, index, lines } : { kind, lines });
+    } else {
+      const read = readLine(text);
       if (read) this.onLine(read);
-    } else if (this.fingerprint) {
-      if (this.fingerprint.length < MOST_FINGERPRINT_LINES) this.fingerprint.push(line);
-    } else if (this.noise.length < 10) this.noise.push(line);
+    }
   }
 }
 

@@ -58,7 +58,8 @@ export class Outbox {
   /** Takes news; `urgent` news goes out at once with all that waits. */
   add(news: News, urgent: boolean): void {
     if (this.stopped.signal.aborted || this.dropped.has(news.attempt)) return;
-    this.spool.push(news, news.kind === 'segment' ? news.segment.data.length : 500);
+    // Output may have a gap where memory and disk are full; what decides about a verdict may not.
+    this.spool.push(news, sizeOf(news), news.kind === 'entry');
     if (urgent) this.send();
     else this.cancelGather ??= this.timing.after(this.options.gatherMs, () => this.send());
   }
@@ -127,11 +128,9 @@ export class Outbox {
       if (news === undefined) break;
       if (this.dropped.has(news.attempt)) continue;
       batch.push(news);
+      bytes += sizeOf(news);
       if (news.kind === 'entry') entries++;
-      else {
-        segments++;
-        bytes += news.segment.data.length;
-      }
+      else segments++;
     }
     return batch;
   }
@@ -162,4 +161,12 @@ export class Outbox {
   private settle(): void {
     for (const resolve of this.idle.splice(0)) resolve();
   }
+}
+
+/** About how much of a report it takes; what was seen on a host is all that is ever long beside output. */
+function sizeOf(news: News): number {
+  if (news.kind === 'segment') return news.segment.data.length;
+  const { event } = news.entry;
+  if (!('tags' in event) || event.tags.every(({ instances }) => instances === undefined)) return 500;
+  return 500 + JSON.stringify(event.tags).length;
 }

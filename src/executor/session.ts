@@ -70,6 +70,8 @@ export class Session {
   uid = -1;
   /** Exit codes of the probes in their order; undefined where one ran out of time. */
   probes: readonly (number | undefined)[] = [];
+  /** What those printed of which that is wanted, line by line; undefined for the others. */
+  told: readonly (readonly string[] | undefined)[] = [];
   private readonly lines: ControlLine[] = [];
   private wake: () => void = () => {};
   private failure: Error | undefined;
@@ -151,6 +153,7 @@ export class Session {
   private async probe(): Promise<void> {
     const { bundle, limits, timing } = this.plan;
     const codes: (number | undefined)[] = [];
+    const told: (readonly string[] | undefined)[] = bundle.probes.map(() => undefined);
     let phase = 0;
     const resume = () => {
       phase = ++this.phases;
@@ -160,6 +163,7 @@ export class Session {
     while (codes.length < bundle.probes.length) {
       const line = await this.nextOrLate(timing.monotonicMs() + limits.probeMs);
       if (line?.kind === 'probe') codes[line.index - 1] = line.code;
+      else if (line?.kind === 'told') told[line.index - 1] = line.lines.map(fromUtf8);
       else if (line === undefined) {
         codes.push(undefined);
         this.say('kill');
@@ -168,6 +172,7 @@ export class Session {
       }
     }
     this.probes = codes;
+    this.told = told;
   }
 
   /**
@@ -325,6 +330,11 @@ export class Session {
       };
     });
   }
+}
+
+/** The channel is read byte by byte. */
+function fromUtf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8');
 }
 
 type Ended = Extract<ControlLine, { readonly kind: 'ended' }>;

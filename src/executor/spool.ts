@@ -8,6 +8,9 @@ import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 export class Spool<T> {
   private readonly memory: { readonly item: T; readonly bytes: number }[] = [];
   private held = 0;
+  /** What the disk did not take, and all that came after it. */
+  private readonly overflow: { readonly item: T; readonly bytes: number }[] = [];
+  private overflowing = 0;
   private file: number | undefined;
   /** Positions in the file, in bytes: what was read up to, and what was written up to. */
   private readTo = 0;
@@ -19,7 +22,7 @@ export class Spool<T> {
   ) {}
 
   get empty(): boolean {
-    return this.memory.length === 0 && this.readTo === this.writtenTo;
+    return this.memory.length === 0 && this.readTo === this.writtenTo && this.overflow.length === 0;
   }
 
   /** Bytes that wait on disk. */
@@ -27,24 +30,42 @@ export class Spool<T> {
     return this.writtenTo - this.readTo;
   }
 
-  /** Adds `item`, which takes about `bytes` of memory. Throws where the disk takes no more. */
-  push(item: T, bytes: number): void {
-    const toDisk = this.onDisk > 0 || this.held + bytes > this.memoryBytes;
+  /**
+   * Adds `item`, which takes about `bytes` of memory. Where the disk takes no more it stays in memory; past as much
+   * again as there may be, what is not `precious` is left out: false.
+   */
+  push(item: T, bytes: number, precious: boolean): boolean {
+    const toDisk = this.onDisk > 0 || this.overflow.length > 0 || this.held + bytes > this.memoryBytes;
     if (this.path === undefined || !toDisk) {
       this.memory.push({ item, bytes });
       this.held += bytes;
-      return;
+      return true;
     }
-    this.file ??= openSync(this.path, 'w+', 0o600);
+    if (this.overflow.length === 0 && this.write(item, bytes, this.path)) return true;
+    if (!precious && this.overflowing + bytes > this.memoryBytes) return false;
+    this.overflow.push({ item, bytes });
+    this.overflowing += bytes;
+    return true;
+  }
+
+  /** Appends to the file; false where the disk refuses. */
+  private write(item: T, bytes: number, path: string): boolean {
     const text = Buffer.from(JSON.stringify(item));
     const record = Buffer.alloc(8 + text.length);
     record.writeUInt32LE(text.length, 0);
     record.writeUInt32LE(bytes, 4);
     text.copy(record, 8);
-    for (let at = 0; at < record.length; ) {
-      at += writeSync(this.file, record, at, record.length - at, this.writtenTo + at);
+    try {
+      this.file ??= openSync(path, 'w+', 0o600);
+      for (let at = 0; at < record.length; ) {
+        at += writeSync(this.file, record, at, record.length - at, this.writtenTo + at);
+      }
+    } catch {
+      // What was written of it is written over by the next one.
+      return false;
     }
     this.writtenTo += record.length;
+    return true;
   }
 
   /** Takes the oldest item. */
@@ -54,12 +75,17 @@ export class Spool<T> {
       this.held -= first.bytes;
       return first.item;
     }
-    return this.shiftFromDisk();
+    if (this.onDisk > 0) return this.shiftFromDisk();
+    const last = this.overflow.shift();
+    if (last) this.overflowing -= last.bytes;
+    return last?.item;
   }
 
   close(): void {
     this.memory.length = 0;
+    this.overflow.length = 0;
     this.held = 0;
+    this.overflowing = 0;
     this.forgetFile();
   }
 

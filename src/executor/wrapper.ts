@@ -173,8 +173,15 @@ stop_phase() {
 probes() {
   i=$1
   while [ -e "$d/.probe.$i" ]; do
-    ( cd "$d/work"; exec $setsid /bin/sh "$d/.probe.$i" ) </dev/null >/dev/null 2>&1
-    say "probe $i $?"
+    out=/dev/null
+    [ -e "$d/.told.$i" ] && out=$d/.told.$i
+    ( cd "$d/work"; exec $setsid /bin/sh "$d/.probe.$i" ) </dev/null >"$out" 2>/dev/null
+    a=$?
+    # Told when it has ended, so that nothing comes between its lines; no more than anybody reads.
+    if [ "$out" != /dev/null ]; then
+      { printf 'TY %s told %s\\n' "$nonce" "$i"; head -c 4000000 "$out"; printf '\\nTY %s told_end\\n' "$nonce"; } >&2
+    fi
+    say "probe $i $a"
     i=$((i + 1))
   done
   say probed

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_VARIANTS, VARIABLE } from '../domain/submit/matrix.js';
 
 /**
  * The API, once: these schemas validate requests, type the code on both sides, and make the OpenAPI file.
@@ -67,6 +68,14 @@ export const RunView = z.object({
   purpose: z.enum(['test', 'canary', 'recovery', 'trial']),
   test: z.string(),
   variant: z.record(z.string(), z.string()),
+  /** What it was aimed at; empty: any host. */
+  target: z
+    .object({
+      host: z.string().optional(),
+      hostType: z.string().optional(),
+      each: z.enum(['host', 'host_type']).optional(),
+    })
+    .optional(),
   requirement: z.string(),
   state: RunState,
   verdict: VerdictWord.optional(),
@@ -145,6 +154,18 @@ export const RunDetail = RunView.extend({
   verdictAttempt: attemptId.optional(),
   /** The host that was kept for whoever submitted it, since it failed there; `over`: no more. */
   kept: z.object({ host: z.string(), person: z.string(), until: time, over: z.boolean() }).optional(),
+  /** What was under test. */
+  artefacts: z
+    .array(
+      z.object({
+        name: z.string(),
+        url: z.string().optional(),
+        blob: z.string().optional(),
+        digest: z.string().optional(),
+        buildId: z.string().optional(),
+      }),
+    )
+    .optional(),
   attemptList: z.array(AttemptView),
 });
 export type RunDetail = z.infer<typeof RunDetail>;
@@ -170,11 +191,41 @@ export const ArtefactSpec = z
   .refine((a) => (a.url === undefined) !== (a.blob === undefined), 'say either url or blob');
 
 /** What a run is aimed at: nothing said is any host. */
-export const Target = z.strictObject({
-  host: z.string().max(100).optional(),
-  hostType: z.string().max(100).optional(),
-});
+export const Target = z
+  .strictObject({
+    host: z.string().max(100).optional(),
+    hostType: z.string().max(100).optional(),
+    /** One run on each host (of the type, if one is said) or each host type that could serve it. */
+    each: z.enum(['host', 'host_type']).optional(),
+  })
+  .refine((t) => t.each === undefined || t.host === undefined, 'say either host or each')
+  .refine(
+    (t) => t.each !== 'host_type' || t.hostType === undefined,
+    "hostType names one host type: with it each can only be 'host'",
+  );
 export type Target = z.infer<typeof Target>;
+
+const VARIABLE_RULE = 'letters, digits and _, at most 100, and not TESTYARD_..., which is ours';
+const values = z.record(z.string().max(1000), z.string());
+
+/** Axes whose every combination is a variant, without those excluded and with those included. */
+export const MatrixSpec = z.strictObject({
+  axes: z.record(z.string().max(1000), z.array(z.string()).max(MOST_VARIANTS.ever)).optional(),
+  include: z.array(values).max(MOST_VARIANTS.ever).optional(),
+  exclude: z.array(values).max(MOST_VARIANTS.ever).optional(),
+  /** More variants than this are refused; 100 unless said. */
+  most: z.int().min(1).max(MOST_VARIANTS.ever).optional(),
+});
+
+const label = z.string().min(1).max(100);
+
+/** Tests of the inventory by their labels: those that have all of `with` and none of `without`. */
+export const Selection = z
+  .strictObject({
+    with: z.array(label).max(100).default([]),
+    without: z.array(label).max(100).default([]),
+  })
+  .refine((s) => s.with.length + s.without.length > 0, 'say at least one label');
 
 export const SubmissionRequest = z.strictObject({
   project: name.default('default'),
@@ -188,22 +239,60 @@ export const SubmissionRequest = z.strictObject({
         z.strictObject({ file: z.strictObject({ name: z.string().min(1).max(200), content: z.base64() }) }),
       ]),
     )
-    .min(1, 'name at least one test')
-    .max(10_000),
+    .max(10_000)
+    .default([]),
+  /** More tests: those of the inventory that have these labels. */
+  select: Selection.optional(),
   artefacts: z.array(ArtefactSpec).max(100).default([]),
   variants: z
-    .array(z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/), z.string().max(10_000)))
+    .array(z.record(z.string().regex(VARIABLE, VARIABLE_RULE), z.string().max(10_000)))
     .min(1)
     .max(10_000)
     .default([{}]),
+  /** Every variant above in every combination of these. */
+  matrix: MatrixSpec.optional(),
   targets: z.array(Target).min(1).max(10_000).default([{}]),
   priority: z.int().min(-1000).max(1000).default(0),
-  /** How long a run may wait before it expires; unset: for ever. */
+  /** How long a run may wait before it expires; unset: for ever, and with `wait` 7 days. */
   queueTimeoutS: z.number().positive().max(31_536_000).optional(),
+  /** What nothing could ever serve waits for another inventory instead of ending at once. */
+  wait: z.boolean().default(false),
+  /** Nothing is done: the answer, 200, says what the submission would come to. */
+  dryRun: z.boolean().default(false),
   /** A host on which a run fails is kept for you for so long, before it is cleaned; one of a submission at a time. */
   holdOnFailureS: z.number().positive().max(31_536_000).optional(),
 });
 export type SubmissionRequest = z.input<typeof SubmissionRequest>;
+
+const LeftOut = z.object({
+  each: z.enum(['host', 'host_type']),
+  /** Why they could never serve these tests. */
+  reason: z.string(),
+  /** The first 20 hosts or host types. */
+  names: z.array(z.string()),
+  count: z.int(),
+  /** The first 20 tests. */
+  tests: z.array(z.string()),
+  testCount: z.int(),
+});
+
+/** What a submission would come to, now; nothing was done. */
+export const SubmissionPlan = z.object({
+  runs: z.int(),
+  /** One for each test, in the order they were asked for. */
+  tests: z.array(
+    z.object({
+      test: z.string(),
+      variants: z.int(),
+      runs: z.int(),
+      /** Runs that would end at once as not compatible, or wait for another inventory, and why. */
+      notCompatible: z.array(z.object({ runs: z.int(), reason: z.string(), waits: z.boolean() })),
+    }),
+  ),
+  /** What `each` would leave out; at most 200 entries. */
+  leftOut: z.array(LeftOut),
+});
+export type SubmissionPlan = z.infer<typeof SubmissionPlan>;
 
 export const SubmissionView = z.object({
   id: submissionId,
@@ -213,6 +302,8 @@ export const SubmissionView = z.object({
   createdAt: time,
   /** Absent until the submission has been unfolded into runs. */
   runCount: z.int().optional(),
+  /** What `each` left out when it was unfolded; at most 200 entries. */
+  leftOut: z.array(LeftOut).optional(),
   counts: z.object({
     waiting: z.int(),
     held: z.int(),
@@ -247,7 +338,13 @@ export const HostView = z.object({
   fresh: z.boolean(),
   stack: z.array(z.object({ layer: z.string(), step: z.string(), gives: z.array(z.string()) })),
   tags: z.array(
-    z.object({ name: z.string(), presence: z.enum(['present', 'absent', 'unknown']), source: z.string() }),
+    z.object({
+      name: z.string(),
+      presence: z.enum(['present', 'absent', 'unknown']),
+      source: z.string(),
+      values: z.array(z.string()),
+      drift: z.string().optional(),
+    }),
   ),
   runs: z.array(runId),
 });
@@ -449,6 +546,58 @@ export type TokenView = z.infer<typeof TokenView>;
 /** The secret is shown this once. */
 export const TokenCreated = TokenView.extend({ secret: z.string() });
 export type TokenCreated = z.infer<typeof TokenCreated>;
+
+/** A file of an inventory by its path within the folder. */
+const InventoryFile = z.strictObject({
+  path: z
+    .string()
+    .max(200)
+    .regex(
+      /^(?!\.{1,2}(?:\/|$))[^/\\\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\\\p{Cc}]+){0,2}$/u,
+      'a path below the folder, such as hosts/lab1.yaml',
+    ),
+  content: z.base64(),
+});
+export const InventoryDiffRequest = z.strictObject({
+  files: z.array(InventoryFile).min(1, 'send the files of the folder').max(10_000),
+});
+export const InventoryRequest = InventoryDiffRequest.extend({
+  /** Hosts that are no longer in it and have work get no more, and go when they have none. */
+  drain: z.boolean().default(false),
+});
+export const InventoryChangeView = z.object({
+  what: z.enum(['grid', 'tag', 'alias', 'pool', 'resource', 'type', 'host', 'step', 'test']),
+  name: z.string(),
+  change: z.enum(['added', 'removed', 'changed']),
+  fields: z.array(z.object({ field: z.string(), old: z.string().optional(), new: z.string().optional() })),
+});
+export type InventoryChangeView = z.infer<typeof InventoryChangeView>;
+const InventoryWarning = z.object({
+  where: z.string(),
+  message: z.string(),
+  line: z.int().optional(),
+  column: z.int().optional(),
+});
+export const InventoryDiff = z.object({
+  /** Equal inventories have equal digests. */
+  digest: z.string(),
+  changes: z.array(InventoryChangeView),
+  warnings: z.array(InventoryWarning),
+});
+export type InventoryDiff = z.infer<typeof InventoryDiff>;
+export const InventoryApplied = InventoryDiff.extend({
+  /** false: it says what was applied already. */
+  changed: z.boolean(),
+  /** Hosts that go when their work is done. */
+  draining: z.array(z.string()),
+});
+export type InventoryApplied = z.infer<typeof InventoryApplied>;
+/** What is applied, as files that say it; secrets are never in them. */
+export const InventoryView = z.object({
+  digest: z.string(),
+  files: z.array(z.object({ path: z.string(), content: z.base64() })),
+});
+export type InventoryView = z.infer<typeof InventoryView>;
 
 /** One entry of history as sent over server-sent events; the SSE id is the cursor to resume from. */
 export const EventView = z.object({

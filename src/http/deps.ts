@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import type { Inventory } from '../domain/inventory.js';
+import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Blobs } from '../ports/blobs.js';
 import type { GridLink } from '../protocol/grid-link.js';
@@ -15,13 +17,27 @@ export interface Desk extends GridLink {
   claim(request: Claim, gone?: AbortSignal): Promise<Claimed>;
 }
 
-/** Reads a test file against the names of the catalogue's tags. */
+/** Reads a test file against the catalogue. */
 export type ReadTestFile = (
   file: { readonly name: string; readonly bytes: Uint8Array },
-  knownTags: ReadonlySet<string>,
+  catalogue: Catalogue | undefined,
 ) =>
   | { readonly ok: true; readonly spec: TestSpec }
   | { readonly ok: false; readonly problems: readonly Omit<Mistake, 'where'>[] };
+
+/** How inventories are written in files. */
+export interface InventoryForm {
+  /** Files by their path; all that is wrong with them is told at once. */
+  readonly read: (
+    files: ReadonlyMap<string, Uint8Array>,
+  ) =>
+    | { readonly ok: true; readonly inventory: Inventory; readonly warnings: readonly FileMistake[] }
+    | { readonly ok: false; readonly problems: readonly FileMistake[] };
+  /** Files that read back as this inventory. */
+  readonly print: (inventory: Inventory) => ReadonlyMap<string, Uint8Array>;
+}
+
+type FileMistake = { readonly file: string } & Omit<Mistake, 'where'>;
 
 /** Where the API listens; without `tls` only on a loopback address. */
 export interface Listen {
@@ -55,6 +71,7 @@ export const INJECT = {
   blobs: Symbol('blobs'),
   version: Symbol('version'),
   readTestFile: Symbol('readTestFile'),
+  inventory: Symbol('inventory'),
   tokens: Symbol('tokens'),
   reserveMostS: Symbol('reserveMostS'),
   /** An AbortSignal: the server is about to close. */

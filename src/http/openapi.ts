@@ -49,7 +49,7 @@ function schemas(): { readonly components: Json; readonly refOf: RefOf } {
   const used = new Set<z.ZodType>(
     (Object.values(routes) as Route[])
       .filter((route) => route.documented !== false)
-      .flatMap((route) => [route.body, route.answer])
+      .flatMap((route) => [route.body, route.answer, route.also?.answer])
       .filter((schema) => schema instanceof z.ZodType),
   );
   used.add(contract.Problem).add(contract.EventView);
@@ -96,6 +96,14 @@ function operation(name: string, route: Route, refOf: RefOf): Json {
     ...body,
     responses: {
       [String(route.status)]: { description: 'Done', content: contentOf(route, refOf) },
+      ...(route.also === undefined
+        ? {}
+        : {
+            [String(route.also.status)]: {
+              description: 'Nothing was done',
+              content: { 'application/json': { schema: refOf(route.also.answer) } },
+            },
+          }),
       default: problem,
     },
   };

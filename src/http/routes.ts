@@ -36,6 +36,8 @@ export interface Route {
   readonly body?: z.ZodType;
   readonly answer: Answer;
   readonly status: 200 | 201;
+  /** What else a success may answer, where the body asks for it. */
+  readonly also?: { readonly status: 200; readonly answer: z.ZodType };
   /** True where the header Idempotency-Key makes repeating harmless. */
   readonly idempotent?: true;
   /** False for what is not for people and programs of theirs. */
@@ -90,6 +92,30 @@ export const routes = {
     body: contract.ResumeRequest,
     answer: contract.GridView,
     status: 200,
+  }),
+  readInventory: get({
+    path: '/api/v1/inventory',
+    who: 'admin',
+    summary: 'The inventory that is applied, as files',
+    answer: contract.InventoryView,
+  }),
+  diffInventory: post({
+    path: '/api/v1/inventory/diff',
+    who: 'admin',
+    summary: 'What an inventory would change',
+    body: contract.InventoryDiffRequest,
+    answer: contract.InventoryDiff,
+    status: 200,
+    bodyLimitBytes: LARGEST_BODY_BYTES,
+  }),
+  applyInventory: post({
+    path: '/api/v1/inventory',
+    who: 'admin',
+    summary: 'Apply an inventory, all or nothing; the same again changes nothing',
+    body: contract.InventoryRequest,
+    answer: contract.InventoryApplied,
+    status: 200,
+    bodyLimitBytes: LARGEST_BODY_BYTES,
   }),
   listHosts: get({
     path: '/api/v1/hosts',
@@ -160,10 +186,11 @@ export const routes = {
   submit: post({
     path: '/api/v1/submissions',
     who: 'submitter',
-    summary: 'Submit tests',
+    summary: 'Submit tests, or with dryRun only say what it would come to',
     body: contract.SubmissionRequest,
     answer: contract.SubmissionView,
     status: 201,
+    also: { status: 200, answer: contract.SubmissionPlan },
     idempotent: true,
     bodyLimitBytes: LARGEST_BODY_BYTES,
   }),

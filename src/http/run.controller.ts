@@ -7,7 +7,7 @@ import { visibleTo } from '../store/access.js';
 import { findPlace, readOutputState } from '../store/log.js';
 import { cancelRun, findRun, findRunDetail, findRunState, listRuns } from '../store/run.js';
 import type { Store } from '../store/store.js';
-import { retryRun } from '../store/submission.js';
+import { findSubmission, retryRun } from '../store/submission.js';
 import type { Wakeup } from '../store/wakeup.js';
 import type { RunDetail, RunView, SubmissionView } from './contract.js';
 import { INJECT } from './deps.js';
@@ -70,12 +70,12 @@ export class RunController {
     if (!done) throw conflict(`Run r${id} is not done: it is still owed its verdict`);
     if (purpose !== 'test')
       throw conflict(`Run r${id} is no test of somebody's: the grid made it for itself`);
-    return await acceptOnce(
-      this.store,
-      ask,
-      { retry: id },
-      async () => (tx) => retryRun(tx, { id, projectId }, ask.caller.name),
-    );
+    return await acceptOnce(this.store, ask, { retry: id }, async () => async (tx) => {
+      const submission = await retryRun(tx, { id, projectId }, ask.caller.name);
+      const view = await findSubmission(tx, 'all', submission);
+      if (view === undefined) throw new Error('A submission vanished while it was accepted');
+      return view;
+    });
   }
 
   @Serves('readLog')

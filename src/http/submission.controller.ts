@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
 import { compareNights, type Morning } from '../domain/judge/morning.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
+import { readCatalogue } from '../store/catalogue.js';
 import { nightBefore, nightRuns, redSince } from '../store/night.js';
 import type { Sql, Store, Transaction } from '../store/store.js';
 import {
@@ -17,13 +19,14 @@ import {
   retryRuns,
   runsWith,
 } from '../store/submission.js';
-import type { MorningView, SubmissionView } from './contract.js';
+import type { MorningView, SubmissionPlan, SubmissionView } from './contract.js';
 import { INJECT, type ReadTestFile } from './deps.js';
+import { planView } from './dry-run.js';
 import { withinProject } from './grid.controller.js';
 import { conflict, forbidden, notFound, Refusal, unprocessable, unreadable } from './problem.js';
 import { IdKey, pageView, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
-import { understand } from './submit.js';
+import { understand, unfoldNow } from './submit.js';
 
 /** Submissions. */
 @Controller()
@@ -35,16 +38,34 @@ export class SubmissionController {
   ) {}
 
   @Serves('submit')
-  async submit(@Ask() ask: Asked<'submit'>): Promise<SubmissionView> {
-    const projectId = await findProject(this.store, ask.visible, ask.body.project);
-    if (projectId === undefined) throw notFound(`project '${ask.body.project}'`);
-    wantSubmitter(ask.caller, projectId, ask.body.project);
+  async submit(
+    @Ask() ask: Asked<'submit'>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SubmissionView | SubmissionPlan> {
+    const { project, tests } = ask.body;
+    const sendsFiles = tests.some((test) => 'file' in test);
+    const [projectId, known] = await Promise.all([
+      findProject(this.store, ask.visible, project),
+      sendsFiles ? readCatalogue(this.store) : undefined,
+    ]);
+    if (projectId === undefined) throw notFound(`project '${project}'`);
+    wantSubmitter(ask.caller, projectId, project);
+    wantBounded('holdOnFailureS', ask.body.holdOnFailureS, this.reserveMostS);
+    const read = () =>
+      understand(this.store, projectId, ask.body, (file) => this.readTestFile(file, known?.catalogue));
+    if (ask.body.dryRun) {
+      const understood = await read();
+      reply.status(200);
+      return planView(understood.asked.tests, await unfoldNow(this.store, understood));
+    }
     return await acceptOnce(this.store, ask, ask.body, async () => {
-      wantBounded('holdOnFailureS', ask.body.holdOnFailureS, this.reserveMostS);
-      const understood = await understand(this.store, projectId, ask.body, this.readTestFile);
+      const understood = await read();
+      // How much `each` comes to only the world can say.
+      if (ask.body.targets.some((target) => target.each !== undefined))
+        await unfoldNow(this.store, understood);
       const submission = { ...understood.submission, actor: ask.caller.name };
       return async (tx) =>
-        await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) });
+        await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) }, project);
     });
   }
 
@@ -84,7 +105,8 @@ export class SubmissionController {
       const runs = await runsWith(this.store, id, ask.body.verdict);
       const which = ask.body.verdict === 'failed' ? 'failed' : 'is done without a verdict';
       if (runs.length === 0) throw conflict(`No run of submission s${id} ${which}`);
-      return (tx) => retryRuns(tx, { id, projectId }, runs, ask.caller.name);
+      return async (tx) =>
+        await this.find('all', await retryRuns(tx, { id, projectId }, runs, ask.caller.name), tx);
     });
   }
 
@@ -103,8 +125,8 @@ export class SubmissionController {
     return morningView(submission, before, compared);
   }
 
-  private async find(visible: Visible, id: Id): Promise<SubmissionView> {
-    const submission = await findSubmission(this.store, visible, id);
+  private async find(visible: Visible, id: Id, sql: Sql = this.store): Promise<SubmissionView> {
+    const submission = await findSubmission(sql, visible, id);
     if (submission === undefined) throw notFound(`submission s${id}`);
     return submission;
   }
@@ -145,7 +167,7 @@ export async function acceptOnce(
   store: Store,
   ask: Pick<Asked<'submit'>, 'caller' | 'header'>,
   request: unknown,
-  prepare: () => Promise<(tx: Transaction) => Promise<Id>>,
+  prepare: () => Promise<(tx: Transaction) => Promise<SubmissionView>>,
 ): Promise<SubmissionView> {
   const key = ask.header('idempotency-key');
   if (key !== undefined && !/^[\x21-\x7e]{1,200}$/.test(key)) {
@@ -156,16 +178,8 @@ export async function acceptOnce(
   const before = onceKey === undefined ? undefined : await answerOf<SubmissionView>(store, onceKey);
   if (before !== undefined) return asBefore(before);
   const accept = await prepare();
-  const made = async (sql: Sql, id: Id): Promise<SubmissionView> => {
-    const submission = await findSubmission(sql, 'all', id);
-    if (submission === undefined) throw new Error('A submission vanished while it was accepted');
-    return submission;
-  };
-  // Work begins at the commit: only an answer that is to be kept must be known before.
-  if (onceKey === undefined) return await made(store, await store.transaction(accept));
-  return await store.transaction(async (tx) =>
-    asBefore(await once(tx, onceKey, async () => made(tx, await accept(tx)))),
-  );
+  if (onceKey === undefined) return await store.transaction(accept);
+  return await store.transaction(async (tx) => asBefore(await once(tx, onceKey, () => accept(tx))));
 }
 
 function asBefore(answer: SubmissionView | 'other_request'): SubmissionView {

@@ -1,13 +1,27 @@
 import type { z } from 'zod';
+import type { AskedTarget } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import { nearest } from '../domain/requirement.js';
+import { clashes } from '../domain/submit/artefact.js';
+import { unfoldMatrix, whereInMatrix } from '../domain/submit/matrix.js';
+import {
+  type Asked,
+  type AskedTest,
+  countRuns,
+  runsAtMost,
+  type Unfolded,
+  within,
+} from '../domain/submit/unfold.js';
 import type { TestSpec } from '../domain/test.js';
+import { unfoldIn } from '../stages/submit.js';
 import type { Sql, Store } from '../store/store.js';
 import { missingBlobs, type NewSubmission } from '../store/submission.js';
-import { findTests, putTests, readTagNames, readTestNames } from '../store/test.js';
+import { type FoundTest, findTests, putTests, readTestNames } from '../store/test.js';
+import { WorldReader } from '../store/world.js';
 import type { SubmissionRequest } from './contract.js';
 import type { ReadTestFile } from './deps.js';
 import { type Mistake, unprocessable } from './problem.js';
+import { findSelected } from './select.js';
 
 /** More runs than this are no submission but an accident. */
 const MOST_RUNS = 100_000;
@@ -15,13 +29,21 @@ const MOST_RUNS = 100_000;
 /** Test files are read so many at a time before others get their turn. */
 const FILES_AT_ONCE = 100;
 
+/** Reads a test file against the tags that are known. */
+type ReadFile = (file: Parameters<ReadTestFile>[0]) => ReturnType<ReadTestFile>;
+
 type Wanted = z.output<typeof SubmissionRequest>;
+
+/** A run that waits for another inventory, and says nothing else, does so for a week. */
+const WAIT_S = 7 * 86_400;
 
 /** A submission that can be accepted, and how to put its tests. */
 export interface Understood {
   readonly submission: Omit<NewSubmission, 'actor' | 'tests'>;
   /** Puts new versions of tests in a transaction and gives the ids of all, in the order they were asked for. */
   readonly putTests: (tx: Sql) => Promise<readonly Id[]>;
+  /** The same as the domain unfolds it. */
+  readonly asked: Asked<AskedTest>;
 }
 
 /** Reads all of a submission and refuses it with everything that is wrong with it at once. */
@@ -29,34 +51,104 @@ export async function understand(
   store: Store,
   projectId: Id,
   wanted: Wanted,
-  readTestFile: ReadTestFile,
+  readTestFile: ReadFile,
 ): Promise<Understood> {
   const named = await findNamed(store, projectId, wanted);
-  const sent = await readFiles(store, wanted, readTestFile);
-  const mistakes = [...named.mistakes, ...sent.mistakes, ...(await checkTheRest(store, wanted))];
-  if (mistakes.length > 0) throw unprocessable('The submission is not accepted', mistakes.slice(0, 100));
-  const { name, variants, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts } = wanted;
+  const sent = await readFiles(wanted, readTestFile);
+  const selected = await findSelected(store, projectId, wanted.select);
+  const own = wanted.matrix === undefined ? undefined : unfoldMatrix(wanted.matrix);
+  const mistakes = [
+    ...named.mistakes,
+    ...sent.mistakes,
+    ...selected.mistakes,
+    ...(own !== undefined && 'problems' in own
+      ? own.problems.map(({ path, message }) => ({ where: whereInMatrix(path), message }))
+      : []),
+    ...(await checkTheRest(store, wanted)),
+  ];
+  const inner = own !== undefined && 'variants' in own ? own.variants : [{}];
+  refuse(mistakes);
+  // What was named already is not taken again because it has the labels too.
+  const taken = new Set([...named.found.values()].map((test) => test.id));
+  const more = selected.tests.filter((test) => !taken.has(test.id));
+  const tests = [
+    ...wanted.tests.flatMap((_, index): AskedTest[] => {
+      const test = sent.specs.get(index) ?? named.found.get(index);
+      return test === undefined ? [] : [test];
+    }),
+    ...more,
+  ];
+  refuse(
+    tooMany(
+      runsAtMost({ tests, variants: wanted.variants }, MOST_RUNS) * inner.length * wanted.targets.length,
+    ),
+  );
+  const { name, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts, wait } = wanted;
+  const variants = within(wanted.variants, inner);
+  const given = { variants, targets: targets.map(asTarget), wait };
   return {
-    submission: { projectId, name, variants, targets, priority, queueTimeoutS, holdS, artefacts },
+    submission: {
+      ...given,
+      projectId,
+      name,
+      priority,
+      queueTimeoutS: queueTimeoutS ?? (wait ? WAIT_S : undefined),
+      holdS,
+      artefacts,
+    },
+    asked: { ...given, tests, purpose: 'test', project: wanted.project, again: false },
     putTests: async (tx) => {
       const indexes = [...sent.specs.keys()];
       const ids = await putTests(tx, projectId, [...sent.specs.values()]);
       const idOf = new Map(indexes.map((index, at) => [index, ids[at]]));
-      return wanted.tests.map((_, index) => idOf.get(index) ?? named.ids.get(index) ?? '');
+      return [
+        ...wanted.tests.map((_, index) => idOf.get(index) ?? named.found.get(index)?.id ?? ''),
+        ...more.map((test) => test.id),
+      ];
     },
+  };
+}
+
+/** What a submission would come to in the world as it is; refused where that is too much. */
+export async function unfoldNow(store: Store, { asked }: Understood): Promise<Unfolded<AskedTest>> {
+  const unfolded = unfoldIn(await new WorldReader().read(store), asked);
+  refuse(tooMany(countRuns(unfolded.portions)));
+  return unfolded;
+}
+
+function refuse(mistakes: readonly Mistake[]): void {
+  if (mistakes.length > 0) throw unprocessable('The submission is not accepted', mistakes.slice(0, 100));
+}
+
+function tooMany(runs: number): readonly Mistake[] {
+  if (runs <= MOST_RUNS) return [];
+  const message = `tests x variants x targets are ${runs} runs or more; ${MOST_RUNS} are the most: divide it`;
+  return [{ where: '', message }];
+}
+
+function asTarget({ host, hostType, each }: Wanted['targets'][number]): AskedTarget {
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(hostType === undefined ? {} : { hostType }),
+    ...(each === undefined ? {} : { each }),
   };
 }
 
 async function findNamed(sql: Sql, projectId: Id, wanted: Wanted) {
   const names = wanted.tests.flatMap((test, index) => ('name' in test ? [{ name: test.name, index }] : []));
-  const found =
+  const known =
     names.length === 0
-      ? new Map<string, Id>()
+      ? new Map<string, FoundTest>()
       : await findTests(sql, projectId, [...new Set(names.map((test) => test.name))]);
-  const unknown = names.filter(({ name }) => !found.has(name));
+  const unknown = names.filter(({ name }) => !known.has(name));
   const all = unknown.length === 0 ? [] : await readTestNames(sql, projectId);
   return {
-    ids: new Map(names.map(({ name, index }) => [index, found.get(name) ?? ''])),
+    found: new Map(
+      names.flatMap(({ name, index }) => {
+        const test = known.get(name);
+        return test === undefined ? [] : [[index, test] as const];
+      }),
+    ),
     // Looking for the nearest takes its time; a list that is wrong all over needs no hint for each.
     mistakes: unknown.slice(0, 20).map(({ name, index }): Mistake => {
       const near = nearest(name, all);
@@ -69,15 +161,14 @@ async function findNamed(sql: Sql, projectId: Id, wanted: Wanted) {
   };
 }
 
-async function readFiles(sql: Sql, wanted: Wanted, readTestFile: ReadTestFile) {
+async function readFiles(wanted: Wanted, readTestFile: ReadFile) {
   const specs = new Map<number, TestSpec>();
   const mistakes: Mistake[] = [];
   const files = wanted.tests.flatMap((test, index) => ('file' in test ? [{ ...test.file, index }] : []));
   if (files.length === 0) return { specs, mistakes };
-  const tags = await readTagNames(sql);
   for (const [at, { name, content, index }] of files.entries()) {
     if (at % FILES_AT_ONCE === FILES_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
-    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') }, tags);
+    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') });
     if (read.ok) specs.set(index, read.spec);
     else {
       const where = `tests[${index}].file (${name})`;
@@ -90,19 +181,11 @@ async function readFiles(sql: Sql, wanted: Wanted, readTestFile: ReadTestFile) {
 
 async function checkTheRest(sql: Sql, wanted: Wanted): Promise<readonly Mistake[]> {
   const mistakes: Mistake[] = [];
-  const runs = wanted.tests.length * wanted.variants.length * wanted.targets.length;
-  if (runs > MOST_RUNS) {
-    mistakes.push({
-      where: '',
-      message: `tests x variants x targets are ${runs} runs; ${MOST_RUNS} are the most: divide it`,
-    });
+  if (wanted.tests.length === 0 && wanted.select === undefined) {
+    mistakes.push({ where: 'tests', message: 'name at least one test, or select some by their labels' });
   }
-  const names = wanted.artefacts.map((artefact) => artefact.name);
-  names.forEach((name, index) => {
-    if (names.indexOf(name) !== index) {
-      mistakes.push({ where: `artefacts[${index}].name`, message: `'${name}' is there twice` });
-    }
-  });
+  for (const { index, message } of clashes(wanted.artefacts))
+    mistakes.push({ where: `artefacts[${index}].name`, message });
   const blobs = wanted.artefacts.flatMap(({ blob }) => (blob === undefined ? [] : [blob]));
   const missing = blobs.length === 0 ? new Set<string>() : await missingBlobs(sql, blobs);
   wanted.artefacts.forEach(({ blob }, index) => {

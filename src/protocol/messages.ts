@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { Fingerprint } from '../domain/host.js';
 import { LAYERS } from '../domain/layer.js';
 import type { AttemptEnd } from '../domain/outcome.js';
+import type { Promised } from '../domain/plan/promise.js';
 import type { StepSpec } from '../domain/step.js';
+import type { TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { Transport } from '../ports/shell.js';
@@ -17,6 +19,26 @@ const fingerprint = z.strictObject({
   sysctls: z.string().max(200),
 }) satisfies z.ZodType<Fingerprint>;
 const message = z.string().max(4000);
+
+/** What was seen of one tag. Of a whole family `x:*` each instance is a member, at its name; others are absent. */
+const TagSeen = z.strictObject({
+  tag: z.string().max(200),
+  presence: z.enum(['present', 'absent', 'unknown']),
+  source: z.enum(['look', 'probe']).optional(),
+  /** Not said of a flag: it has nothing more to say. */
+  instances: z
+    .array(
+      z.strictObject({
+        place: z.string().max(300),
+        raw: z.string().max(300),
+        attributes: z.record(z.string().max(100), z.string().max(300)).optional(),
+      }),
+    )
+    .max(5000)
+    .optional(),
+});
+/** See above. */
+export type TagSeen = z.infer<typeof TagSeen>;
 
 /** An executor presents itself; every start is a new incarnation and gets a lease of its own. */
 export const Register = z.strictObject({
@@ -37,10 +59,15 @@ export interface Registered {
   readonly renewEveryMs: number;
 }
 
-/** One needed tag, with the probe that sees it; without a probe, what is declared counts. */
+/** A tag, with the probe or the part of the standard look that sees it; without either, what is declared counts. */
 export interface TagProbe {
+  /** A family whole (`cpu:*`) is told by its members. */
   readonly tag: string;
   readonly script?: string;
+  /** How what the script says is read; a flag unless said. */
+  readonly kind?: TagSpec['kind'];
+  /** Takes the place of a script. Of the part `cmd` the program after `cmd:` is looked for. */
+  readonly part?: string;
   /** The step that claims to give it, if one of this chain does. */
   readonly step?: string;
 }
@@ -65,6 +92,8 @@ export interface PlacePlan {
   readonly chain: readonly ChainStep[];
   /** Tags to be seen after the chain and before the test starts. */
   readonly verify: readonly TagProbe[];
+  /** What must hold by what was seen; undefined: nothing is asked. */
+  readonly promised?: Promised;
   /** Tags to be looked at as well and told, whatever they are: what a canary brings home. */
   readonly observe?: readonly TagProbe[];
   /** What the host must look like before the first step for the plan to hold; undefined: not known. */
@@ -92,9 +121,7 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('seen'),
     role: z.string(),
-    tags: z
-      .array(z.strictObject({ tag: z.string(), presence: z.enum(['present', 'absent', 'unknown']) }))
-      .max(1000),
+    tags: z.array(TagSeen).max(1000),
     fingerprint: fingerprint.optional(),
   }),
   /** A step, setup, test or teardown began. */
@@ -123,9 +150,7 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('verified'),
     role: z.string(),
-    tags: z
-      .array(z.strictObject({ tag: z.string(), presence: z.enum(['present', 'absent', 'unknown']) }))
-      .max(1000),
+    tags: z.array(TagSeen).max(1000),
     fingerprint: fingerprint.optional(),
   }),
   /** The test's own process started. */

@@ -1,5 +1,5 @@
 /** The version of the protocol between executors and the grid; a different major is refused. */
-export const PROTOCOL = '1.0';
+export const PROTOCOL = '1.1';
 
 /** The lease has ended: what runs under it must stop, and nothing of it is written any more. */
 export class LeaseDead extends Error {

@@ -1,3 +1,4 @@
+import { digestOf } from '../domain/digest.js';
 import type { AttemptEvent, Report } from '../protocol/messages.js';
 import type { Batch } from '../store/recording.js';
 
@@ -45,12 +46,12 @@ export function batchOf(entries: readonly Entry[], segments: Report['segments'])
           before: event.fingerprint,
           ...(event.fingerprint ? { bootId: event.fingerprint.boot } : {}),
         });
-        batch.tags.push(...event.tags.map((t) => ({ attempt, role: event.role, ...t })));
+        batch.tags.push(...seenTags(attempt, event));
         break;
       case 'verified':
         now.verified = true;
         place(entry, event.role, { verified: event.tags });
-        batch.tags.push(...event.tags.map((t) => ({ attempt, role: event.role, ...t })));
+        batch.tags.push(...seenTags(attempt, event));
         break;
       case 'step_started':
         batch.stepsStarted.push({ ...ids, kind: event.what, ...pick(event) });
@@ -82,16 +83,18 @@ export function batchOf(entries: readonly Entry[], segments: Report['segments'])
             ...dirtied,
           });
         }
-        if (outcome.kind === 'tag_lied') {
-          for (const p of event.places)
-            batch.tags.push({ attempt, role: p.role, tag: outcome.tag, presence: outcome.presence });
-        }
         break;
       }
     }
     progress.set(attempt, now);
   }
   return { ...batch, progress: [...progress.values()], places: [...places.values()], segments };
+}
+
+function seenTags(attempt: string, event: Extract<AttemptEvent, { kind: 'seen' | 'verified' }>) {
+  const { role, tags, fingerprint } = event;
+  const looks = fingerprint === undefined ? '' : digestOf(fingerprint);
+  return tags.map((tag) => ({ ...tag, attempt, role, looks }));
 }
 
 function pick(event: Extract<AttemptEvent, { kind: 'step_started' }>) {

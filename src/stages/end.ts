@@ -24,7 +24,7 @@ export async function endOverdue(store: Store, epoch: string): Promise<number> {
           `held until its deadline: ${run.reason}`,
         );
       }
-      return none(run.runId, 'expired', 'waited longer than its submission allows');
+      return none(run.runId, 'expired', `waited longer than its submission allows: ${run.reason}`);
     });
     await writeVerdicts(tx, await recognizable(tx, verdicts));
     if (runs.length > 0) await wake(tx, 'testyard_history');

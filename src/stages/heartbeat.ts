@@ -4,16 +4,18 @@ import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
 import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
 import { type Pulse, pulse } from '../store/pulse.js';
 import { type Store, wake } from '../store/store.js';
+import { keepAgeing } from '../store/waiting.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
+import { Claims } from './claims.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
 import { judgeEnded } from './judge.js';
-import { NOTHING, plan } from './plan.js';
+import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
 import { endReservations } from './reserve.js';
 import type { Settings } from './settings.js';
-import { submit } from './submit.js';
+import { unfolding } from './submit.js';
 
 /**
  * The one that decides. A beat reads the world, lets each stage decide and commit, and never waits for
@@ -27,6 +29,7 @@ export class Heartbeat {
   private beating: Promise<void> | undefined;
   private wanted = false;
   private stopped = true;
+  private knowsAgeing = false;
   private lastPartitions = Number.NEGATIVE_INFINITY;
   private unlisten = () => {};
 
@@ -34,6 +37,7 @@ export class Heartbeat {
     private readonly store: Store,
     private readonly settings: Settings,
     private readonly log: (line: string) => void,
+    private readonly claims: Claims = new Claims(),
   ) {}
 
   /** Beats from now on, until `stop`. */
@@ -84,11 +88,15 @@ export class Heartbeat {
     const isLate = epoch !== null && felt.sinceBeatS * 1000 > settings.beatMs / 4;
     if (epoch === null || felt.sinceBeatS * 1000 > settings.beatMs * 2) {
       epoch = await this.lead();
-      if (epoch === null) return false;
+      if (epoch === null) {
+        this.knowsAgeing = false;
+        return false;
+      }
       // What was seen before another one led is old.
       [felt, world] = await this.look();
     }
     await this.partitions();
+    await this.ageing(epoch);
     let done = 0;
     if (felt.lapsed) {
       done += await this.lapse(epoch);
@@ -106,9 +114,12 @@ export class Heartbeat {
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
     if (felt.changedTests) done += await releaseChanged(store, epoch, world);
-    if (felt.pending) done += await submit(store, epoch, world);
-    const planned = felt.waiting || done > 0 ? await plan(store, epoch, world, settings) : NOTHING;
-    done += planned.assigned;
+    const means = { settings, claims: this.claims };
+    let planned = NOTHING;
+    if (felt.pending) planned = await planAfter(unfolding(store, world), store, epoch, world, means);
+    else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);
+    // Nothing follows from an assignment but what its executor will tell.
+    if (planned.isPart) done += 1;
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned);
     if (isLate) await this.lead();
@@ -150,6 +161,13 @@ export class Heartbeat {
       });
     }
     return lapsed.length;
+  }
+
+  /** What another scheduler or an earlier setting went by is no longer so. */
+  private async ageing(epoch: string): Promise<void> {
+    if (this.knowsAgeing) return;
+    await decide(this.store, epoch, (tx) => keepAgeing(tx, this.settings.ageingS));
+    this.knowsAgeing = true;
   }
 
   private async partitions(): Promise<void> {

@@ -40,9 +40,27 @@ export async function judgeEnded(
   world: World,
   settings: Settings,
 ): Promise<number> {
+  // Read while the transaction begins.
+  const reading = decideEnded(store, world);
+  reading.catch(() => {});
+  return decide(store, epoch, async (tx) => {
+    const { decided, survived } = await reading;
+    if (decided.length > 0) await answer(tx, decided, survived, world, settings);
+    return decided.length;
+  });
+}
+
+interface Decided {
+  readonly attempt: EndedAttempt;
+  readonly decision: Decision;
+}
+
+async function decideEnded(
+  store: Store,
+  world: World,
+): Promise<{ readonly decided: readonly Decided[]; readonly survived: Survived }> {
   const ended = await endedAttempts(store, 500);
-  if (ended.length === 0) return 0;
-  const decided: { attempt: EndedAttempt; decision: Decision }[] = [];
+  const decided: Decided[] = [];
   // Only what goes to another host asks what has worked where.
   const avoids = ended.some((attempt) => (attempt.memory.avoid ?? []).length > 0);
   const ok = avoids ? await okAttempts(store) : new Map<Id, Id>();
@@ -54,38 +72,45 @@ export async function judgeEnded(
   }
   const again = decided.some(({ decision }) => decision.do === 'again');
   const survived: Survived = again ? await survivors(store, world) : () => 'unknown';
-  await decide(store, epoch, async (tx) => {
-    const results = decided.flatMap(({ attempt, decision }) => resultsOf(attempt, decision));
-    const verdicts: NewVerdict[] = [];
-    const backs: BackInQueue[] = [];
-    const demands = new Map<string, Demand>();
-    for (const { attempt, decision } of decided) {
-      if (decision.do === 'verdict') verdicts.push(newVerdict(attempt, decision));
-      else if (decision.do === 'hold_for_owner')
-        backs.push(await holdForOwner(tx, attempt, decision, world, settings, demands));
-      else
-        backs.push(
-          backInQueue(attempt, decision, demands, crashedTwice(decision.memory, survived) !== undefined),
-        );
+  return { decided, survived };
+}
+
+async function answer(
+  tx: Transaction,
+  decided: readonly Decided[],
+  survived: Survived,
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const results = decided.flatMap(({ attempt, decision }) => resultsOf(attempt, decision));
+  const verdicts: NewVerdict[] = [];
+  const backs: BackInQueue[] = [];
+  const demands = new Map<string, Demand>();
+  for (const { attempt, decision } of decided) {
+    if (decision.do === 'verdict') verdicts.push(newVerdict(attempt, decision));
+    else if (decision.do === 'hold_for_owner')
+      backs.push(await holdForOwner(tx, attempt, decision, world, settings, demands));
+    else
+      backs.push(
+        backInQueue(attempt, decision, demands, crashedTwice(decision.memory, survived) !== undefined),
+      );
+  }
+  if (demands.size > 0) await ensureDemands(tx, demands);
+  const written = await recognizable(tx, verdicts);
+  await Promise.all([keepRecords(tx, results), writeVerdicts(tx, written), putBack(tx, backs)]);
+  for (const { attempt, decision } of decided) await keepHost(tx, attempt, decision);
+  for (const { attempt, decision } of decided) {
+    for (const failure of failuresOf(attempt, decision))
+      await infrastructureFailed(tx, failure, world, settings);
+    if (attempt.purpose === 'recovery' && attempt.incidentId !== null) {
+      await checkEnded(tx, attempt, decision, world, settings);
     }
-    if (demands.size > 0) await ensureDemands(tx, demands);
-    const written = await recognizable(tx, verdicts);
-    await Promise.all([keepRecords(tx, results), writeVerdicts(tx, written), putBack(tx, backs)]);
-    for (const { attempt, decision } of decided) await keepHost(tx, attempt, decision);
-    for (const { attempt, decision } of decided) {
-      for (const failure of failuresOf(attempt, decision))
-        await infrastructureFailed(tx, failure, world, settings);
-      if (attempt.purpose === 'recovery' && attempt.incidentId !== null) {
-        await checkEnded(tx, attempt, decision, world, settings);
-      }
-    }
-    await chronicle(
-      tx,
-      decided.flatMap(({ attempt }) => teardownTold(attempt, world)),
-    );
-    await wake(tx, 'testyard_history');
-  });
-  return ended.length;
+  }
+  await chronicle(
+    tx,
+    decided.flatMap(({ attempt }) => teardownTold(attempt, world)),
+  );
+  await wake(tx, 'testyard_history');
 }
 
 async function decideOne(store: Store, world: World, attempt: EndedAttempt): Promise<Decision> {
@@ -132,13 +157,8 @@ export function demandOf(
   memory: RunMemory,
   fresh: boolean,
 ): Demand {
-  return {
-    requirement: attempt.demanded,
-    target: attempt.target,
-    purpose: attempt.purpose,
-    fresh,
-    avoid: memory.avoid ?? [],
-  };
+  const { demanded, target, purpose } = attempt;
+  return { ...demanded, target, purpose, fresh, avoid: memory.avoid ?? [] };
 }
 
 /** Tells whether hosts that were lost have done other work well since. */

@@ -1,17 +1,32 @@
 import type { Id } from '../domain/id.js';
+import { factsWith } from '../domain/match/holds.js';
 import { type Answer, fitsOf, why } from '../domain/plan/fit.js';
-import { fromCanonical, tagsOf } from '../domain/requirement.js';
+import { promiseOf, sightOf } from '../domain/plan/promise.js';
+import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
-import { assign, type LiveExecutor, liveExecutors, type NewAttempt, seatsTaken } from '../store/assigning.js';
+import {
+  type Assigned,
+  assign,
+  type LiveExecutor,
+  liveExecutors,
+  type NewAttempt,
+  notHandedOut,
+  seatsTaken,
+} from '../store/assigning.js';
 import { decide } from '../store/leader.js';
-import { type Store, wake } from '../store/store.js';
+import type { Handout } from '../store/recording.js';
+import { type Sql, type Store, type Transaction, wake } from '../store/store.js';
 import { headOfDemand, holdDemand, sayWhy, type WaitingDemand, waitingDemands } from '../store/waiting.js';
 import { type KnownHost, okAttempts, type World } from '../store/world.js';
+import type { Claims } from './claims.js';
 import type { Settings } from './settings.js';
+import type { Unfolding } from './submit.js';
 
 /** What planning found that others must see to. */
 export interface Planned {
   readonly assigned: number;
+  /** More may wait than could be looked at in one go. */
+  readonly isPart: boolean;
   /** Demands that nothing can serve any more, with why. */
   readonly hopeless: readonly { readonly key: string; readonly reason: string; readonly fresh: boolean }[];
   /** Hosts that wait for other work to succeed on them before a run may come back. */
@@ -21,23 +36,83 @@ export interface Planned {
 }
 
 /** Nothing waits, or nothing can be done for it. */
-export const NOTHING: Planned = { assigned: 0, hopeless: [], wantCanary: [], wantLook: [] };
+export const NOTHING: Planned = {
+  assigned: 0,
+  isPart: false,
+  hopeless: [],
+  wantCanary: [],
+  wantLook: [],
+};
+
+/** More attempts are not made in one go. */
+const MOST_ATTEMPTS = 500;
+
+/** What planning goes by, beside the world. */
+export interface PlanMeans {
+  readonly settings: Settings;
+  readonly claims: Claims;
+}
+
+/** What is to be written, as queue and hosts were when they were looked at. */
+interface Weighed {
+  readonly found: Omit<Planned, 'assigned' | 'isPart'>;
+  readonly attempts: readonly NewAttempt[];
+  readonly says: readonly { readonly key: string; readonly code: string; readonly reason: string }[];
+  readonly holds: readonly { readonly key: string; readonly incident: Id; readonly reason: string }[];
+}
 
 /** Matches what waits with hosts that can serve it, gives it to executors, and says why the rest waits. */
-export async function plan(store: Store, epoch: string, world: World, settings: Settings): Promise<Planned> {
+export async function plan(store: Store, epoch: string, world: World, means: PlanMeans): Promise<Planned> {
+  const weighed = await weigh(store, world, means);
+  const isNews = weighed.attempts.length + weighed.says.length + weighed.holds.length > 0;
+  const assigned = isNews ? await decide(store, epoch, (tx) => write(tx, weighed, means)) : [];
+  await handOver(store, assigned, means);
+  return { ...weighed.found, assigned: assigned.length, isPart: isFull(weighed) };
+}
+
+/**
+ * As `plan`, after that has been written which makes runs wait: all of it is committed at once. `before` is being
+ * read while the transaction begins, and says all its statements together.
+ */
+export async function planAfter(
+  before: Promise<Unfolding>,
+  store: Store,
+  epoch: string,
+  world: World,
+  means: PlanMeans,
+): Promise<Planned> {
+  before.catch(() => {});
+  const { assigned, ...planned } = await decide(store, epoch, async (tx) => {
+    const { unfold, isPart } = await before;
+    // Said together, carried out in this order.
+    const [, weighed] = await Promise.all([unfold(tx), weigh(tx, world, means)]);
+    const assigned = await write(tx, weighed, means);
+    return { ...weighed.found, assigned, isPart: isPart || isFull(weighed) };
+  });
+  await handOver(store, assigned, means);
+  return { ...planned, assigned: assigned.length };
+}
+
+function isFull({ attempts }: Weighed): boolean {
+  return attempts.length >= MOST_ATTEMPTS;
+}
+
+async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed> {
   const [demands, executors, taken] = await Promise.all([
-    waitingDemands(store),
-    liveExecutors(store),
-    seatsTaken(store),
+    waitingDemands(sql),
+    liveExecutors(sql),
+    seatsTaken(sql),
   ]);
-  if (demands.length === 0) return NOTHING;
-  const hosts = demands.some((d) => d.spec.avoid.length > 0) ? await withRecords(store, world) : world.hosts;
+  if (demands.length === 0) return { found: NOTHING, attempts: [], says: [], holds: [] };
+  const hosts = demands.some((d) => d.spec.avoid.length > 0) ? await withRecords(sql, world) : world.hosts;
   const answers = new Map(demands.map((d) => [d.key, fitsOf(d.spec, hosts, world.steps, world.incidents)]));
 
   const stopped =
     world.grid.state === 'online' ? undefined : `the grid is ${world.grid.state}: ${world.grid.why}`;
   const attempts =
-    stopped === undefined ? await match(store, demands, answers, { world, hosts, executors, taken }) : [];
+    stopped === undefined
+      ? await match(sql, demands, answers, { world, hosts, executors, taken, claims: means.claims })
+      : [];
   const says: { key: string; code: string; reason: string }[] = [];
   const holds: { key: string; incident: Id; reason: string }[] = [];
   const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
@@ -50,7 +125,14 @@ export async function plan(store: Store, epoch: string, world: World, settings: 
       executors.some((x) => f.host.executor === undefined || f.host.executor === x.name),
     );
     const reason = why(answer, hosts.length, reachable ? 'busy' : 'no_executor');
-    if (reason.kind === 'never')
+    // A red that waits for a fresh host is said where none can be had, whoever waits for what.
+    if (reason.kind === 'never' && demand.spec.wait && !demand.spec.fresh)
+      says.push({
+        key: demand.key,
+        code: 'not_compatible',
+        reason: `waits for another inventory: ${reason.reason}`,
+      });
+    else if (reason.kind === 'never')
       hopeless.push({ key: demand.key, reason: reason.reason, fresh: demand.spec.fresh });
     else if (stopped !== undefined) says.push({ key: demand.key, code: 'grid_stopped', reason: stopped });
     else if (reason.kind === 'held' && demand.spec.purpose === 'test')
@@ -74,17 +156,35 @@ export async function plan(store: Store, epoch: string, world: World, settings: 
     const before = demands.find((d) => d.key === s.key);
     return before?.reasonCode !== s.code || before.reason !== s.reason;
   });
-  if (attempts.length === 0 && news.length === 0 && holds.length === 0) {
-    return { assigned: 0, hopeless, ...wants };
+  return { found: { hopeless, ...wants }, attempts, says: news, holds };
+}
+
+async function write(
+  tx: Transaction,
+  { attempts, says, holds }: Weighed,
+  { settings }: PlanMeans,
+): Promise<readonly Assigned[]> {
+  const assigned = attempts.length > 0 ? await assign(tx, attempts) : [];
+  await sayWhy(tx, says);
+  for (const hold of holds) await holdDemand(tx, hold.key, hold.incident, hold.reason, settings.holdS);
+  // What is handed over wakes nobody: its claim waits in this process.
+  const wakes = assigned.some(({ handout }) => handout === undefined);
+  await wake(tx, 'testyard_history', ...(wakes ? (['testyard_executors'] as const) : []));
+  return assigned;
+}
+
+/** Gives committed assignments to the claims that wait for them; one that has ended meanwhile asks again. */
+async function handOver(store: Store, assigned: readonly Assigned[], { claims }: PlanMeans): Promise<void> {
+  const byLease = new Map<Id, Handout[]>();
+  for (const { lease, handout } of assigned) {
+    if (handout !== undefined) byLease.set(lease, [...(byLease.get(lease) ?? []), handout]);
   }
-  const assigned = await decide(store, epoch, async (tx) => {
-    const count = attempts.length > 0 ? await assign(tx, attempts) : 0;
-    await sayWhy(tx, news);
-    for (const hold of holds) await holdDemand(tx, hold.key, hold.incident, hold.reason, settings.holdS);
-    await wake(tx, 'testyard_history', ...(count > 0 ? (['testyard_executors'] as const) : []));
-    return count;
-  });
-  return { assigned, hopeless, ...wants };
+  const missed = [...byLease].flatMap(([lease, handouts]) =>
+    claims.give(lease, handouts) ? [] : handouts.map(({ attempt }) => attempt),
+  );
+  if (missed.length === 0) return;
+  await notHandedOut(store, missed);
+  await wake(store, 'testyard_executors');
 }
 
 interface Means {
@@ -92,11 +192,12 @@ interface Means {
   readonly hosts: readonly KnownHost[];
   readonly executors: readonly LiveExecutor[];
   readonly taken: ReadonlyMap<Id, ReadonlySet<number>>;
+  readonly claims: Claims;
 }
 
 /** Takes runs in their order and gives each the cheapest host that has a seat and an executor to work on it. */
 async function match(
-  store: Store,
+  sql: Sql,
   demands: readonly WaitingDemand[],
   answers: ReadonlyMap<string, Answer>,
   means: Means,
@@ -115,13 +216,13 @@ async function match(
   const slots = Math.min(
     seats,
     room.reduce((sum, x) => sum + Math.max(x.room, 0), 0),
-    500,
+    MOST_ATTEMPTS,
   );
   if (servable.length === 0 || slots <= 0) return [];
   const specs = new Map(demands.map((d) => [d.key, d.spec]));
   const attempts: NewAttempt[] = [];
   for (const head of await headOfDemand(
-    store,
+    sql,
     servable.map((d) => d.key),
     slots,
   )) {
@@ -147,6 +248,7 @@ async function match(
       kept,
       requirement: demand.requirement,
       fresh: chain.fresh,
+      handOver: means.claims.waits(chosen.executor.lease),
       place: placePlan(host, chosen.seat, chosen.fit.chain, demand.requirement, observe, means.world),
     });
     if (attempts.length >= slots) break;
@@ -183,16 +285,19 @@ function placePlan(
   observe: boolean,
   world: World,
 ): PlacePlan {
-  const probe = (tag: string): TagProbe => {
-    const script = world.tags.get(tag)?.probe;
+  const given = chain.steps.flatMap((step) => step.gives);
+  const { promised, sights } = promiseOf(requirement, world.catalogue, factsWith(host.facts, given));
+  const verify = sights.map((sight): TagProbe => {
     const step =
-      chain.steps.find((s) => s.gives.includes(tag))?.name ??
-      host.stack.find((e) => e.gives.includes(tag))?.step;
-    return { tag, ...(script === undefined ? {} : { script }), ...(step === undefined ? {} : { step }) };
-  };
-  const needed = tagsOf(fromCanonical(requirement));
+      chain.steps.find((s) => doesGive(s, sight.tag))?.name ??
+      host.stack.find((e) => doesGive(e, sight.tag))?.step;
+    return { ...sight, ...(step === undefined ? {} : { step }) };
+  });
   const others = observe
-    ? [...world.tags.values()].filter((t) => t.probe !== undefined && !needed.includes(t.name))
+    ? world.visible.flatMap((name) => {
+        const spec = world.catalogue.find(name);
+        return (spec && sightOf(spec)) ?? [];
+      })
     : [];
   // What is kept of the stack, or taken to be fresh, must still be as it was left.
   const relies =
@@ -210,14 +315,15 @@ function placePlan(
     },
     seat,
     chain: chain.steps,
-    verify: needed.map(probe),
-    observe: others.map((t) => probe(t.name)),
+    verify,
+    observe: others,
+    ...(requirement === '' ? {} : { promised }),
     fresh: chain.fresh,
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };
 }
 
-async function withRecords(store: Store, world: World): Promise<readonly KnownHost[]> {
-  const ok = await okAttempts(store);
+async function withRecords(sql: Sql, world: World): Promise<readonly KnownHost[]> {
+  const ok = await okAttempts(sql);
   return world.hosts.map((h) => ({ ...h, okAttempt: ok.get(h.id) ?? '0' }));
 }

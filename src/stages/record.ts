@@ -1,3 +1,4 @@
+import { artefactEnvironment } from '../domain/submit/artefact.js';
 import { GridLink } from '../protocol/grid-link.js';
 import type {
   Assignment,
@@ -25,6 +26,7 @@ import {
   type Batch,
   changeStack,
   endedBy,
+  type Handout,
   handOut,
   lockAttempts,
   seeTags,
@@ -33,6 +35,7 @@ import {
 import { type Sql, type Store, wake } from '../store/store.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { batchOf } from './batch.js';
+import { Claims } from './claims.js';
 import { stackChanges } from './host-facts.js';
 import type { Settings } from './settings.js';
 
@@ -50,6 +53,7 @@ export class RecordDesk extends GridLink {
     private readonly store: Store,
     private readonly wakeup: Wakeup,
     private readonly settings: Settings,
+    private readonly claims: Claims = new Claims(),
   ) {
     super();
   }
@@ -94,10 +98,8 @@ export class RecordDesk extends GridLink {
       const stop = this.wakeup.on('testyard_executors', woken);
       try {
         if (gone?.aborted) return { assignments: [], stop: [] };
-        const [living, handouts] = await Promise.all([
-          livingAttempts(this.store, request.lease),
-          handOut(this.store, request.lease, 500),
-        ]);
+        const living = await livingAttempts(this.store, request.lease);
+        const handouts = living.some((a) => a.due) ? await handOut(this.store, request.lease, 500) : [];
         const stops = living.flatMap((a) => (a.stop === null ? [] : [{ attempt: a.attempt, why: a.stop }]));
         const left = until - performance.now();
         if (handouts.length > 0 || stops.length > 0 || left <= 0) {
@@ -106,20 +108,26 @@ export class RecordDesk extends GridLink {
           return { assignments: handouts.map((h) => this.assignment(h)), stop: stops };
         }
         // Woken by the scheduler; the bound finds what was handed out and got lost on the way.
-        await Promise.race([news, timer(Math.min(left, 5_000))]);
+        const claim = this.claims.wait(request.lease, gone);
+        await Promise.race([news, claim.work, timer(Math.min(left, 5_000))]);
+        const handedOver = claim.end();
+        if (handedOver.length > 0)
+          return { assignments: handedOver.map((h) => this.assignment(h)), stop: [] };
       } finally {
         stop();
       }
     }
   }
 
-  private assignment(handout: Awaited<ReturnType<typeof handOut>>[number]): Assignment {
+  private assignment(handout: Handout): Assignment {
+    const { spec, variant, artefacts } = handout;
+    const environment = { ...spec.environment, ...variant, ...artefactEnvironment(artefacts) };
     return {
       run: handout.run,
       attempt: handout.attempt,
       number: handout.number,
       places: handout.places,
-      test: { ...handout.spec, environment: { ...handout.spec.environment, ...handout.variant } },
+      test: { ...spec, environment },
       outputLimitBytes: this.settings.outputLimitBytes,
     };
   }

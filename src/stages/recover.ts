@@ -26,7 +26,7 @@ import { trustAgain } from './trust.js';
 /** Until a check that was asked for has come back; asked for again after this where it got lost. */
 const ASKED_S = 60;
 
-/** Between two looks at a host whose probes do not work, though runs wait for what they would see. */
+/** Between two looks at a host whose probes do not work though runs wait for what they would see, or that has changed. */
 const LOOK_AGAIN_S = 600;
 
 /** A recovery check has ended: what it says about its incident. */
@@ -141,10 +141,14 @@ async function hostsToLookAt(
       h.reserved === undefined &&
       !world.incidents.some((i) => i.scope === 'host' && i.hostId === h.id),
   );
-  if (unseen.length === 0 && wantCanary.length === 0 && wantLook.length === 0) return [];
+  const changed = world.hosts.filter(
+    (h) => h.stale && !h.offline && h.health === 'good' && h.reserved === undefined,
+  );
+  const maybe = [...wantLook, ...changed];
+  if (unseen.length === 0 && wantCanary.length === 0 && maybe.length === 0) return [];
   const underWay = await hostsBeingLookedAt(store);
-  const lately = wantLook.length === 0 ? new Set() : await lookedAtSince(store, LOOK_AGAIN_S);
-  const all = [...unseen, ...wantCanary, ...wantLook.filter((h) => !lately.has(h.id))];
+  const lately = maybe.length === 0 ? new Set() : await lookedAtSince(store, LOOK_AGAIN_S);
+  const all = [...unseen, ...wantCanary, ...maybe.filter((h) => !lately.has(h.id))];
   return [...new Map(all.filter((h) => !underWay.has(h.name)).map((h) => [h.name, h])).values()];
 }
 

@@ -13,9 +13,9 @@ export async function releaseChanged(store: Store, epoch: string, world: World):
     const changed = await changedTests(tx);
     for (const test of changed) {
       const demands = new Map<string, Demand>();
-      const runs = (await heldBy(tx, test.incident)).map(({ runId, target, purpose }) => {
+      const runs = (await heldBy(tx, test.incident)).map(({ runId, demanded }) => {
         const requirement = joined(test.requirement, world.grid.defaultRequirement);
-        const demand: Demand = { requirement, target, purpose, fresh: false, avoid: [] };
+        const demand: Demand = { ...demanded, requirement, fresh: false, avoid: [] };
         demands.set(demandKey(demand), demand);
         return { runId, demand: demandKey(demand) };
       });

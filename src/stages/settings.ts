@@ -9,6 +9,8 @@ export interface Settings {
   readonly beatMs: number;
   /** The first recovery check of an incident comes after this; the following double it, up to an hour. */
   readonly checkFirstS: number;
+  /** A run that waits so long gains a point of priority. */
+  readonly ageingS: number;
   /** A run held by an incident ends without a verdict after this. */
   readonly holdS: number;
   /** Output of an attempt beyond this is cut in the middle. */
@@ -22,6 +24,7 @@ export const SETTINGS: Settings = {
   leaderTtlMs: 10_000,
   beatMs: 1_000,
   checkFirstS: 15,
+  ageingS: 3600,
   holdS: 7 * 86_400,
   outputLimitBytes: 16 * 1024 * 1024,
 };

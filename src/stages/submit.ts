@@ -1,98 +1,114 @@
-import { type Demand, demandKey, type Target } from '../domain/demand.js';
+import type { Demand } from '../domain/demand.js';
 import { canonicalJson } from '../domain/digest.js';
-import type { Id } from '../domain/id.js';
 import { fitsOf, why } from '../domain/plan/fit.js';
 import { canonical, fromCanonical, normal } from '../domain/requirement.js';
-import { decide } from '../store/leader.js';
-import type { Store } from '../store/store.js';
-import { wake } from '../store/store.js';
+import { type Asked, type AskedTest, type Unfolded, unfold } from '../domain/submit/unfold.js';
+import { type Store, type Transaction, wake } from '../store/store.js';
 import {
   ensureDemands,
   insertRuns,
   type NewRun,
   type PendingSubmission,
   pendingSubmissions,
+  type Repeated,
 } from '../store/unfolding.js';
 import type { World } from '../store/world.js';
 
-/** Unfolds accepted submissions into runs; what nothing here could ever serve ends at once, with the reason. */
-export async function submit(store: Store, epoch: string, world: World): Promise<number> {
-  const pending = await pendingSubmissions(store, 50);
-  for (const submission of pending) {
-    const { runs, demands } = unfold(submission, world);
-    await decide(store, epoch, async (tx) => {
-      await Promise.all([ensureDemands(tx, demands), insertRuns(tx, submission, runs)]);
-      await wake(tx, 'testyard_history');
-    });
-  }
-  return pending.length;
+/** So many runs are made in one transaction, where more than one submission waits. */
+const MOST_RUNS = 1000;
+
+/** Submissions that are ready to be unfolded. */
+export interface Unfolding {
+  /** Makes their runs; it says all its statements together. */
+  readonly unfold: (tx: Transaction) => Promise<unknown>;
+  /** Others wait behind them. */
+  readonly isPart: boolean;
 }
 
-interface Asked {
-  readonly test: PendingSubmission['tests'][number];
-  readonly target: Target;
-  readonly variants: PendingSubmission['variants'];
-  readonly retryOf?: Id;
+const MOST_SUBMISSIONS = 50;
+
+/**
+ * Reads the oldest accepted submissions, to unfold them into runs; what nothing here could ever serve ends at
+ * once, with the reason.
+ */
+export async function unfolding(store: Store, world: World): Promise<Unfolding> {
+  let runs = 0;
+  const all = await pendingSubmissions(store, MOST_SUBMISSIONS);
+  const pending = all.filter(({ tests, variants, targets, repeats }, index) => {
+    runs += repeats?.length ?? tests.length * variants.length * targets.length;
+    return index === 0 || runs <= MOST_RUNS;
+  });
+  const unfolded = pending.map((submission) => ({ submission, ...unfoldIn(world, asked(submission)) }));
+  const demands = new Map(
+    unfolded.flatMap(({ portions }) =>
+      portions.flatMap(({ never, waits, demand, demandKey }): [string, Demand][] =>
+        never === undefined || waits ? [[demandKey, demand]] : [],
+      ),
+    ),
+  );
+  return {
+    unfold: (tx) =>
+      Promise.all([
+        ensureDemands(tx, demands),
+        ...unfolded.map(({ submission, portions, leftOut }) =>
+          insertRuns(tx, submission, portions.flatMap(runsOf), leftOut),
+        ),
+        wake(tx, 'testyard_history'),
+      ]),
+    isPart: pending.length < all.length || all.length === MOST_SUBMISSIONS,
+  };
 }
 
-/** Every test on every target; or the runs that are to be repeated, one by one. */
-function askedBy({ tests, targets, variants, repeats }: PendingSubmission): readonly Asked[] {
-  if (repeats === undefined)
-    return tests.flatMap((test) => targets.map((target) => ({ test, target, variants })));
+/** What a submission would come to in this world. */
+export function unfoldIn<Test extends AskedTest>(world: World, submission: Asked<Test>): Unfolded<Test> {
+  const { hosts, steps, incidents, grid } = world;
+  return unfold(
+    submission,
+    (requirement) => (submission.purpose === 'test' ? joined(requirement, grid.defaultRequirement) : ''),
+    (demand) => {
+      const answer = fitsOf(demand, hosts, steps, incidents);
+      const said = why(answer, hosts.length, 'busy');
+      return said.kind === 'never' ? { answer, never: said.reason } : { answer };
+    },
+  );
+}
+
+function asked(submission: PendingSubmission): Asked<PendingSubmission['tests'][number]> {
+  const { tests, variants, targets, purpose, project, wait, retryOf, repeats } = submission;
+  const own = purpose === 'canary' || purpose === 'recovery';
+  return {
+    tests,
+    variants,
+    targets,
+    purpose,
+    wait,
+    again: retryOf !== undefined,
+    ...(own ? {} : { project }),
+    ...(repeats === undefined ? {} : { repeats: repeatsOf(submission, repeats) }),
+  };
+}
+
+function repeatsOf({ tests }: PendingSubmission, repeats: readonly Repeated[]) {
   const byId = new Map(tests.map((test) => [test.id, test]));
-  return repeats.flatMap((repeated) => {
-    const test = byId.get(repeated.test);
-    if (test === undefined) return [];
-    return [{ test, target: repeated.target, variants: [repeated.variant], retryOf: repeated.run }];
+  return repeats.flatMap(({ run, test: id, variant, target }) => {
+    const test = byId.get(id);
+    return test === undefined ? [] : [{ run, test, variant, target }];
   });
 }
 
-/** All that is asked for in every variant. */
-function unfold(
-  submission: PendingSubmission,
-  world: World,
-): { runs: NewRun[]; demands: Map<string, Demand> } {
-  const demands = new Map<string, Demand>();
-  const nevers = new Map<string, string | undefined>();
-  const runs = askedBy(submission).flatMap(({ test, target, variants, retryOf }) => {
-    const demand: Demand = {
-      requirement:
-        submission.purpose === 'test' ? joined(test.requirement, world.grid.defaultRequirement) : '',
-      target: clean(target),
-      purpose: submission.purpose,
-      fresh: false,
-      avoid: [],
-    };
-    const key = demandKey(demand);
-    if (!nevers.has(key)) {
-      const answer = why(
-        fitsOf(demand, world.hosts, world.steps, world.incidents),
-        world.hosts.length,
-        'busy',
-      );
-      nevers.set(key, answer.kind === 'never' ? answer.reason : undefined);
-    }
-    const never = nevers.get(key);
-    if (never === undefined) demands.set(key, demand);
-    return variants.map(
-      (variant): NewRun => ({
-        testId: test.id,
-        testName: test.name,
-        variant,
-        variantKey: Object.keys(variant).length === 0 ? '' : canonicalJson(variant),
-        target,
-        requirementKey: test.requirementKey,
-        demandKey: key,
-        ...(never === undefined ? {} : { never }),
-        ...(retryOf === undefined ? {} : { retryOf }),
-      }),
-    );
-  });
-  return { runs, demands };
-}
-
-function clean(target: Target): Target {
-  return Object.fromEntries(Object.entries(target).filter(([, value]) => value !== undefined));
+function runsOf(portion: Unfolded<PendingSubmission['tests'][number]>['portions'][number]): NewRun[] {
+  const { test, target, demandKey, variants, never, waits, retryOf } = portion;
+  return variants.map((variant) => ({
+    testId: test.id,
+    testName: test.name,
+    variant,
+    variantKey: Object.keys(variant).length === 0 ? '' : canonicalJson(variant),
+    target,
+    requirementKey: test.requirementKey,
+    demandKey,
+    ...(never === undefined || waits ? {} : { never }),
+    ...(retryOf === undefined ? {} : { retryOf }),
+  }));
 }
 
 /** The common set-up is part of every run. */

@@ -1,6 +1,8 @@
 import type { Id } from '../domain/id.js';
 import type { PlacePlan } from '../protocol/messages.js';
+import type { Handout } from './recording.js';
 import type { Sql } from './store.js';
+import { ARTEFACTS_OF_RUN } from './submission.js';
 
 /** An executor that may be given work. */
 export interface LiveExecutor {
@@ -40,26 +42,36 @@ export interface NewAttempt {
   readonly requirement: string;
   readonly fresh: boolean;
   readonly place: PlacePlan;
+  /** Its executor's claim waits for it: it counts as handed out with the assignment. */
+  readonly handOver: boolean;
+}
+
+/** What was assigned, and to which lease; `handout` where it is to be handed over. */
+export interface Assigned {
+  readonly lease: Id;
+  readonly handout?: Handout;
 }
 
 /**
  * Gives attempts to executors: queue, attempt, place and seat in one go. A run that is no longer waiting, or an
- * executor whose lease has ended meanwhile, or a host that a person has taken since, leaves that attempt out. Gives how many were assigned.
+ * executor whose lease has ended meanwhile, or a host that a person has taken since, leaves that attempt out. Gives
+ * those that were assigned.
  */
-export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise<number> {
-  const rows = await sql.rows<{ n: number }>(
+export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise<Assigned[]> {
+  const rows = await sql.rows<Omit<Handout, 'places'>>(
     `WITH given AS (
        SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,
-         seat integer, kept integer[], requirement text, fresh boolean, place jsonb)
+         seat integer, kept integer[], requirement text, fresh boolean, place jsonb, "handOver" boolean)
        WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR KEY SHARE)
          AND EXISTS (SELECT FROM host h WHERE h.id = g."hostId" AND h.health <> 'maintenance')
          AND NOT EXISTS (SELECT FROM reservation v WHERE v.host_id = g."hostId" AND v.ended_at IS NULL)),
      taken AS (
        UPDATE queue q SET state = 'running', since = grid_now(), attempt_id = nextval('attempt_id_seq'),
-         lease_id = g.lease, attempts = q.attempts + 1, report_seq = 0, claimed_at = NULL, reason_code = 'running',
+         lease_id = g.lease, attempts = q.attempts + 1, report_seq = 0,
+         claimed_at = CASE WHEN g."handOver" THEN grid_now() END, reason_code = 'running',
          reason = 'runs on ' || (g.place->'host'->>'name'), stop_why = NULL
        FROM given g WHERE q.run_id = g."runId" AND q.state = 'waiting' AND q.demand = g.demand AND q.cancelled_by IS NULL
-       RETURNING q.run_id, q.attempt_id, q.attempts, q.lease_id, q.project_id),
+       RETURNING q.run_id, q.attempt_id, q.attempts, q.lease_id, q.project_id, q.test_id, g."handOver"),
      tried AS (
        INSERT INTO attempt (run_id, id, number, lease_id, plan)
        SELECT t.run_id, t.attempt_id, t.attempts, t.lease_id, jsonb_build_array(g.place)
@@ -78,8 +90,26 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
        SELECT t.project_id, t.run_id, 'run.running', 'r' || t.run_id, 'testyard',
          jsonb_build_object('attempt', 'a' || t.attempt_id, 'host', g.place->'host'->>'name')
        FROM taken t JOIN given g ON g."runId" = t.run_id)
-     SELECT count(*)::integer AS n FROM taken`,
+     SELECT run_id AS run, attempt_id AS attempt, attempts AS number,
+       CASE WHEN "handOver" THEN (SELECT spec FROM test WHERE test.id = taken.test_id) END AS spec,
+       CASE WHEN "handOver" THEN (SELECT variant FROM run WHERE run.id = taken.run_id) END AS variant,
+       CASE WHEN "handOver" THEN (SELECT ${ARTEFACTS_OF_RUN} FROM run r WHERE r.id = taken.run_id) END AS artefacts
+     FROM taken ORDER BY run_id`,
     [JSON.stringify(attempts)],
   );
-  return rows[0]?.n ?? 0;
+  const asked = new Map(attempts.map((attempt) => [attempt.runId, attempt]));
+  return rows.flatMap((row) => {
+    const attempt = asked.get(row.run);
+    if (attempt === undefined) return [];
+    const { lease, handOver, place } = attempt;
+    return [{ lease, ...(handOver ? { handout: { ...row, places: [place] } } : {}) }];
+  });
+}
+
+/** Takes back that attempts were handed out: the claim that they were meant for had ended. */
+export async function notHandedOut(sql: Sql, attempts: readonly Id[]): Promise<void> {
+  await sql.rows(
+    `UPDATE queue SET claimed_at = NULL WHERE attempt_id = ANY($1::bigint[]) AND report_seq = 0 AND ended IS NULL`,
+    [attempts],
+  );
 }

@@ -1,7 +1,19 @@
 import type { Health } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
-import type { Presence } from '../domain/requirement.js';
+import type { Layer } from '../domain/layer.js';
+import { holds } from '../domain/match/holds.js';
+import {
+  type Drift,
+  driftsOf,
+  type TagRecord,
+  tagOnRecord,
+  type WrittenTag,
+  whatIsKnown,
+} from '../domain/match/known.js';
+import { givenBy } from '../domain/step.js';
+import type { Instance, Presence, TagSpec } from '../domain/tag.js';
 import { type Visible, visibleIds } from './access.js';
+import { type KnownCatalogue, readCatalogue } from './catalogue.js';
 import type { Sql } from './store.js';
 import { pageOf, shown } from './view.js';
 
@@ -21,10 +33,11 @@ interface HostRow {
   readonly seats: number;
   readonly seatsTaken: number;
   readonly expendable: string[];
-  readonly dirtyFrom: string | null;
+  readonly dirtyFrom: Layer | null;
   readonly fresh: boolean;
   readonly stack: { layer: string; step: string; gives: string[] }[];
-  readonly seen: { name: string; source: 'declared' | 'probed' | 'produced' }[];
+  readonly used: boolean;
+  readonly tags: WrittenTag[];
   readonly probes: { name: string; worked: boolean }[];
   readonly runs: string[];
 }
@@ -41,8 +54,9 @@ const HOSTS = `
     (NOT h.used_since_stack AND h.dirty_from IS NULL) OR h.transport->>'kind' = 'local' AS fresh,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('layer', s.layer, 'step', s.step, 'gives', s.gives)
        ORDER BY s.position), '[]') FROM host_stack s WHERE s.host_id = h.id) AS stack,
-    (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object('name', t.name, 'source', t.source)), '[]')
-       FROM host_tag t WHERE t.host_id = h.id) AS seen,
+    h.used_since_stack AS used,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.name, 'instance', t.instance, 'source', t.source,
+       'raw', t.raw) ORDER BY t.name, t.instance), '[]') FROM host_tag t WHERE t.host_id = h.id) AS tags,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('name', b.probe, 'worked', b.worked)), '[]')
        FROM host_probe b WHERE b.host_id = h.id) AS probes,
     taken.runs
@@ -69,9 +83,9 @@ export async function listHosts(
     wanted.after ?? null,
     wanted.limit + 1,
   ]);
-  const probed = await readProbedTags(sql);
+  const known = await readCatalogue(sql);
   return pageOf(
-    rows.map((row) => viewOf(row, probed)),
+    rows.map((row) => viewOf(row, known, false)),
     wanted.limit,
     (last) => last.name,
   );
@@ -91,32 +105,85 @@ export async function findHost(
     null,
     1,
   ]);
-  return row === undefined ? undefined : viewOf(row, await readProbedTags(sql));
+  return row === undefined ? undefined : viewOf(row, await readCatalogue(sql), true);
 }
 
-/** Whether each catalogue tag has a probe. */
-async function readProbedTags(sql: Sql): Promise<ReadonlyMap<string, boolean>> {
-  const rows = await sql.rows<{ name: string; probed: boolean }>(
-    `SELECT name, spec->>'probe' IS NOT NULL AS probed FROM tag WHERE removed_at IS NULL ORDER BY name`,
+/** A tag of a host as people see it. */
+interface TagView {
+  readonly name: string;
+  readonly presence: Presence;
+  /** Whose word counts: `declared`, `produced` (by a step), `probed` or `derived`. */
+  readonly source: string;
+  /** In one line; of several each by itself. Empty where there is nothing more to say than that it is there. */
+  readonly values: string[];
+  /** What was declared and not seen so: it does not count. */
+  readonly drift?: string;
+}
+
+/** `whole`: also what the standard look sees, and members of families; a list of hosts would drown in it. */
+function viewOf(
+  { tags: rows, probes, ...row }: HostRow,
+  { catalogue, visible }: KnownCatalogue,
+  whole: boolean,
+) {
+  const record: TagRecord = {
+    tags: rows.map((tag) => tagOnRecord(tag, catalogue)),
+    looked: new Map(probes.map((probe) => [probe.name, probe.worked])),
+    gives: row.stack.flatMap((entry) => entry.gives),
+    used: row.used,
+    ...(row.dirtyFrom === null ? {} : { dirtyFrom: row.dirtyFrom }),
+  };
+  const facts = whatIsKnown(record, catalogue);
+  const drifts = new Map(driftsOf(record, catalogue).map((d) => [d.declared.tag, d]));
+  const names = new Set(
+    [
+      ...catalogue.names,
+      ...visible,
+      ...record.tags.map((tag) => tag.tag),
+      ...record.gives.map(tagGiven),
+    ].filter((name) => !name.endsWith(':*') && catalogue.alias(name) === undefined),
   );
-  return new Map(rows.map((row) => [row.name, row.probed]));
+  const tags = [...names].sort().flatMap((name): TagView[] => {
+    const spec = catalogue.find(name);
+    const drift = drifts.get(name);
+    if (spec === undefined || (!whole && spec.source.by === 'look' && drift === undefined)) return [];
+    const requirement = { kind: 'tag', name } as const;
+    const truth = holds(requirement, facts, catalogue);
+    const seen = spec.source.by === 'formula' ? undefined : facts(name);
+    return [
+      {
+        name,
+        presence: truth === 'yes' ? 'present' : truth === 'no' ? 'absent' : 'unknown',
+        source: wordOf(spec, record),
+        values: seen?.presence === 'present' ? seen.instances.flatMap(valueText) : [],
+        ...(drift === undefined ? {} : { drift: driftText(drift) }),
+      },
+    ];
+  });
+  const { used: _, ...shownRow } = row;
+  return { ...shown(shownRow), tags };
 }
 
-function viewOf({ seen, probes, ...row }: HostRow, catalogue: ReadonlyMap<string, boolean>) {
-  const worked = new Map(probes.map((probe) => [probe.name, probe.worked]));
-  const has = (name: string, source: string) =>
-    seen.some((tag) => tag.name === name && tag.source === source);
-  const produced = new Set(row.stack.flatMap((entry) => entry.gives));
-  const names = new Set([...catalogue.keys(), ...seen.map((tag) => tag.name), ...produced]);
-  const tags = [...names].sort().map((name): { name: string; presence: Presence; source: string } => {
-    // Where there is a probe, only what it saw counts; else what was declared or left by a step.
-    if (catalogue.get(name) === true) {
-      if (worked.get(name) !== true) return { name, presence: 'unknown', source: 'probed' };
-      return { name, presence: has(name, 'probed') ? 'present' : 'absent', source: 'probed' };
-    }
-    const made = produced.has(name);
-    const there = made || has(name, 'declared');
-    return { name, presence: there ? 'present' : 'absent', source: made ? 'produced' : 'declared' };
-  });
-  return { ...shown(row), tags };
+function wordOf({ name, source }: TagSpec, { gives }: TagRecord): string {
+  if (source.by === 'formula') return 'derived';
+  if (source.by !== 'word') return 'probed';
+  return gives.some((item) => tagGiven(item) === name) ? 'produced' : 'declared';
+}
+
+function tagGiven(item: string): string {
+  return givenBy(item).tag;
+}
+
+function valueText({ place, raw, attributes }: Instance): string[] {
+  if (attributes === undefined) return raw === '' ? [] : [raw];
+  const { id, ...others } = attributes;
+  const more = Object.entries(others).map(([name, value]) => `${name} = ${value}`);
+  return [[...(id === undefined ? [] : [id]), `@ ${place}`, ...more].join(' ')];
+}
+
+function driftText({ declared, seen }: Drift): string {
+  const said = valueText(declared)[0] ?? declared.tag;
+  const there = seen.flatMap(valueText);
+  if (seen.length === 0) return `declared (${said}), and not there`;
+  return `declared (${said}), and not seen so: ${there.slice(0, 3).join('; ') || 'otherwise'}`;
 }

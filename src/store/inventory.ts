@@ -1,8 +1,11 @@
 import { digestOf } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
+import { diffInventories, type InventoryChange, inventoryDigest } from '../domain/inventory/diff.js';
 import type { Inventory } from '../domain/inventory.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
+import { readAppliedInventory } from './applied-inventory.js';
 import { chronicle } from './chronicle.js';
+import { hostInUse, hostsAtWork, type InUse, tagsAskedFor, unknownProjects } from './inventory-in-use.js';
 import { type Store, type Transaction, wake } from './store.js';
 import { listAsInventory } from './test.js';
 
@@ -24,36 +27,119 @@ const CANARY: TestSpec = {
   network: false,
 };
 
-/** Makes the grid what the inventory says, all or nothing; what it no longer names is taken out of use. */
-export async function applyInventory(store: Store, inventory: Inventory): Promise<void> {
-  await store.transaction(async (tx) => {
+/** Who applies an inventory, and what becomes of hosts that are no longer in it and have work. */
+export interface Applying {
+  readonly actor?: string;
+  /** They get no more work and go when they have none; without it the inventory is refused. */
+  readonly drain?: boolean;
+}
+
+/** What came of applying an inventory. */
+export type Applied =
+  /** It says what is applied already: nothing was written. */
+  | { readonly kind: 'unchanged'; readonly digest: string }
+  | {
+      readonly kind: 'applied';
+      readonly digest: string;
+      readonly changes: readonly InventoryChange[];
+      /** Hosts that go when their work is done. */
+      readonly draining: readonly string[];
+    }
+  /** Nothing was changed: what it would take away is in use. */
+  | { readonly kind: 'refused'; readonly problems: readonly InUse[] };
+
+/** Makes the grid what the inventory says, all or nothing. */
+export async function applyInventory(
+  store: Store,
+  inventory: Inventory,
+  { actor = 'testyard', drain = false }: Applying = {},
+): Promise<Applied> {
+  return await store.transaction(async (tx) => {
     await tx.rows(`SELECT pg_advisory_xact_lock(7470002)`);
-    await tx.rows(`UPDATE grid SET name = $1, admin = $2, default_requirement = $3`, [
-      inventory.grid.name,
-      inventory.grid.admin,
-      inventory.grid.default,
-    ]);
+    const before = await readAppliedInventory(tx);
+    const digest = inventoryDigest(inventory);
+    await listCanary(tx);
+    if (inventoryDigest(before) === digest) return { kind: 'unchanged', digest };
+    const changes = diffInventories(before, inventory);
+    const going = changes.filter(({ what, change }) => what === 'host' && change === 'removed');
+    const atWork = await hostsAtWork(
+      tx,
+      going.map(({ name }) => name),
+    );
+    const problems = [
+      ...(drain ? [] : [...atWork].map(([name, runs]) => hostInUse(name, runs))),
+      ...(await tagsAskedFor(tx, before, inventory)),
+      ...(await unknownProjects(tx, inventory)),
+    ];
+    if (problems.length > 0) return { kind: 'refused', problems };
+    await applyGrid(tx, inventory);
     await applyCatalogue(tx, inventory);
     await applyHosts(tx, inventory);
-    const projects = await tx.rows<{ id: Id; name: string }>(`SELECT id, name FROM project`);
-    for (const { id, name } of projects) {
-      if (name === 'default') await listAsInventory(tx, id, inventory.tests);
-      if (name === 'testyard') await listAsInventory(tx, id, [CANARY]);
-    }
-    const { tags, hosts, steps, tests } = inventory;
-    const counts = { tags: tags.length, hosts: hosts.length, steps: steps.length, tests: tests.length };
-    await chronicle(tx, [{ kind: 'inventory.applied', subject: 'inventory', data: counts }]);
+    await applyResources(tx, inventory);
+    await listAsInventory(tx, await projectId(tx, 'default'), inventory.tests);
+    await chronicle(tx, [
+      {
+        kind: 'inventory.applied',
+        subject: 'inventory',
+        actor,
+        data: { digest, ...counts(inventory, changes) },
+      },
+    ]);
     await wake(tx, 'testyard_scheduler', 'testyard_history');
+    return { kind: 'applied', digest, changes, draining: [...atWork.keys()].sort() };
   });
 }
 
-async function applyCatalogue(tx: Transaction, { tags, steps }: Inventory): Promise<void> {
+function counts(inventory: Inventory, changes: readonly InventoryChange[]) {
+  const { grid: _, ...lists } = inventory;
+  const of = (change: InventoryChange['change']) => changes.filter((one) => one.change === change).length;
+  return {
+    ...Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list.length])),
+    ...{ added: of('added'), removed: of('removed'), changed: of('changed') },
+  };
+}
+
+async function projectId(tx: Transaction, name: string): Promise<Id> {
+  const [row] = await tx.rows<{ id: Id }>(`SELECT id FROM project WHERE name = $1`, [name]);
+  if (row === undefined) throw new Error(`the project '${name}' is always there`);
+  return row.id;
+}
+
+/** A new version of the program may have another one. */
+async function listCanary(tx: Transaction): Promise<void> {
+  const known = await tx.rows(`SELECT FROM test WHERE listed AND name = $1 AND digest = $2`, [
+    CANARY.name,
+    digestOf(CANARY),
+  ]);
+  if (known.length === 0) await listAsInventory(tx, await projectId(tx, 'testyard'), [CANARY]);
+}
+
+async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
+  await tx.rows(`UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4`, [
+    grid.name,
+    grid.admin,
+    grid.default,
+    JSON.stringify(grid.halt ?? {}),
+  ]);
+}
+
+async function applyCatalogue(tx: Transaction, { tags, aliases, types, steps }: Inventory): Promise<void> {
   await tx.rows(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(name text, spec jsonb)),
      put AS (INSERT INTO tag (name, spec) SELECT name, spec FROM given
        ON CONFLICT (name) DO UPDATE SET spec = EXCLUDED.spec, removed_at = NULL)
      UPDATE tag SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
     [JSON.stringify(tags.map((spec) => ({ name: spec.name, spec })))],
+  );
+  await tx.rows(`DELETE FROM alias`);
+  await tx.rows(
+    `INSERT INTO alias (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
+    [JSON.stringify(aliases)],
+  );
+  await tx.rows(`DELETE FROM host_type`);
+  await tx.rows(
+    `INSERT INTO host_type (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
+    [JSON.stringify(types)],
   );
   const given = JSON.stringify(steps.map((spec) => ({ name: spec.name, digest: digestOf(spec), spec })));
   // What a step left that is declared differently by now, or no longer, is not what its name says.
@@ -87,23 +173,15 @@ async function applyCatalogue(tx: Transaction, { tags, steps }: Inventory): Prom
   );
 }
 
-async function applyHosts(tx: Transaction, { hosts }: Inventory): Promise<void> {
-  await tx.rows(`INSERT INTO pool (name) SELECT unnest($1::text[]) ON CONFLICT (name) DO NOTHING`, [
-    [...new Set(hosts.map((h) => h.pool))],
-  ]);
-  const rows = hosts.map(
-    ({ name, type, pool, owner, seats, expendable, executor, transport, restore, tags }) => ({
-      name,
-      type,
-      pool,
-      owner,
-      seats,
-      expendable,
-      executor,
-      transport,
-      restore,
-      tags,
-    }),
+async function applyHosts(tx: Transaction, { hosts, pools }: Inventory): Promise<void> {
+  await tx.rows(
+    `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb)
+         AS g(name text, meaning text, owner text, projects text[], cap jsonb)),
+     put AS (INSERT INTO pool (name, meaning, owner, projects, cap) SELECT name, meaning, owner, projects, cap FROM given
+       ON CONFLICT (name) DO UPDATE SET meaning = EXCLUDED.meaning, owner = EXCLUDED.owner,
+         projects = EXCLUDED.projects, cap = EXCLUDED.cap, removed_at = NULL)
+     UPDATE pool SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
+    [JSON.stringify(pools)],
   );
   await tx.rows(
     `WITH given AS (SELECT g.*, p.id AS pool_id FROM jsonb_to_recordset($1::jsonb) AS g(name text, type text, pool text,
@@ -113,21 +191,56 @@ async function applyHosts(tx: Transaction, { hosts }: Inventory): Promise<void> 
      SELECT name, pool_id, type, owner, seats, expendable, executor, transport, restore FROM given
      ON CONFLICT (name) DO UPDATE SET pool_id = EXCLUDED.pool_id, host_type = EXCLUDED.host_type,
        owner = EXCLUDED.owner, seats = EXCLUDED.seats, expendable = EXCLUDED.expendable, executor = EXCLUDED.executor,
-       transport = EXCLUDED.transport, restore = EXCLUDED.restore, removed_at = NULL`,
-    [JSON.stringify(rows)],
+       transport = EXCLUDED.transport, restore = EXCLUDED.restore, removed_at = NULL, draining = false`,
+    [JSON.stringify(hosts.map(({ tags: _, resources: __, ...host }) => host))],
   );
-  // Whatever changed in the catalogue concerns every host: all are read anew.
+  // Whatever changed in the catalogue concerns every host: all are read anew. What has work goes when it has none.
   await tx.rows(
-    `UPDATE host SET version = nextval('host_version_seq'),
-       removed_at = CASE WHEN name = ANY($1::text[]) THEN NULL ELSE coalesce(removed_at, grid_now()) END`,
+    `UPDATE host h SET version = nextval('host_version_seq'),
+       draining = h.removed_at IS NULL AND NOT h.name = ANY ($1::text[]) AND at_work,
+       removed_at = CASE WHEN h.name = ANY ($1::text[]) OR (at_work AND h.removed_at IS NULL) THEN NULL
+         ELSE coalesce(h.removed_at, grid_now()) END
+     FROM (SELECT id, EXISTS (SELECT FROM host_seat s WHERE s.host_id = host.id) AS at_work FROM host) AS work
+     WHERE work.id = h.id`,
     [hosts.map((h) => h.name)],
   );
+  const declared = hosts.flatMap(({ name, tags }) =>
+    tags.map(({ tag, place, raw, attributes }) => ({
+      ...{ host: name, tag, place },
+      raw: attributes === undefined ? raw : JSON.stringify(attributes),
+    })),
+  );
   await tx.rows(
-    `WITH given AS (SELECT h.id, t.tag FROM jsonb_to_recordset($1::jsonb) AS g(name text, tags jsonb)
-       JOIN host h ON h.name = g.name CROSS JOIN LATERAL jsonb_array_elements_text(g.tags) AS t(tag)),
+    `WITH given AS (SELECT h.id, g.tag, g.place, g.raw
+       FROM jsonb_to_recordset($1::jsonb) AS g(host text, tag text, place text, raw text) JOIN host h ON h.name = g.host),
      gone AS (DELETE FROM host_tag d WHERE d.source = 'declared'
-       AND NOT EXISTS (SELECT FROM given g WHERE g.id = d.host_id AND g.tag = d.name))
-     INSERT INTO host_tag (host_id, name, source) SELECT id, tag, 'declared' FROM given ON CONFLICT DO NOTHING`,
-    [JSON.stringify(rows.map(({ name, tags }) => ({ name, tags })))],
+       AND NOT EXISTS (SELECT FROM given g WHERE g.id = d.host_id AND g.tag = d.name AND g.place = d.instance))
+     INSERT INTO host_tag AS t (host_id, name, instance, source, raw) SELECT id, tag, place, 'declared', raw FROM given
+     ON CONFLICT (host_id, name, instance, source) DO UPDATE SET raw = EXCLUDED.raw, seen_at = grid_now()
+       WHERE t.raw <> EXCLUDED.raw`,
+    [JSON.stringify(declared)],
+  );
+}
+
+async function applyResources(tx: Transaction, { resources, hosts }: Inventory): Promise<void> {
+  await tx.rows(
+    `WITH given AS (SELECT spec->>'name' AS name, spec FROM jsonb_array_elements($1::jsonb) AS spec),
+     put AS (INSERT INTO resource (name, spec) SELECT name, spec FROM given
+       ON CONFLICT (name) DO UPDATE SET spec = EXCLUDED.spec, removed_at = NULL)
+     UPDATE resource SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
+    [JSON.stringify(resources)],
+  );
+  const links = [
+    ...hosts.flatMap((host) => host.resources.map((resource) => ({ host: host.name, resource }))),
+    ...resources.flatMap(({ name, instrument }) =>
+      (instrument?.with ?? []).map((host) => ({ host, resource: name })),
+    ),
+  ];
+  await tx.rows(`DELETE FROM host_resource`);
+  await tx.rows(
+    `INSERT INTO host_resource (host_id, resource_id) SELECT h.id, r.id
+     FROM jsonb_to_recordset($1::jsonb) AS g(host text, resource text)
+     JOIN host h ON h.name = g.host JOIN resource r ON r.name = g.resource`,
+    [JSON.stringify(links)],
   );
 }

@@ -1,3 +1,4 @@
+import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { RunMemory, SeenCase } from '../domain/judge/judge.js';
 import type { AttemptEnd } from '../domain/outcome.js';
@@ -15,8 +16,8 @@ export interface EndedAttempt {
   readonly testName: string;
   readonly variantKey: string;
   readonly spec: TestSpec;
-  /** The requirement of the run's demand, the grid's default included. */
-  readonly demanded: string;
+  /** The run's demand in this attempt; its requirement includes the grid's default. */
+  readonly demanded: Demand;
   readonly owner: string | null;
   readonly target: { readonly host?: string; readonly hostType?: string; readonly step?: string };
   readonly memory: RunMemory;
@@ -40,7 +41,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
   return sql.rows<EndedAttempt>(
     `SELECT q.run_id AS "runId", q.project_id AS "projectId", q.purpose, q.incident_id AS "incidentId",
        q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
-       t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec->>'requirement' AS demanded, t.owner, q.target, q.memory,
+       t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec AS demanded, t.owner, q.target, q.memory,
        q.cancelled_by AS "cancelledBy", q.ended AS "end", num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
        p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
        ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
@@ -94,9 +95,6 @@ export interface NewVerdict {
 /** Writes verdicts, once each, and clears the runs from queue and seats. Gives the ids that were written. */
 export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): Promise<ReadonlySet<Id>> {
   if (verdicts.length === 0) return new Set();
-  const ids = verdicts.map((v) => BigInt(v.runId)).sort((a, b) => Number(a - b));
-  const low = String(ids[0]);
-  const high = String(ids.at(-1));
   const rows = await sql.rows<{ id: Id }>(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
          reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean, "failureSignature" text)),
@@ -106,7 +104,7 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
        UPDATE run r SET verdict = v.verdict, no_verdict = v."noVerdict", reason = v.reason, marks = v.marks,
          verdict_attempt = v.proof, evidence = v.evidence, failure_signature = v."failureSignature", judged_at = grid_now(), attempts = g.attempts
        FROM given v JOIN gone g ON g.run_id = v."runId"
-       WHERE r.id = v."runId" AND r.verdict IS NULL AND r.id BETWEEN $2 AND $3
+       WHERE r.id = v."runId" AND r.verdict IS NULL
        RETURNING r.id, r.project_id, r.test_name, r.variant_key, r.purpose, r.verdict, r.no_verdict, r.reason,
          r.submission_id, v."hadCases"),
      remembered AS (
@@ -123,7 +121,7 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
          'test', test_name, 'verdict', verdict, 'noVerdict', no_verdict, 'reason', reason,
          'submission', 's' || submission_id)) FROM judged)
      SELECT id FROM judged`,
-    [JSON.stringify(verdicts), low, high],
+    [JSON.stringify(verdicts)],
   );
   return new Set(rows.map((r) => r.id));
 }

@@ -1,4 +1,5 @@
 import type { Id } from '../domain/id.js';
+import { TO_HAND_OUT } from './recording.js';
 import type { Sql } from './store.js';
 
 /**
@@ -68,10 +69,13 @@ export async function renewLease(sql: Sql, lease: Id, ttlMs: number, draining: b
   return rows.length > 0;
 }
 
-/** Attempts of a lease that live, and those of them that are to be stopped. */
-export function livingAttempts(sql: Sql, lease: Id): Promise<{ attempt: Id; stop: string | null }[]> {
+/** Attempts of a lease that live, which are to be stopped, and which are due to be handed out (again). */
+export function livingAttempts(
+  sql: Sql,
+  lease: Id,
+): Promise<{ attempt: Id; stop: string | null; due: boolean }[]> {
   return sql.rows(
-    `SELECT attempt_id AS attempt,
+    `SELECT attempt_id AS attempt, ${TO_HAND_OUT} AS due,
        CASE WHEN cancelled_by IS NOT NULL THEN 'cancelled by ' || cancelled_by ELSE stop_why END AS stop
      FROM queue WHERE lease_id = $1 AND ended IS NULL`,
     [lease],

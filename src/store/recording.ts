@@ -1,8 +1,10 @@
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
+import type { Artefact } from '../domain/submit/artefact.js';
 import type { TestSpec } from '../domain/test.js';
-import type { PlacePlan } from '../protocol/messages.js';
+import type { PlacePlan, TagSeen } from '../protocol/messages.js';
 import type { Sql } from './store.js';
+import { ARTEFACTS_OF_RUN } from './submission.js';
 
 /** An attempt as it is handed out. */
 export interface Handout {
@@ -12,18 +14,22 @@ export interface Handout {
   readonly places: readonly PlacePlan[];
   readonly spec: TestSpec;
   readonly variant: Readonly<Record<string, string>>;
+  readonly artefacts: readonly Artefact[];
 }
+
+/** Of an attempt in the queue: whether it was never handed out, or so long ago without a word that it got lost. */
+export const TO_HAND_OUT = `(report_seq = 0 AND (claimed_at IS NULL OR claimed_at < grid_now() - interval '5 s'))`;
 
 /** Attempts that were assigned to a lease and not handed out, or so long ago without a word that it got lost. */
 export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> {
   return sql.rows<Handout>(
     `WITH mine AS (
        UPDATE queue SET claimed_at = grid_now() WHERE run_id IN (
-         SELECT run_id FROM queue WHERE lease_id = $1 AND ended IS NULL AND report_seq = 0
-           AND (claimed_at IS NULL OR claimed_at < grid_now() - interval '5 s')
+         SELECT run_id FROM queue WHERE lease_id = $1 AND ended IS NULL AND ${TO_HAND_OUT}
          ORDER BY run_id LIMIT $2 FOR UPDATE SKIP LOCKED)
        RETURNING run_id, attempt_id, test_id)
-     SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant
+     SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant,
+       ${ARTEFACTS_OF_RUN} AS artefacts
      FROM mine m JOIN attempt a ON a.run_id = m.run_id AND a.id = m.attempt_id
      JOIN test t ON t.id = m.test_id JOIN run r ON r.id = m.run_id ORDER BY m.run_id`,
     [lease, limit],
@@ -116,7 +122,8 @@ export interface Batch {
     outputCut?: number;
   }[];
   readonly segments: { run: Id; attempt: Id; role: string; seq: number; atByte: number; data: string }[];
-  readonly tags: { attempt: Id; role: string; tag: string; presence: 'present' | 'absent' | 'unknown' }[];
+  /** `looks`: digest of the fingerprint that the host had when they were seen; '' where it is not known. */
+  readonly tags: ({ attempt: Id; role: string; looks: string } & TagSeen)[];
 }
 
 /** Writes a batch in a handful of statements, whatever its size, that do not wait for each other's answers. */
@@ -217,31 +224,52 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
   await Promise.all(said);
 }
 
-/** Tags as they were seen on hosts: the newest look counts. Hosts whose facts changed get a new version. */
+/**
+ * Tags as they were seen on hosts: the newest look counts. Of a family (`cpu:*`) each member that was seen is a tag of
+ * its own, and all others are gone; of several values without a place all but the first are numbered. Hosts whose facts changed get a new version.
+ */
 export async function seeTags(sql: Sql, batch: Batch): Promise<void> {
   if (batch.tags.length === 0) return;
   await sql.rows(
     `WITH given AS (
-       SELECT DISTINCT ON (s.host_id, g.tag) s.host_id, g.tag, g.presence
-       FROM jsonb_to_recordset($1::jsonb) AS g(attempt bigint, role text, tag text, presence text, n integer)
+       SELECT DISTINCT ON (s.host_id, g.tag) s.host_id, g.tag, g.presence, g.instances, g.looks
+       FROM jsonb_to_recordset($1::jsonb) AS g(attempt bigint, role text, tag text, presence text, instances jsonb,
+         looks text, n integer)
        JOIN host_seat s ON s.attempt_id = g.attempt AND s.role = g.role
-       JOIN tag t ON t.name = g.tag AND t.spec ? 'probe'
        ORDER BY s.host_id, g.tag, g.n DESC),
+     turned AS (
+       SELECT g.host_id FROM given g LEFT JOIN host_probe p ON p.host_id = g.host_id AND p.probe = g.tag
+       WHERE p.worked IS DISTINCT FROM (g.presence <> 'unknown') OR p.fingerprint IS DISTINCT FROM g.looks),
      looked AS (
-       INSERT INTO host_probe AS p (host_id, probe, worked) SELECT host_id, tag, presence <> 'unknown' FROM given
-       ORDER BY host_id, tag
-       ON CONFLICT (host_id, probe) DO UPDATE SET worked = EXCLUDED.worked, seen_at = grid_now()
-       WHERE p.worked <> EXCLUDED.worked OR p.seen_at < grid_now() - interval '1 minute'
-       RETURNING host_id, xmax = 0 AS new),
+       INSERT INTO host_probe AS p (host_id, probe, worked, fingerprint)
+       SELECT host_id, tag, presence <> 'unknown', looks FROM given ORDER BY host_id, tag
+       ON CONFLICT (host_id, probe) DO UPDATE SET worked = EXCLUDED.worked, fingerprint = EXCLUDED.fingerprint,
+         seen_at = grid_now()
+       WHERE p.worked <> EXCLUDED.worked OR p.fingerprint <> EXCLUDED.fingerprint OR p.seen_at < grid_now() - interval '1 minute'),
+     seen AS (
+       SELECT DISTINCT ON (g.host_id, v.name, v.instance) g.host_id, v.* FROM given g CROSS JOIN LATERAL (
+         SELECT g.tag AS name, coalesce(nullif(i->>'place', ''), CASE nth WHEN 1 THEN '' ELSE nth::text END) AS instance,
+           CASE WHEN i ? 'attributes' THEN (i->'attributes')::text ELSE coalesce(i->>'raw', '') END AS raw
+         FROM jsonb_array_elements(coalesce(g.instances, '[{}]')) WITH ORDINALITY AS e(i, nth)
+         WHERE g.tag NOT LIKE '%:*'
+         UNION ALL
+         SELECT left(g.tag, -1) || (i->>'place'), '', '' FROM jsonb_array_elements(coalesce(g.instances, '[]')) AS i
+         WHERE g.tag LIKE '%:*') v
+       WHERE g.presence = 'present'),
      gone AS (
        DELETE FROM host_tag h USING given g
-       WHERE h.host_id = g.host_id AND h.name = g.tag AND h.source = 'probed' AND g.presence <> 'present'
+       WHERE h.host_id = g.host_id AND h.source = 'probed'
+         AND (h.name = g.tag OR (g.tag LIKE '%:*' AND starts_with(h.name, left(g.tag, -1))))
+         AND NOT EXISTS (SELECT FROM seen s
+           WHERE s.host_id = h.host_id AND s.name = h.name AND s.instance = h.instance)
        RETURNING h.host_id),
      came AS (
-       INSERT INTO host_tag (host_id, name, source) SELECT host_id, tag, 'probed' FROM given WHERE presence = 'present'
-       ON CONFLICT (host_id, name, instance, source) DO NOTHING RETURNING host_id)
+       INSERT INTO host_tag AS t (host_id, name, instance, source, raw)
+       SELECT host_id, name, instance, 'probed', raw FROM seen ORDER BY host_id, name, instance
+       ON CONFLICT (host_id, name, instance, source) DO UPDATE SET raw = EXCLUDED.raw, seen_at = grid_now()
+       WHERE t.raw <> EXCLUDED.raw RETURNING host_id)
      UPDATE host SET version = nextval('host_version_seq') WHERE id IN (
-       SELECT host_id FROM looked WHERE new UNION SELECT host_id FROM gone UNION SELECT host_id FROM came)`,
+       SELECT host_id FROM turned UNION SELECT host_id FROM gone UNION SELECT host_id FROM came)`,
     [JSON.stringify(batch.tags.map((tag, n) => ({ ...tag, n })))],
   );
 }

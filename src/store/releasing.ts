@@ -1,4 +1,4 @@
-import type { Demand, Target } from '../domain/demand.js';
+import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { Sql } from './store.js';
 
@@ -23,13 +23,11 @@ export function changedTests(sql: Sql): Promise<ChangedTest[]> {
   return sql.rows<ChangedTest>(CHANGED_TESTS);
 }
 
-/** The runs that an incident holds, with what they are aimed at. */
-export function heldBy(
-  sql: Sql,
-  incident: Id,
-): Promise<{ runId: Id; target: Target; purpose: Demand['purpose'] }[]> {
+/** The runs that an incident holds, with what they asked for. */
+export function heldBy(sql: Sql, incident: Id): Promise<{ runId: Id; demanded: Demand }[]> {
   return sql.rows(
-    `SELECT run_id AS "runId", target, purpose FROM queue WHERE incident_id = $1 AND state = 'held' FOR UPDATE`,
+    `SELECT q.run_id AS "runId", d.spec AS demanded FROM queue q JOIN demand d ON d.key = q.demand
+     WHERE q.incident_id = $1 AND q.state = 'held' FOR UPDATE OF q`,
     [incident],
   );
 }

@@ -1,9 +1,13 @@
+import type { AskedTarget } from '../domain/demand.js';
 import { type Id, showId } from '../domain/id.js';
 import type { NoVerdict } from '../domain/outcome.js';
+import type { Artefact } from '../domain/submit/artefact.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { type Sql, type Transaction, wake } from './store.js';
+import { ARTEFACTS_OF_RUN } from './submission.js';
 import { pageOf, type Shown, shown } from './view.js';
+import { WHY_WAITING } from './waiting.js';
 
 /** Which runs are wanted; unset: any. */
 export interface RunQuestion {
@@ -24,6 +28,7 @@ interface RunRow {
   readonly purpose: 'test' | 'canary' | 'recovery' | 'trial';
   readonly test: string;
   readonly variant: Record<string, string>;
+  readonly target: AskedTarget;
   readonly requirement: string;
   readonly state: 'waiting' | 'held' | 'running' | 'done';
   readonly verdict: 'passed' | 'failed' | 'skipped' | 'none' | null;
@@ -42,17 +47,10 @@ interface RunRow {
   readonly judgedAt: Date | null;
 }
 
-/** Runs wait for what their demand waits for; one that was put off, or tried before, says that of its own too. */
-const WHY_WAITING = `
-  SELECT d.reason_code AS code,
-         CASE WHEN q.reason_code = 'new' THEN d.reason ELSE q.reason || '; ' || d.reason END AS reason
-  FROM demand d WHERE d.key = q.demand AND q.state = 'waiting' AND q.reason_code <> 'put_off'
-    AND d.reason_code <> 'new'`;
-
 /** `chosen` is SQL text of this file that gives rows of `run`, as few as are shown. */
 const runsOf = (chosen: string, more = '') => `
   SELECT 'r' || r.id AS id, p.name AS project, 's' || r.submission_id AS submission, r.purpose,
-         r.test_name AS test, r.variant, t.requirement,
+         r.test_name AS test, r.variant, r.target, t.requirement,
          CASE WHEN r.verdict IS NOT NULL THEN 'done' ELSE coalesce(q.state, 'waiting') END AS state,
          r.verdict, r.no_verdict AS "noVerdict", r.marks,
          CASE WHEN r.verdict IS NOT NULL THEN r.reason ELSE coalesce(w.reason, q.reason, 'just accepted') END AS reason,
@@ -136,6 +134,7 @@ export async function findRunState(sql: Sql, visible: Visible, id: Id) {
 
 interface DetailRow {
   readonly evidence: Record<string, unknown> | null;
+  readonly artefacts: Artefact[];
   readonly verdictAttempt: string | null;
   readonly kept: {
     readonly host: string;
@@ -146,7 +145,7 @@ interface DetailRow {
 }
 
 /** `kept`: the host that was kept for whoever submitted it, since it failed there. */
-const DETAIL = `, r.evidence, 'a' || r.verdict_attempt AS "verdictAttempt",
+const DETAIL = `, r.evidence, ${ARTEFACTS_OF_RUN} AS artefacts, 'a' || r.verdict_attempt AS "verdictAttempt",
   (SELECT jsonb_build_object('host', vh.name, 'person', v.person,
      'until', to_char(v.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'over', v.ended_at IS NOT NULL)
    FROM reservation v JOIN host vh ON vh.id = v.host_id WHERE v.run_id = r.id ORDER BY v.id DESC LIMIT 1) AS kept`;

@@ -1,12 +1,12 @@
-import type { Demand, Target } from '../domain/demand.js';
+import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { Fingerprint, Health } from '../domain/host.js';
-import type { HostTransport } from '../domain/inventory.js';
+import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import { LAYERS, type Layer } from '../domain/layer.js';
 import type { AttemptEnd, Mark, NoVerdict, Outcome, Verdict } from '../domain/outcome.js';
-import type { Presence } from '../domain/requirement.js';
 import type { StepSpec } from '../domain/step.js';
-import type { TagSpec } from '../domain/tag.js';
+import type { LeftOut } from '../domain/submit/unfold.js';
+import type { Alias, Presence, TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { PlacePlan } from '../protocol/messages.js';
@@ -139,7 +139,9 @@ export const SCHEMA = {
       name: text("'testyard'"),
       admin: text("'admin'"),
       defaultRequirement: text("''"),
+      ageingS: integer(3600),
       historyEpoch: randomUuid(),
+      haltPolicy: json<HaltPolicy>("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -169,6 +171,11 @@ export const SCHEMA = {
       name: text(),
       state: text<'online' | 'halted'>("'online'"),
       why: orNull(text()),
+      meaning: orNull(text()),
+      owner: orNull(text()),
+      projects: orNull(texts()),
+      cap: orNull(json<PoolCap>()),
+      removedAt: orNull(instant()),
     },
     {
       uniques: { pool_name_uq: ['name'] },
@@ -182,6 +189,42 @@ export const SCHEMA = {
     spec: json<TagSpec>(),
     removedAt: orNull(instant()),
   }),
+
+  /** Names that are read as formulas. */
+  alias: table('alias', { name: key(text()), spec: json<Alias>() }),
+
+  /** What the hosts of a type have in common, as it was declared; hosts have it in their own rows. */
+  hostType: table('host_type', { name: key(text()), spec: json<HostType>() }),
+
+  /** What hosts and steps share, and instruments. */
+  resource: table(
+    'resource',
+    {
+      id: key(identity()),
+      name: text(),
+      spec: json<ResourceSpec>(),
+      removedAt: orNull(instant()),
+    },
+    {
+      uniques: { resource_name_uq: ['name'] },
+    },
+  ),
+
+  /** Which resources a host needs to work, and the instruments attached to it. */
+  hostResource: table(
+    'host_resource',
+    {
+      hostId: key(bigint()),
+      resourceId: key(bigint()),
+    },
+    {
+      foreignKeys: {
+        host_resource_host_fk: ['hostId', 'host'],
+        host_resource_resource_fk: ['resourceId', 'resource'],
+      },
+      indices: { host_resource_resource_ix: { columns: ['resourceId'] } },
+    },
+  ),
 
   /** Provisioning steps. */
   step: table('step', {
@@ -217,6 +260,7 @@ export const SCHEMA = {
       fingerprint: orNull(json<Fingerprint>()),
       version: sequence(),
       removedAt: orNull(instant()),
+      draining: boolean('false'),
     },
     {
       uniques: { host_name_uq: ['name'] },
@@ -423,7 +467,7 @@ export const SCHEMA = {
       actor: text(),
       tests: bigints(),
       variants: json<readonly Variant[]>("'[{}]'"),
-      targets: json<readonly Target[]>("'[{}]'"),
+      targets: json<readonly AskedTarget[]>("'[{}]'"),
       priority: integer(0),
       queueTimeout: orNull(interval()),
       retryOf: orNull(bigint()),
@@ -432,6 +476,8 @@ export const SCHEMA = {
       createdAt: instant('grid_now()'),
       unfoldedAt: orNull(instant()),
       runCount: orNull(integer()),
+      wait: boolean('false'),
+      leftOut: orNull(json<readonly LeftOut[]>()),
       holdS: orNull(double()),
       repeats: orNull(bigints()),
     },
@@ -478,7 +524,7 @@ export const SCHEMA = {
       testName: text(),
       variant: json<Variant>("'{}'"),
       variantKey: text("''"),
-      target: json<Target>("'{}'"),
+      target: json<AskedTarget>("'{}'"),
       requirementKey: text(),
       retryOf: orNull(bigint()),
       createdAt: instant('grid_now()'),
@@ -662,6 +708,7 @@ export const SCHEMA = {
       target: json<Target>("'{}'"),
       priority: integer(0),
       enqueuedAt: instant('grid_now()'),
+      turnAt: instant('grid_now()'),
       state: text<'waiting' | 'held' | 'running'>("'waiting'"),
       since: instant('grid_now()'),
       reasonCode: text("'new'"),
@@ -690,7 +737,7 @@ export const SCHEMA = {
         queue_ended_ck: 'ended IS NULL OR attempt_id IS NOT NULL',
       },
       indices: {
-        queue_wait_ix: { columns: ['demand', 'priority', 'runId'], where: "state = 'waiting'" },
+        queue_wait_ix: { columns: ['demand', 'turnAt', 'runId'], where: "state = 'waiting'" },
         queue_ended_ix: { columns: ['runId'], where: 'ended IS NOT NULL' },
         queue_cancelled_ix: { columns: ['runId'], where: 'cancelled_by IS NOT NULL' },
         queue_lease_ix: { columns: ['leaseId'], where: 'lease_id IS NOT NULL' },

@@ -30,12 +30,22 @@ export interface Guard {
   readonly otherwise: () => Error;
 }
 
+/** How statements are planned. */
+export type Plans =
+  /** For the parameters of each call, until the database finds that they make no difference. */
+  | 'each'
+  /**
+   * Once per connection: for statements whose way does not depend on the parameters. Planning one that joins
+   * partitioned tables takes several times as long as carrying it out.
+   */
+  | 'once';
+
 /** The one way to the database. */
 export class Store implements Sql {
   constructor(readonly source: DataSource) {}
 
   /** Connects; fails at once where the database does not answer. */
-  static async open(url: string, options: { readonly poolSize: number }) {
+  static async open(url: string, options: { readonly poolSize: number; readonly plans?: Plans }) {
     const source = new DataSource({
       type: 'postgres',
       url,
@@ -52,6 +62,7 @@ export class Store implements Sql {
         connectionTimeoutMillis: 10_000,
         keepAlive: true,
         pipeline: true,
+        ...(options.plans === 'once' ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
       },
     });
     extendTypes(source);

@@ -1,4 +1,8 @@
+import type { AskedTarget } from '../domain/demand.js';
 import { type Id, showId } from '../domain/id.js';
+import type { Artefact } from '../domain/submit/artefact.js';
+import type { Variant } from '../domain/submit/matrix.js';
+import type { LeftOut } from '../domain/submit/unfold.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { IS_FINISHED } from './night.js';
@@ -55,14 +59,11 @@ export async function forgetOldKeys(sql: Sql): Promise<void> {
   await sql.rows(`DELETE FROM idempotency WHERE at < grid_now() - interval '7 days'`);
 }
 
-/** Something under test that comes with a submission: at a URL, or in a blob. */
-export interface Artefact {
-  readonly name: string;
-  readonly url?: string | undefined;
-  readonly blob?: string | undefined;
-  readonly digest?: string | undefined;
-  readonly buildId?: string | undefined;
-}
+/** SQL text: what is under test in the run of a row `r`, by name. */
+export const ARTEFACTS_OF_RUN = `coalesce((
+    SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', u.name, 'url', u.url, 'blob', u.blob_digest,
+      'digest', u.digest, 'buildId', u.build_id)) ORDER BY u.name)
+    FROM artefact u WHERE u.submission_id = r.submission_id), '[]')`;
 
 /** A submission that has been understood and may be accepted. */
 export interface NewSubmission {
@@ -70,64 +71,62 @@ export interface NewSubmission {
   readonly name: string;
   readonly actor: string;
   readonly tests: readonly Id[];
-  readonly variants: readonly Readonly<Record<string, string>>[];
-  readonly targets: readonly object[];
+  readonly variants: readonly Variant[];
+  readonly targets: readonly AskedTarget[];
   readonly priority: number;
   readonly queueTimeoutS?: number | undefined;
+  /** What nothing can serve waits until something can. */
+  readonly wait: boolean;
   /** For so long a host on which a run fails is kept for whoever submitted it; unset: not at all. */
   readonly holdS?: number | undefined;
   readonly artefacts: readonly Artefact[];
 }
 
-/** Accepts a submission: from now on it is never lost. The scheduler unfolds it into runs. */
-export async function acceptSubmission(tx: Transaction, submission: NewSubmission): Promise<Id> {
-  const [made] = await tx.rows<{ id: Id }>(
-    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, hold_s)
-     VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $9)
-     RETURNING id`,
+/**
+ * Accepts a submission: from now on it is never lost. The scheduler unfolds it into runs. Gives it as it is until
+ * then; `project` is its project's name.
+ */
+export async function acceptSubmission(tx: Transaction, submission: NewSubmission, project: string) {
+  const { projectId, name, actor, tests, variants, targets } = submission;
+  const sizes = { name, tests: tests.length, variants: variants.length, targets: targets.length };
+  const [made] = await tx.rows<{ id: Id; createdAt: Date }>(
+    `WITH made AS (
+       INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout,
+         wait, hold_s)
+       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15, $16)
+       RETURNING id, created_at),
+     brought AS (
+       INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
+       SELECT made.id, a.* FROM made CROSS JOIN
+         unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) AS a (name, url, blob_digest, digest, build_id)),
+     told AS (
+       INSERT INTO history (project_id, kind, subject, actor, data)
+       SELECT $1, 'submission.accepted', 's' || id, $3, $14::jsonb FROM made)
+     SELECT id, created_at AS "createdAt" FROM made`,
     [
-      submission.projectId,
-      submission.name,
-      submission.actor,
-      submission.tests,
-      JSON.stringify(submission.variants),
-      JSON.stringify(submission.targets),
+      projectId,
+      name,
+      actor,
+      tests,
+      JSON.stringify(variants),
+      JSON.stringify(targets),
       submission.priority,
       submission.queueTimeoutS ?? null,
-      submission.holdS ?? null,
-    ],
-  );
-  const id = made?.id ?? '';
-  const artefacts = tx.rows(
-    `INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
-     SELECT $1, a.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-       AS a (name, url, blob_digest, digest, build_id)`,
-    [
-      id,
       submission.artefacts.map((artefact) => artefact.name),
       submission.artefacts.map((artefact) => artefact.url ?? null),
       submission.artefacts.map((artefact) => artefact.blob ?? null),
       submission.artefacts.map((artefact) => artefact.digest ?? null),
       submission.artefacts.map((artefact) => artefact.buildId ?? null),
+      JSON.stringify(sizes),
+      submission.wait,
+      submission.holdS ?? null,
     ],
   );
-  const told = chronicle(tx, [
-    {
-      project: submission.projectId,
-      kind: 'submission.accepted',
-      subject: showId('submission', id),
-      actor: submission.actor,
-      data: {
-        name: submission.name,
-        tests: submission.tests.length,
-        variants: submission.variants.length,
-        targets: submission.targets.length,
-      },
-    },
-  ]);
-  await Promise.all([artefacts, told]);
+  if (made === undefined) throw new Error('an insert gives its row');
   await wake(tx, 'testyard_scheduler', 'testyard_history');
-  return id;
+  const counts = { waiting: 0, held: 0, running: 0, passed: 0, failed: 0, skipped: 0, none: 0 };
+  const view = { id: showId('submission', made.id), project, name, actor, createdAt: made.createdAt, counts };
+  return shown(view);
 }
 
 /** A new submission of the one test, variant and target of a run that is done, with what was under test then. */
@@ -137,9 +136,10 @@ export async function retryRun(
   actor: string,
 ): Promise<Id> {
   const [made] = await tx.rows<{ id: Id }>(
-    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, hold_s, retry_of)
+    `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, wait,
+       hold_s, retry_of)
      SELECT r.project_id, s.name, 'user', $2, ARRAY[r.test_id], jsonb_build_array(r.variant),
-            jsonb_build_array(r.target), s.priority, s.queue_timeout, s.hold_s, r.id
+            jsonb_build_array(r.target), s.priority, s.queue_timeout, s.wait, s.hold_s, r.id
      FROM run r JOIN submission s ON s.id = r.submission_id WHERE r.id = $1 RETURNING id`,
     [run.id, actor],
   );
@@ -190,10 +190,10 @@ export async function retryRuns(
   actor: string,
 ): Promise<Id> {
   const [made] = await tx.rows<{ id: Id }>(
-    `INSERT INTO submission (project_id, name, source, actor, tests, priority, queue_timeout, hold_s, repeats)
+    `INSERT INTO submission (project_id, name, source, actor, tests, priority, queue_timeout, wait, hold_s, repeats)
      SELECT s.project_id, s.name, 'user', $3, ARRAY(SELECT DISTINCT r.test_id FROM unnest($2::bigint[]) AS u(id)
          CROSS JOIN LATERAL (SELECT test_id FROM run WHERE run.id = u.id OFFSET 0) r),
-       s.priority, s.queue_timeout, s.hold_s, $2::bigint[]
+       s.priority, s.queue_timeout, s.wait, s.hold_s, $2::bigint[]
      FROM submission s WHERE s.id = $1 RETURNING id`,
     [of.id, runs, actor],
   );
@@ -241,13 +241,14 @@ interface SubmissionRow {
   readonly actor: string;
   readonly createdAt: Date;
   readonly runCount: number | null;
+  readonly leftOut: (Omit<LeftOut, 'names' | 'tests'> & { names: string[]; tests: string[] })[] | null;
   readonly counts: Record<'waiting' | 'held' | 'running' | 'passed' | 'failed' | 'skipped' | 'none', number>;
 }
 
 /** `chosen` is SQL text of this file that gives rows of `submission`. */
 const submissionsOf = (chosen: string) => `
   SELECT 's' || s.id AS id, p.name AS project, s.name, s.actor, s.created_at AS "createdAt",
-         s.run_count AS "runCount", c.counts
+         s.run_count AS "runCount", s.left_out AS "leftOut", c.counts
   FROM (${chosen}) s JOIN project p ON p.id = s.project_id
   CROSS JOIN LATERAL (
     SELECT jsonb_build_object(

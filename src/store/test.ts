@@ -1,28 +1,60 @@
 import { digestOf } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
+import type { Matrix } from '../domain/submit/matrix.js';
 import type { TestSpec } from '../domain/test.js';
 import { type Visible, visibleIds } from './access.js';
 import type { Sql } from './store.js';
 import { pageOf, shown } from './view.js';
 
-/** The names of all tags that requirements may speak of. */
-export async function readTagNames(sql: Sql): Promise<ReadonlySet<string>> {
-  const rows = await sql.rows<{ name: string }>(`SELECT name FROM tag WHERE removed_at IS NULL`);
-  return new Set(rows.map((row) => row.name));
+/** A test that is there, with what decides how many runs it comes to and where. */
+export interface FoundTest {
+  readonly id: Id;
+  readonly name: string;
+  readonly requirement: string;
+  readonly matrix?: Matrix;
 }
+
+/** SQL text: a row of `test` as a FoundTest. */
+const FOUND = `jsonb_strip_nulls(jsonb_build_object('id', id::text, 'name', name, 'requirement', requirement,
+  'matrix', spec->'matrix')) AS found`;
 
 /** The inventory's version of each named test of a project, else the newest; unknown names are missing from the map. */
 export async function findTests(
   sql: Sql,
   projectId: Id,
   names: readonly string[],
-): Promise<ReadonlyMap<string, Id>> {
-  const rows = await sql.rows<{ name: string; id: Id }>(
-    `SELECT DISTINCT ON (name) name, id FROM test WHERE project_id = $1 AND name = ANY ($2::text[])
+): Promise<ReadonlyMap<string, FoundTest>> {
+  const rows = await sql.rows<{ found: FoundTest }>(
+    `SELECT DISTINCT ON (name) ${FOUND} FROM test WHERE project_id = $1 AND name = ANY ($2::text[])
      ORDER BY name, listed DESC, id DESC`,
     [projectId, names],
   );
-  return new Map(rows.map((row) => [row.name, row.id]));
+  return new Map(rows.map(({ found }) => [found.name, found]));
+}
+
+/** The inventory's tests of a project that have all of these labels and none of those, by name. */
+export async function selectTests(
+  sql: Sql,
+  projectId: Id,
+  labels: { readonly with: readonly string[]; readonly without: readonly string[] },
+): Promise<readonly FoundTest[]> {
+  const rows = await sql.rows<{ found: FoundTest }>(
+    `SELECT ${FOUND} FROM test WHERE project_id = $1 AND listed
+       AND coalesce(spec->'labels', '[]') ?& $2::text[] AND NOT coalesce(spec->'labels', '[]') ?| $3::text[]
+     ORDER BY name`,
+    [projectId, labels.with, labels.without],
+  );
+  return rows.map(({ found }) => found);
+}
+
+/** All labels of the inventory's tests of a project, in order. */
+export async function readLabels(sql: Sql, projectId: Id): Promise<readonly string[]> {
+  const rows = await sql.rows<{ label: string }>(
+    `SELECT DISTINCT l.label FROM test CROSS JOIN LATERAL jsonb_array_elements_text(spec->'labels') AS l(label)
+     WHERE project_id = $1 AND listed AND jsonb_typeof(spec->'labels') = 'array' ORDER BY l.label`,
+    [projectId],
+  );
+  return rows.map(({ label }) => label);
 }
 
 /** The names of a project's tests, to look for the one that was meant. */

@@ -1,11 +1,14 @@
-import type { Demand, Target } from '../domain/demand.js';
+import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
+import type { Matrix, Variant } from '../domain/submit/matrix.js';
+import type { LeftOut } from '../domain/submit/unfold.js';
 import type { Sql } from './store.js';
 
 /** A submission that has not been unfolded into runs yet. */
 export interface PendingSubmission {
   readonly id: Id;
   readonly projectId: Id;
+  readonly project: string;
   readonly purpose: Demand['purpose'];
   readonly incidentId?: Id;
   readonly priority: number;
@@ -13,13 +16,16 @@ export interface PendingSubmission {
   readonly retryOf?: Id;
   /** Runs that it repeats, in place of tests x variants x targets. */
   readonly repeats?: readonly Repeated[];
-  readonly variants: readonly Readonly<Record<string, string>>[];
-  readonly targets: readonly Target[];
+  /** What nothing can serve waits until something can. */
+  readonly wait: boolean;
+  readonly variants: readonly Variant[];
+  readonly targets: readonly AskedTarget[];
   readonly tests: readonly {
     readonly id: Id;
     readonly name: string;
     readonly requirement: string;
     readonly requirementKey: string;
+    readonly matrix?: Matrix;
   }[];
 }
 
@@ -27,17 +33,17 @@ export interface PendingSubmission {
 export interface Repeated {
   readonly run: Id;
   readonly test: Id;
-  readonly variant: Readonly<Record<string, string>>;
-  readonly target: Target;
+  readonly variant: Variant;
+  readonly target: AskedTarget;
 }
 
 /** A run to be made: `never` ends it at once as not compatible. */
 export interface NewRun {
   readonly testId: Id;
   readonly testName: string;
-  readonly variant: Readonly<Record<string, string>>;
+  readonly variant: Variant;
   readonly variantKey: string;
-  readonly target: Target;
+  readonly target: AskedTarget;
   readonly requirementKey: string;
   readonly demandKey: string;
   readonly never?: string;
@@ -49,25 +55,27 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
   const rows = await sql.rows<{
     id: Id;
     project_id: Id;
+    project: string;
     purpose: Demand['purpose'];
     incident_id: Id | null;
     priority: number;
     timeout_s: number | null;
     retry_of: Id | null;
-    variants: Record<string, string>[];
-    targets: Target[];
+    wait: boolean;
+    variants: Variant[];
+    targets: AskedTarget[];
     tests: Id[];
     repeats: readonly Repeated[] | null;
     known: PendingSubmission['tests'];
   }>(
-    `SELECT id, project_id, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
-       retry_of, variants, targets, tests,
+    `SELECT id, project_id, (SELECT p.name FROM project p WHERE p.id = s.project_id) AS project, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
+       retry_of, wait, variants, targets, tests,
        CASE WHEN s.repeats IS NOT NULL THEN (SELECT jsonb_agg(jsonb_build_object('run', r.id::text,
            'test', r.test_id::text, 'variant', r.variant, 'target', r.target) ORDER BY r.id)
          FROM unnest(s.repeats) AS u(id) CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = u.id OFFSET 0) r)
        END AS repeats,
-       (SELECT jsonb_agg(jsonb_build_object('id', t.id::text, 'name', t.name, 'requirement', t.requirement,
-          'requirementKey', t.requirement_key)) FROM test t WHERE t.id = ANY(s.tests)) AS known
+       (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t.id::text, 'name', t.name, 'requirement',
+          t.requirement, 'requirementKey', t.requirement_key, 'matrix', t.spec->'matrix'))) FROM test t WHERE t.id = ANY(s.tests)) AS known
      FROM submission s WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
     [limit],
   );
@@ -75,6 +83,8 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
   return rows.map((r) => ({
     id: r.id,
     projectId: r.project_id,
+    project: r.project,
+    wait: r.wait,
     purpose: r.purpose,
     priority: r.priority,
     variants: r.variants,
@@ -92,7 +102,15 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
 }
 
 /** Makes the runs of a submission: each waits in the queue or has its verdict, never neither. */
-export async function insertRuns(sql: Sql, from: PendingSubmission, runs: readonly NewRun[]): Promise<void> {
+export async function insertRuns(
+  sql: Sql,
+  from: Pick<
+    PendingSubmission,
+    'id' | 'projectId' | 'purpose' | 'priority' | 'queueTimeoutS' | 'retryOf' | 'incidentId'
+  >,
+  runs: readonly NewRun[],
+  leftOut: readonly LeftOut[],
+): Promise<void> {
   await sql.rows(
     `WITH open AS (SELECT 1 AS one FROM submission WHERE id = $3 AND unfolded_at IS NULL FOR UPDATE),
      given AS (
@@ -107,8 +125,9 @@ export async function insertRuns(sql: Sql, from: PendingSubmission, runs: readon
          never, CASE WHEN never IS NOT NULL THEN grid_now() END
        FROM given),
      waiting AS (
-       INSERT INTO queue (run_id, project_id, purpose, test_id, demand, target, priority, deadline, incident_id)
-       SELECT id, $2, $4, "testId", "demandKey", target, $6, grid_now() + $7 * interval '1 s', $8
+       INSERT INTO queue (run_id, project_id, purpose, test_id, demand, target, priority, turn_at, deadline, incident_id)
+       SELECT id, $2, $4, "testId", "demandKey", target, $6,
+         grid_now() - $6 * (SELECT ageing_s FROM grid) * interval '1 s', grid_now() + $7 * interval '1 s', $8
        FROM given WHERE never IS NULL),
      told AS (
        INSERT INTO history (project_id, run_id, kind, subject, actor, data)
@@ -117,7 +136,7 @@ export async function insertRuns(sql: Sql, from: PendingSubmission, runs: readon
            || CASE WHEN never IS NULL THEN '{}'::jsonb ELSE
              jsonb_build_object('verdict', 'none', 'noVerdict', 'not_compatible', 'reason', never) END
        FROM given)
-     UPDATE submission SET unfolded_at = grid_now(), run_count = (SELECT count(*) FROM given)
+     UPDATE submission SET unfolded_at = grid_now(), run_count = (SELECT count(*) FROM given), left_out = $9
      FROM open WHERE submission.id = $3`,
     [
       JSON.stringify(runs),
@@ -128,6 +147,7 @@ export async function insertRuns(sql: Sql, from: PendingSubmission, runs: readon
       from.priority,
       from.queueTimeoutS ?? null,
       from.purpose === 'test' ? null : (from.incidentId ?? null),
+      leftOut.length === 0 ? null : JSON.stringify(leftOut),
     ],
   );
 }
@@ -153,7 +173,7 @@ export async function submitOwnWork(
 ): Promise<void> {
   await sql.rows(
     `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, incident_id, queue_timeout)
-     SELECT p.id, $1, 'grid', 'testyard', ARRAY[t.id], jsonb_build_array($2::jsonb), 1000000, $3, $4, interval '10 minutes'
+     SELECT p.id, $1, 'grid', 'testyard', ARRAY[t.id], jsonb_build_array($2::jsonb), 100000, $3, $4, interval '10 minutes'
      FROM project p JOIN test t ON t.project_id = p.id AND t.name = 'canary'
      WHERE p.name = 'testyard' ORDER BY t.listed DESC, t.id DESC LIMIT 1`,
     [work.why, JSON.stringify(work.target), work.purpose, work.incident ?? null],

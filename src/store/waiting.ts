@@ -3,6 +3,16 @@ import type { Id } from '../domain/id.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import type { Sql } from './store.js';
 
+/**
+ * What the run of a row `q` of the queue waits for: what its demand waits for; one that was put off, or tried before,
+ * says that of its own too. No row where the queue's own reason is all there is.
+ */
+export const WHY_WAITING = `
+  SELECT d.reason_code AS code,
+         CASE WHEN q.reason_code = 'new' THEN d.reason ELSE q.reason || '; ' || d.reason END AS reason
+  FROM demand d WHERE d.key = q.demand AND q.state = 'waiting' AND q.reason_code <> 'put_off'
+    AND d.reason_code <> 'new'`;
+
 /** A demand that runs wait with, and how many. */
 export interface WaitingDemand {
   readonly key: string;
@@ -24,21 +34,34 @@ export async function waitingDemands(sql: Sql): Promise<WaitingDemand[]> {
   );
 }
 
-/** The first runs of a demand in the order they will be served. */
+/**
+ * The first runs of demands in the order they will be served: by effective priority, which is priority + age /
+ * ageing time. That is the order of `turn_at` whatever the hour (see the migration that made it), so that the
+ * index gives each demand's first runs and nothing else is looked at.
+ */
 export async function headOfDemand(
   sql: Sql,
   keys: readonly string[],
   limit: number,
-): Promise<{ runId: Id; demand: string; priority: number; testId: Id }[]> {
+): Promise<{ runId: Id; demand: string; testId: Id }[]> {
   return sql.rows(
-    `SELECT q.run_id AS "runId", q.demand, q.priority, q.test_id AS "testId"
+    `SELECT q.run_id AS "runId", q.demand, q.test_id AS "testId"
      FROM unnest($1::text[]) AS k(key) CROSS JOIN LATERAL (
-       SELECT run_id, demand, priority, test_id FROM queue
+       SELECT run_id, demand, turn_at, test_id FROM queue
        WHERE state = 'waiting' AND demand = k.key AND cancelled_by IS NULL
          AND (not_before IS NULL OR not_before <= grid_now())
-       ORDER BY priority DESC, run_id LIMIT $2) AS q
-     ORDER BY q.priority DESC, q.run_id`,
+       ORDER BY turn_at, run_id LIMIT $2) AS q
+     ORDER BY q.turn_at, q.run_id`,
     [keys, limit],
+  );
+}
+
+/** Keeps the time in which a waiting run gains a point of priority; where that is another than before, everybody's turn is. */
+export async function keepAgeing(sql: Sql, ageingS: number): Promise<void> {
+  await sql.rows(
+    `WITH changed AS (UPDATE grid SET ageing_s = $1 WHERE ageing_s <> $1 RETURNING one)
+     UPDATE queue SET turn_at = enqueued_at - priority * $1::float8 * interval '1 s' FROM changed`,
+    [ageingS],
   );
 }
 
@@ -97,15 +120,16 @@ export async function putOn(sql: Sql, runs: readonly Id[]): Promise<void> {
   await sql.rows(`UPDATE queue SET not_before = NULL WHERE run_id = ANY($1::bigint[])`, [runs]);
 }
 
-/** Runs whose deadline has passed, and those that somebody cancelled and that do not run. */
+/** Runs whose deadline has passed, and those that somebody cancelled and that do not run; with why they wait or are held. */
 export async function overdue(
   sql: Sql,
 ): Promise<
   { runId: Id; state: 'waiting' | 'held'; cancelledBy: string | null; memory: RunMemory; reason: string }[]
 > {
   return sql.rows(
-    `SELECT run_id AS "runId", state, cancelled_by AS "cancelledBy", memory, reason FROM queue
-     WHERE state <> 'running' AND (cancelled_by IS NOT NULL OR deadline <= grid_now())
+    `SELECT run_id AS "runId", state, cancelled_by AS "cancelledBy", memory, 
+       coalesce((SELECT w.reason FROM (${WHY_WAITING}) w), reason) AS reason
+     FROM queue q WHERE state <> 'running' AND (cancelled_by IS NOT NULL OR deadline <= grid_now())
      ORDER BY run_id LIMIT 1000 FOR UPDATE`,
   );
 }

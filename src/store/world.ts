@@ -1,12 +1,14 @@
+import { digestOf } from '../domain/digest.js';
 import type { Fingerprint, Health, Reserved, StackEntry } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
+import { type TagRecord, tagOnRecord, type WrittenTag, whatIsKnown } from '../domain/match/known.js';
 import type { Candidate, OpenIncident } from '../domain/plan/fit.js';
-import type { Presence } from '../domain/requirement.js';
 import type { StepSpec } from '../domain/step.js';
-import type { TagSpec } from '../domain/tag.js';
+import type { Catalogue } from '../domain/tag.js';
 import type { Restore } from '../ports/images.js';
 import type { Transport } from '../ports/shell.js';
+import { type KnownCatalogue, readCatalogue } from './catalogue.js';
 import type { Sql } from './store.js';
 
 /** A host with what an executor needs to reach it. */
@@ -15,8 +17,12 @@ export interface KnownHost extends Candidate {
   readonly owner?: string;
   readonly transport: Transport;
   readonly restore?: Restore;
-  /** Catalogue tags that have a probe which was never carried out here, or not since the host changed. */
+  /** What is on record about its tags, from which `facts` are. */
+  readonly record: TagRecord;
+  /** Tags and families that can be seen and were never looked for here. */
   readonly unseen: readonly string[];
+  /** The host has changed since some of its tags were seen: what is known of them counts until it is looked again. */
+  readonly stale: boolean;
 }
 
 /** What deciding is done from: read once, at the start of a beat. */
@@ -24,7 +30,9 @@ export interface World {
   readonly hosts: readonly KnownHost[];
   readonly byId: ReadonlyMap<Id, KnownHost>;
   readonly steps: readonly StepSpec[];
-  readonly tags: ReadonlyMap<string, TagSpec>;
+  readonly catalogue: Catalogue;
+  /** Tags and families that are looked for on every host. */
+  readonly visible: readonly string[];
   readonly incidents: readonly OpenIncident[];
   readonly grid: {
     readonly state: 'online' | 'offline' | 'halted';
@@ -43,6 +51,7 @@ interface HostRow {
   pool: string;
   pool_state: string;
   pool_why: string | null;
+  pool_projects: string[] | null;
   host_type: string;
   owner: string | null;
   transport: Transport;
@@ -58,8 +67,8 @@ interface HostRow {
   used_since_stack: boolean;
   fingerprint: Fingerprint | null;
   stack: StackEntry[] | null;
-  probes: { probe: string; worked: boolean }[] | null;
-  seen: { name: string; source: string }[] | null;
+  probes: { probe: string; worked: boolean; looks: string }[] | null;
+  tags: WrittenTag[] | null;
   ok_attempt: Id;
 }
 
@@ -67,7 +76,7 @@ interface HostRow {
 export class WorldReader {
   private readonly cached = new Map<Id, { version: string; row: HostRow }>();
   private steps: readonly StepSpec[] = [];
-  private tags: ReadonlyMap<string, TagSpec> = new Map();
+  private catalogue: KnownCatalogue | undefined;
   private signature = '';
   private hosts: readonly KnownHost[] = [];
 
@@ -76,7 +85,7 @@ export class WorldReader {
     const [seen] = await sql.rows<World['grid'] & { hosts: string; incidents: OpenIncident[] }>(
       `SELECT state, why, admin, default_requirement AS "defaultRequirement",
          (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL) || ':' ||
-           coalesce((SELECT string_agg(id || state || coalesce(why, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
+           coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
          (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', id::text, 'scope', scope,
             'hostId', host_id::text, 'step', step, 'title', title)) ORDER BY id), '[]')
           FROM incident WHERE closed_at IS NULL) AS incidents
@@ -89,11 +98,14 @@ export class WorldReader {
       await this.readHosts(sql);
       this.signature = hosts;
     }
+    this.catalogue ??= await readCatalogue(sql);
+    const { catalogue, visible } = this.catalogue;
     return {
       hosts: this.hosts,
       byId: new Map(this.hosts.map((h) => [h.id, h])),
       steps: this.steps,
-      tags: this.tags,
+      catalogue,
+      visible,
       incidents,
       grid,
     };
@@ -101,7 +113,8 @@ export class WorldReader {
 
   private async readHosts(sql: Sql): Promise<void> {
     const versions = await sql.rows<{ id: Id; version: string }>(
-      `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') AS version
+      `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') || ':' ||
+         coalesce(p.projects::text, '') AS version
        FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL ORDER BY h.id`,
     );
     const changed = new Map(
@@ -110,57 +123,49 @@ export class WorldReader {
     if (changed.size > 0) {
       for (const row of await hostRows(sql, [...changed.keys()]))
         this.cached.set(row.id, { version: changed.get(row.id) ?? '', row });
-      await this.readCatalogue(sql);
+      this.catalogue = await readCatalogue(sql);
+      const steps = await sql.rows<{ spec: StepSpec }>(
+        `SELECT spec FROM step WHERE removed_at IS NULL ORDER BY name`,
+      );
+      this.steps = steps.map((s) => s.spec);
     }
+    this.catalogue ??= await readCatalogue(sql);
+    const { catalogue, visible } = this.catalogue;
     this.hosts = versions.flatMap((v) => {
       const entry = this.cached.get(v.id);
-      return entry === undefined ? [] : [known(entry.row, this.tags)];
+      return entry === undefined ? [] : [known(entry.row, catalogue, visible)];
     });
-  }
-
-  private async readCatalogue(sql: Sql): Promise<void> {
-    const steps = await sql.rows<{ spec: StepSpec }>(
-      `SELECT spec FROM step WHERE removed_at IS NULL ORDER BY name`,
-    );
-    const tags = await sql.rows<{ spec: TagSpec }>(
-      `SELECT spec FROM tag WHERE removed_at IS NULL ORDER BY name`,
-    );
-    this.steps = steps.map((s) => s.spec);
-    this.tags = new Map(tags.map((t) => [t.spec.name, t.spec]));
   }
 }
 
 function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
   return sql.rows<HostRow>(
-    `SELECT h.id, h.name, h.pool_id, p.name AS pool, p.state AS pool_state, p.why AS pool_why, h.host_type,
+    `SELECT h.id, h.name, h.pool_id, p.name AS pool, p.state AS pool_state, p.why AS pool_why,
+       p.projects AS pool_projects, h.host_type,
        h.owner, h.transport, h.restore, h.executor, h.seats, h.expendable, h.offline, h.health, h.health_why,
        h.dirty_from, h.used_since_stack, h.fingerprint,
        (SELECT jsonb_build_object('person', v.person, 'until', v.until AT TIME ZONE 'UTC')
           FROM reservation v WHERE v.host_id = h.id AND v.ended_at IS NULL) AS reserved,
        (SELECT jsonb_agg(jsonb_build_object('layer', layer, 'step', step, 'key', key, 'gives', gives)
           ORDER BY position) FROM host_stack s WHERE s.host_id = h.id) AS stack,
-       (SELECT jsonb_agg(jsonb_build_object('probe', probe, 'worked', worked))
+       (SELECT jsonb_agg(jsonb_build_object('probe', probe, 'worked', worked, 'looks', fingerprint))
           FROM host_probe pr WHERE pr.host_id = h.id) AS probes,
-       (SELECT jsonb_agg(jsonb_build_object('name', name, 'source', source))
-          FROM host_tag ht WHERE ht.host_id = h.id) AS seen,
+       (SELECT jsonb_agg(jsonb_build_object('name', name, 'instance', instance, 'source', source, 'raw', raw))
+          FROM host_tag ht WHERE ht.host_id = h.id AND source IN ('declared', 'probed')) AS tags,
        '0' AS ok_attempt
      FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.id = ANY($1::bigint[])`,
     [ids],
   );
 }
 
-function known(row: HostRow, tags: ReadonlyMap<string, TagSpec>): KnownHost {
-  const worked = new Map((row.probes ?? []).map((p) => [p.probe, p.worked]));
-  const probed = new Set((row.seen ?? []).filter((t) => t.source === 'probed').map((t) => t.name));
-  const declared = new Set((row.seen ?? []).filter((t) => t.source === 'declared').map((t) => t.name));
+function known(row: HostRow, catalogue: Catalogue, visible: readonly string[]): KnownHost {
   const stack = row.stack ?? [];
-  const produced = new Set(stack.flatMap((entry) => entry.gives));
-  const presenceOf = (tag: string): Presence => {
-    if (tags.get(tag)?.probe === undefined)
-      return declared.has(tag) || produced.has(tag) ? 'present' : 'absent';
-    const result = worked.get(tag);
-    if (result === undefined || !result) return 'unknown';
-    return probed.has(tag) ? 'present' : 'absent';
+  const record: TagRecord = {
+    tags: (row.tags ?? []).map((tag) => tagOnRecord(tag, catalogue)),
+    looked: new Map((row.probes ?? []).map((p) => [p.probe, p.worked])),
+    gives: stack.flatMap((entry) => entry.gives),
+    used: row.used_since_stack,
+    ...(row.dirty_from === null ? {} : { dirtyFrom: row.dirty_from }),
   };
   return {
     id: row.id,
@@ -177,16 +182,24 @@ function known(row: HostRow, tags: ReadonlyMap<string, TagSpec>): KnownHost {
     isolated: row.transport.kind === 'local',
     stack,
     used: row.used_since_stack,
-    presenceOf,
+    record,
+    facts: whatIsKnown(record, catalogue),
+    catalogue,
     okAttempt: row.ok_attempt,
     transport: row.transport,
-    unseen: [...tags.values()].filter((t) => t.probe !== undefined && !worked.has(t.name)).map((t) => t.name),
+    unseen: visible.filter((name) => !record.looked.has(name)),
+    stale:
+      row.fingerprint !== null &&
+      new Set(
+        (row.probes ?? []).map((p) => p.looks).filter((l) => l !== '' && l !== digestOf(row.fingerprint)),
+      ).size > 0,
     ...(row.reserved === null ? {} : { reserved: row.reserved }),
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.restore === null ? {} : { restore: row.restore }),
     ...(row.executor === null ? {} : { executor: row.executor }),
     ...(row.dirty_from === null ? {} : { dirtyFrom: row.dirty_from }),
     ...(row.fingerprint === null ? {} : { fingerprint: row.fingerprint }),
+    ...(row.pool_projects === null ? {} : { poolProjects: row.pool_projects }),
     ...(row.pool_state === 'halted' ? { poolHalted: row.pool_why ?? 'halted' } : {}),
   };
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SshShell } from '../../src/adapters/ssh.js';
@@ -98,8 +98,12 @@ describe.skipIf(obstacle)(`ssh${obstacle ? ` (skipped: ${obstacle})` : ''}`, () 
         ['nonsense', 'no usable private key'],
         ['locked', 'ncrypted'],
         ['locked.pub', 'public key'],
+        // In the home of whoever runs the executor.
+        ['~/no-such-key', join(homedir(), 'no-such-key')],
       ] as const) {
-        await expect(connect({ keyFile: join(folder, name) })).rejects.toMatchObject({
+        await expect(
+          connect({ keyFile: name.startsWith('~') ? name : join(folder, name) }),
+        ).rejects.toMatchObject({
           kind: 'authentication',
           message: expect.stringContaining(why),
         });

@@ -1,13 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_TEST_FILE_BYTES, readTestFile } from '../../src/adapters/test-file.js';
+import { makeCatalogue } from '../../src/domain/catalogue.js';
+import { fromCanonical, tagsOf } from '../../src/domain/requirement.js';
+import type { Catalogue, TagSpec } from '../../src/domain/tag.js';
 
-const TAGS = new Set(['root', 'net-loopback', 'kvm', 'g++', 'kernel-6.10', 'e1000-82540em']);
+const TAGS = catalogueOf('root', 'net-loopback', 'kvm', 'g++', 'kernel-6.10', 'e1000-82540em');
+
+function catalogueOf(...names: readonly string[]): Catalogue {
+  const flags = names.map((name): TagSpec => ({ name, meaning: name, kind: 'flag', source: { by: 'word' } }));
+  const memory: TagSpec = {
+    name: 'memory',
+    meaning: 'm',
+    kind: 'quantity',
+    unit: 'B',
+    source: { by: 'word' },
+  };
+  const made = makeCatalogue([...flags, memory], []);
+  if ('problems' in made) throw new Error(JSON.stringify(made.problems));
+  return made.catalogue;
+}
 const bytes = (text: string) => new TextEncoder().encode(text);
-const read = (name: string, text: string | Uint8Array, tags: ReadonlySet<string> | undefined = TAGS) =>
+const read = (name: string, text: string | Uint8Array, tags: Catalogue | undefined = TAGS) =>
   readTestFile({ name, bytes: typeof text === 'string' ? bytes(text) : text }, tags);
 /** Every problem as `line:column message`. */
-const complaints = (name: string, text: string | Uint8Array, tags?: ReadonlySet<string>) => {
+const complaints = (name: string, text: string | Uint8Array, tags?: Catalogue) => {
   const result = read(name, text, tags);
   return result.ok ? [] : result.problems.map((p) => `${p.line}:${p.column} ${p.message}`);
 };
@@ -94,10 +111,7 @@ exit 0
   it.each([
     ['# testyard: requires: rot', "2:23 unknown tag 'rot': did you mean 'root'?"],
     ['# testyard: requires: root,, kvm', '2:28 empty item: write a tag, or leave the line out'],
-    [
-      '# testyard: requires: root and kvm',
-      "2:23 'root and kvm' is not understood: an item is the name of one tag",
-    ],
+    ['# testyard: requires: root and kvm', "2:28 'and' is written '&'"],
     ['# testyard: requires:', "2:13 'requires' is empty: write a value, or leave the line out"],
     ['# testyard: requirez: root', "2:13 unknown key 'requirez': did you mean 'requires'?"],
     ['# testyard: setup_timeout: 5m', "2:13 unknown key 'setup_timeout': did you mean 'setup-timeout'?"],
@@ -138,6 +152,34 @@ exit 0
     ],
   ])('says where a mistake is and what would be right: %j', (header, complaint) => {
     expect(complaints('a.sh', `#!/bin/sh\n${header}\n`)).toEqual([complaint]);
+  });
+
+  it('takes the whole language, with maps in one line', () => {
+    const text = [
+      '#!/bin/sh',
+      '# testyard: requires: not root, memory >= 16GiB, {any: [kvm, g++]}',
+      '# testyard: requires: {not: [net-loopback, "memory > 1TiB"]}',
+      '# testyard: prefer: kvm, {all: [g++, memory >= 32GiB]}',
+    ].join('\n');
+    expect(spec('a.sh', text)).toMatchObject({
+      requirement: '(g++ | kvm) & memory >= 16GiB & (not memory > 1TiB | not net-loopback) & not root',
+      prefer: ['kvm', 'g++ & memory >= 32GiB'],
+    });
+  });
+
+  it.each([
+    ['# testyard: requires: {any: [kvm, rot]}', "2:35 unknown tag 'rot': did you mean 'root'?"],
+    [
+      '# testyard: requires: kvm, {or: [root]}',
+      "2:28 here stands one of any, all, not, prefer, for example {any: [...]}, not 'or'",
+    ],
+    ['# testyard: requires: {any: [kvm}', /^2:3[0-9] /],
+    ['# testyard: requires: memory >= 16 apples', /^2:33 /],
+    ['# testyard: requires: !root', "2:23 '!' is not understood: write 'not x' for the contrary of x"],
+  ])('and says where in it a mistake is: %j', (header, complaint) => {
+    const [first] = complaints('a.sh', `#!/bin/sh\n${header}\n`);
+    if (typeof complaint === 'string') expect(first).toBe(complaint);
+    else expect(first).toMatch(complaint);
   });
 
   it('tells all mistakes at once, in the order of the file', () => {
@@ -250,7 +292,10 @@ network: false
     ],
     ['testyard: 1\nrun: x\nrequires:\n  - root\n  -\n', '5:4 empty item: write a tag, or leave the line out'],
     ['testyard: 1\nrun: x\nrequires: [root, kvmm]\n', "3:18 unknown tag 'kvmm': did you mean 'kvm'?"],
-    ['testyard: 1\nrun: x\nrequires: [[root]]\n', "3:12 'requires' is a list of single lines"],
+    [
+      'testyard: 1\nrun: x\nrequires: [[root]]\n',
+      '3:12 a list within a list: say what it means, {any: [...]} or {all: [...]}',
+    ],
     ['testyard: 1\nrun: x\nowner: a\nowner: b\n', "4:1 'owner' stands twice: first in line 3"],
     ['testyard: 1\nrun: x\nrequire: [root]\n', "3:1 unknown key 'require': did you mean 'requires'?"],
     ['testyard: 1\nrun: x\ntimeout: 5\n', "3:10 '5' is no duration: say the unit, for example 5s"],
@@ -392,7 +437,8 @@ describe('any file is either refused with a place or read, and read the same aga
         const once = read(name, text);
         expect(read(name, text)).toEqual(once);
         if (once.ok) {
-          expect(once.spec.requirement.split(' & ').every((tag) => tag === '' || TAGS.has(tag))).toBe(true);
+          const named = tagsOf(fromCanonical(once.spec.requirement));
+          expect(named.filter((tag) => TAGS.find(tag) === undefined)).toEqual([]);
           expect(once.spec.timeoutMs).toBeGreaterThan(0);
           expect(JSON.stringify({ ...once.spec, run: '' })).not.toContain('\\u0000');
         } else {

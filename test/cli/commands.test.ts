@@ -61,6 +61,73 @@ describe('submit', () => {
     });
   });
 
+  it('sends all that a submission can say, and leaves unsaid what was not', async () => {
+    const done = await cli.run(
+      [
+        ...['submit', '--label', 'net', '--label', 'ipv6', '--not', 'destructive'],
+        ...['--matrix', 'FS=ext4,xfs', '--matrix', 'PAGE=6.10', '--each', 'host', '--host-type', 'rpi4'],
+        ...['--artefact', 'kernel=https://example.org/k?a=b', '--artefact', 'initrd=https://example.org/i'],
+        ...['--build-id', 'b7', '--wait', '--queue-timeout', '12h'],
+      ],
+      here(),
+    );
+    expect(done).toEqual({ code: 0, out: 's1\n', err: '' });
+    expect(grid.asked[0]?.body).toEqual({
+      tests: [],
+      select: { with: ['net', 'ipv6'], without: ['destructive'] },
+      matrix: { axes: { FS: ['ext4', 'xfs'], PAGE: ['6.10'] } },
+      targets: [{ hostType: 'rpi4', each: 'host' }],
+      artefacts: [
+        { name: 'kernel', url: 'https://example.org/k?a=b', buildId: 'b7' },
+        { name: 'initrd', url: 'https://example.org/i', buildId: 'b7' },
+      ],
+      wait: true,
+      queueTimeoutS: 43_200,
+    });
+    await cli.run(['submit', 'x', '--each', 'host-type'], here());
+    expect(grid.asked[1]?.body).toEqual({ tests: [{ name: 'x' }], targets: [{ each: 'host_type' }] });
+  });
+
+  it('--dry-run says what it would come to, and which runs could never be', async () => {
+    const done = await cli.run(['submit', 'fs', 'rover', '--dry-run'], here());
+    expect(grid.asked[0]?.body).toMatchObject({ dryRun: true });
+    expect(done).toEqual({
+      code: 0,
+      out: [
+        '5 runs would be made; nothing was submitted',
+        '  fs     4 runs  4 variants',
+        '  rover  1 run',
+        'rover: 1 run not compatible: no host of this grid can serve it: mars is not there',
+        'left out for fs: two, three and 3 more: gpu is not there',
+        '',
+      ].join('\n'),
+      err: '',
+    });
+    const json = await cli.run(['--json', 'submit', 'fs', '--dry-run'], here());
+    expect(JSON.parse(json.out)).toMatchObject({ runs: 5 });
+  });
+
+  it.each([
+    [['--build-id', 'b7'], '--build-id says of which build the artefacts are: name them with --artefact'],
+    [['--each', 'host', '--host', 'a'], '--each and --host exclude each other'],
+    [['--each', 'host-type', '--host-type', 'a'], '--each host-type is all types already'],
+    [['--each', 'pool'], "It is 'host' or 'host-type'."],
+    [['--matrix', 'FS'], "'FS' is not NAME=value,value."],
+    [['--matrix', 'FS=a', '--matrix', 'FS=b'], "'FS' is there twice."],
+    [['--artefact', 'kernel'], "'kernel' is not name=url."],
+  ])('refuses what makes no sense: %j', async (options, message) => {
+    const done = await cli.run(['submit', 'x', ...options], here());
+    expect(done).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) });
+    expect(grid.asked).toEqual([]);
+  });
+
+  it('without any test says how to name one', async () => {
+    expect(await cli.run(['submit'], here())).toMatchObject({
+      code: 2,
+      err: 'testyard: name tests, or select some of the inventory with --label or --not\n',
+    });
+  });
+
   it.each([
     [{ passed: 2 }, 0],
     [{ passed: 1, skipped: 1 }, 0],

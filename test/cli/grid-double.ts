@@ -123,7 +123,8 @@ export class GridDouble {
     if (route === 'GET /hosts') return this.json(response, contract.HostPage, { items: [host()] });
     if (method === 'GET' && word === 'hosts') return this.json(response, contract.HostView, host());
     if (method === 'POST' && word === 'submissions' && verb === undefined) {
-      check(contract.SubmissionRequest, body);
+      const { dryRun } = check(contract.SubmissionRequest, body);
+      if (dryRun) return this.json(response, contract.SubmissionPlan, plan());
       return this.json(response, contract.SubmissionView, this.submission());
     }
     if (method === 'GET' && word === 'submissions')
@@ -212,8 +213,21 @@ function host(): contract.HostView {
     ...{ id: 'h1', name: 'local', pool: 'default', type: 'pc', transport: 'local', state: 'idle' },
     ...{ health: 'good', healthWhy: 'new', healthSince: NOW, seats: 2, seatsTaken: 0, expendable: [] },
     ...{ fresh: true, stack: [], runs: [] },
-    tags: [{ name: 'linux', presence: 'present', source: 'probed' }],
+    tags: [{ name: 'linux', presence: 'present', source: 'probed', values: [] }],
   } as contract.HostView;
+}
+
+function plan(): contract.SubmissionPlan {
+  const reason = 'no host of this grid can serve it: mars is not there';
+  const left = { each: 'host', reason: 'gpu is not there', names: ['two', 'three'], count: 5 } as const;
+  return {
+    runs: 5,
+    tests: [
+      { test: 'fs', variants: 4, runs: 4, notCompatible: [] },
+      { test: 'rover', variants: 1, runs: 1, notCompatible: [{ runs: 1, reason, waits: false }] },
+    ],
+    leftOut: [{ ...left, names: [...left.names], tests: ['fs'], testCount: 1 }],
+  };
 }
 
 function attempt(): contract.AttemptView {

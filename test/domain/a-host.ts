@@ -1,16 +1,35 @@
 import type { HostFacts, StackEntry } from '../../src/domain/host.js';
 import { LAYERS } from '../../src/domain/layer.js';
+import { factsWith } from '../../src/domain/match/holds.js';
 import type { Candidate } from '../../src/domain/plan/fit.js';
-import type { Presence } from '../../src/domain/requirement.js';
 import type { StepSpec } from '../../src/domain/step.js';
+import type { Catalogue, Presence, Sighting, TagFacts } from '../../src/domain/tag.js';
+import { tag } from './a-catalogue.js';
 
-/** A host whose tags are what is said; all else is absent. Every layer of it may be changed. */
-export function facts(
-  tags: Readonly<Record<string, Presence>> = {},
-  more: Partial<HostFacts> = {},
-): HostFacts {
+/** What a host is said to have: a presence, the one value of a tag, or all that was seen. */
+export type Said = Readonly<Record<string, Presence | { readonly is: string } | Sighting>>;
+
+/** A catalogue in which every name is a flag. */
+export const FLAGS_ONLY: Catalogue = { find: (name) => tag(name), alias: () => undefined, names: [] };
+
+/** The facts that are said; all else is absent. */
+export function known(said: Said): TagFacts {
+  return (name) => {
+    const one = said[name] ?? 'absent';
+    if (one === 'present') return { presence: one, instances: [{ place: '', raw: '' }] };
+    if (typeof one === 'string') return { presence: one };
+    return 'is' in one ? { presence: 'present', instances: [{ place: '', raw: one.is }] } : one;
+  };
+}
+
+/** A host whose tags are what is said, and what its stack gives; all else is absent. Every layer may be changed. */
+export function facts(said: Said = {}, more: Partial<HostFacts> = {}): HostFacts {
   const stack = more.stack ?? [];
-  const produced = new Set(stack.flatMap((entry) => entry.gives));
+  const own = known(said);
+  const produced = factsWith(
+    own,
+    stack.flatMap((entry) => entry.gives),
+  );
   return {
     id: '1',
     name: 'one',
@@ -25,17 +44,15 @@ export function facts(
     isolated: false,
     stack,
     used: false,
-    presenceOf: (tag) => tags[tag] ?? (produced.has(tag) ? 'present' : 'absent'),
+    facts: (name) => (name in said ? own(name) : produced(name)),
+    catalogue: FLAGS_ONLY,
     ...more,
   };
 }
 
 /** A host as planning sees it. */
-export function candidate(
-  tags: Readonly<Record<string, Presence>> = {},
-  more: Partial<Candidate> = {},
-): Candidate {
-  return { ...facts(tags, more), okAttempt: '0', ...more };
+export function candidate(said: Said = {}, more: Partial<Candidate> = {}): Candidate {
+  return { ...facts(said, more), okAttempt: '0', ...more };
 }
 
 /** What a stack holds, of a step. */

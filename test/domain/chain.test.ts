@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { HostFacts } from '../../src/domain/host.js';
 import { LAYERS, type Layer, reaches } from '../../src/domain/layer.js';
 import { mayRun, planChain, voidFrom } from '../../src/domain/provision/chain.js';
-import { fromCanonical, type Presence } from '../../src/domain/requirement.js';
+import { fromCanonical, tagsOf } from '../../src/domain/requirement.js';
 import { isRestore, needsOf, type StepSpec } from '../../src/domain/step.js';
+import type { Presence } from '../../src/domain/tag.js';
 import { aStep } from '../stages/parts.js';
 import { entry, facts } from './a-host.js';
 
@@ -261,12 +262,13 @@ function carryOut(steps: readonly StepSpec[], host: HostFacts): { has: (tag: str
   // What a probe does not see is not there, whatever the stack says.
   let stack: { layer: Layer; step: string; gives: readonly string[] }[] = host.stack.map((e) => ({
     ...e,
-    gives: e.gives.filter((tag) => host.presenceOf(tag) === 'present'),
+    gives: e.gives.filter((tag) => host.facts(tag).presence === 'present'),
   }));
   const has = (tag: string) =>
-    stack.some((e) => e.gives.includes(tag)) || (!produced.has(tag) && host.presenceOf(tag) === 'present');
+    stack.some((e) => e.gives.includes(tag)) ||
+    (!produced.has(tag) && host.facts(tag).presence === 'present');
   for (const step of steps) {
-    if (!needsOf(step).every(has)) return 'needs';
+    if (!tagsOf(needsOf(step)).every(has)) return 'needs';
     stack = stack.filter(
       (e) =>
         e.step !== step.name &&
@@ -326,7 +328,7 @@ describe('chains of random small labs', () => {
           order.every((s) => isRestore(s) || !reaches(dirt, s.layer) || order.some((r) => isRestore(r)));
         const cautious = (order: readonly StepSpec[]) =>
           order.every((step) =>
-            needsOf(step).every((tag) => {
+            tagsOf(needsOf(step)).every((tag) => {
               const before = order.slice(0, order.indexOf(step));
               if (before.some((b) => b.gives.includes(tag))) return true;
               const others = order.filter((o) => o !== step && reaches(o.layer, step.layer));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Demand } from '../../src/domain/demand.js';
 import { fitsOf, type OpenIncident, why } from '../../src/domain/plan/fit.js';
-import { aStep } from '../stages/test-grid.js';
+import { aStep } from '../stages/parts.js';
 import { candidate } from './a-host.js';
 
 const demand = (more: Partial<Demand> = {}): Demand => ({

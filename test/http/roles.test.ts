@@ -25,6 +25,13 @@ interface Expectation {
 }
 
 const FILE = { file: { name: 'a.sh', content: Buffer.from('#!/bin/sh\ntrue\n').toString('base64') } };
+const INVENTORY = [
+  { path: 'grid.yaml', content: Buffer.from('name: lab\nadmin: ann\n').toString('base64') },
+  {
+    path: 'hosts.yaml',
+    content: Buffer.from('hosts:\n  box: {local: {}}\n  box2: {local: {}}\n').toString('base64'),
+  },
+];
 const EVERYBODY = [200, 200, 200, 200, 200, 200] as const;
 const PERSONS = [401, 200, 200, 200, 403, 200] as const;
 const SEES_IT = [401, 200, 200, 200, 403, 404] as const;
@@ -36,6 +43,9 @@ const expected: Record<RouteName, Expectation> = {
   readGrid: { gets: PERSONS },
   haltGrid: { body: { why: 'a test' }, gets: ADMIN },
   resumeGrid: { body: {}, gets: ADMIN },
+  readInventory: { gets: ADMIN },
+  diffInventory: { body: { files: INVENTORY }, gets: ADMIN },
+  applyInventory: { body: { files: INVENTORY }, gets: ADMIN },
   listHosts: { gets: PERSONS },
   readHost: { path: '/api/v1/hosts/box', gets: PERSONS },
   takeHostOut: { path: '/api/v1/hosts/box2/maintenance', body: { why: 'a test' }, gets: ADMIN },

@@ -1,10 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AttemptEvent } from '../../src/protocol/messages.js';
 import { PROTOCOL } from '../../src/protocol/terms.js';
 import { Heartbeat } from '../../src/stages/heartbeat.js';
 import { decide } from '../../src/store/leader.js';
 import { changeStack } from '../../src/store/recording.js';
-import { aHost, aStep, aTag, aTest, exit, LOOKS, TestGrid } from './test-grid.js';
+import { aHost, aStep, aTag, aTest, aWord, exit, LOOKS, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
 afterEach(() => grid.close());
@@ -252,6 +252,71 @@ describe('executors', () => {
   });
 });
 
+describe('claims', () => {
+  /** A claim that waits; only a hand-over or hanging up ends it before its time. */
+  const waitingClaim = async (gone?: AbortSignal) => {
+    const claimed = grid.desk.claim({ lease: grid.lease, waitMs: 20_000 }, gone);
+    await vi.waitFor(() => expect(grid.claims.waits(grid.lease)).toBe(true));
+    return { claimed };
+  };
+
+  it('that wait are given what is assigned to them, with the commit that unfolds and assigns it', async () => {
+    grid = await TestGrid.open({ tests: [aTest('plain', { environment: { A: '1' } })] });
+    const { claimed } = await waitingClaim();
+    const [run = ''] = await grid.submit('plain', { variants: [{ B: '2' }] });
+    const { assignments, stop } = await claimed;
+    expect(stop).toEqual([]);
+    const [assignment] = assignments;
+    expect(assignments).toHaveLength(1);
+    expect(assignment).toMatchObject({ run, number: 1, test: { environment: { A: '1', B: '2' } } });
+    expect(assignment?.places).toEqual(
+      (await grid.store.rows<{ plan: unknown }>(`SELECT plan FROM attempt`))[0]?.plan,
+    );
+    const commits = await grid.store.rows(
+      `SELECT DISTINCT txid FROM history WHERE kind IN ('run.accepted', 'run.running')`,
+    );
+    expect(commits).toHaveLength(1);
+    // It counts as handed out: nobody is given it again, until it must have got lost.
+    expect(await grid.take()).toEqual([]);
+    await grid.pass(6);
+    expect(await grid.take()).toEqual(assignments);
+  });
+
+  it('that hung up are given nothing: who asks next is given it at once', async () => {
+    grid = await TestGrid.open();
+    const hangUp = new AbortController();
+    const { claimed } = await waitingClaim(hangUp.signal);
+    hangUp.abort();
+    const [run = ''] = await grid.submit('plain');
+    expect((await grid.takeRun(run)).number).toBe(1);
+    expect((await claimed).assignments).toEqual([]);
+  });
+
+  it('that end between assignment and hand-over get it when they ask again', async () => {
+    grid = await TestGrid.open();
+    const hangUp = new AbortController();
+    const { claimed } = await waitingClaim(hangUp.signal);
+    const give = vi.spyOn(grid.claims, 'give').mockReturnValue(false);
+    const [run = ''] = await grid.submit('plain');
+    expect(give).toHaveBeenCalledOnce();
+    expect((await grid.takeRun(run)).number).toBe(1);
+    hangUp.abort();
+    expect((await claimed).assignments).toEqual([]);
+  });
+
+  it('are given nothing of another lease', async () => {
+    grid = await TestGrid.open();
+    const hangUp = new AbortController();
+    const { claimed } = await waitingClaim(hangUp.signal);
+    await grid.store.rows(`UPDATE lease SET draining = true`);
+    await grid.executorStarts('others');
+    const [run = ''] = await grid.submit('plain');
+    expect((await grid.takeRun(run)).run).toBe(run);
+    hangUp.abort();
+    expect((await claimed).assignments).toEqual([]);
+  });
+});
+
 describe('leadership', () => {
   it('is one scheduler’s at a time; another takes over when it expires, and the first decides nothing more', async () => {
     grid = await TestGrid.open();
@@ -277,7 +342,7 @@ describe('leadership', () => {
 describe('seats', () => {
   it('of a host whose chain goes below use are all kept while it lives', async () => {
     grid = await TestGrid.open({
-      tags: [aTag('pkg', {})].map(({ probe: _, ...tag }) => tag),
+      tags: [aWord('pkg')],
       hosts: [aHost('one', { seats: 3, expendable: ['packages'] })],
       steps: [aStep('install', 'pkg', { layer: 'packages' })],
       tests: [aTest('p', { requirement: 'pkg' }), aTest('plain')],

@@ -1,4 +1,4 @@
-import type { HostSpec } from '../../src/domain/inventory.js';
+import type { DeclaredTag, HostSpec } from '../../src/domain/inventory.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { StepSpec } from '../../src/domain/step.js';
 import type { TagSpec } from '../../src/domain/tag.js';
@@ -34,6 +34,7 @@ export function aHost(name: string, more: Partial<HostSpec> = {}): HostSpec {
     seats: 1,
     expendable: [],
     tags: [],
+    resources: [],
     transport: {
       kind: 'ssh',
       address: '127.0.0.1',
@@ -62,9 +63,19 @@ export function aStep(name: string, gives: string, more: Partial<StepSpec> = {})
   };
 }
 
-/** A tag with a probe. */
-export function aTag(name: string, more: Partial<TagSpec> = {}): TagSpec {
-  return { name, meaning: name, kind: 'flag', probe: 'true', ...more };
+/** A flag with a probe. */
+export function aTag(name: string): TagSpec {
+  return { name, meaning: name, kind: 'flag', source: { by: 'probe', script: 'true' } };
+}
+
+/** These flags, as a host declares them. */
+export function declared(...tags: readonly string[]): DeclaredTag[] {
+  return tags.map((tag) => ({ tag, place: '', raw: '' }));
+}
+
+/** A flag that nobody can see: what is declared or given counts. */
+export function aWord(name: string): TagSpec {
+  return { name, meaning: name, kind: 'flag', source: { by: 'word' } };
 }
 
 /** The test ended by itself with this exit code. */

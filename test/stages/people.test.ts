@@ -257,7 +257,7 @@ describe('a decision from what was so a moment ago', () => {
     const hosts = now.hosts.map(({ reserved: _, ...host }) => ({ ...host, health: 'good' as const }));
     const before = { ...now, hosts, byId: new Map(hosts.map((host) => [host.id, host])) };
     const [leader] = await grid.store.rows<{ epoch: string }>(`SELECT epoch FROM leadership`);
-    const planned = await plan(grid.store, leader?.epoch ?? '', before, grid.settings);
+    const planned = await plan(grid.store, leader?.epoch ?? '', before, grid);
     expect(planned.assigned).toBe(0);
     expect(await grid.run(run)).toMatchObject({ state: 'waiting' });
     expect(await grid.take()).toEqual([]);

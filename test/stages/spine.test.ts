@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { endLease } from '../../src/store/lapsing.js';
 import { holdLease, renewLease } from '../../src/store/leasing.js';
-import { aHost, aStep, aTag, aTest, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
+import { aHost, aStep, aTag, aTest, aWord, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
 afterEach(() => grid.close());
@@ -17,9 +17,7 @@ describe('a submission becomes a verdict', () => {
 
   it('ends at once, with the reason, what nothing here could ever serve', async () => {
     grid = await TestGrid.open({
-      tags: [aTag('gpu', { probe: 'x' }), aTag('mars')].map(({ probe, ...t }) =>
-        t.name === 'mars' ? t : { ...t, probe: probe ?? '' },
-      ),
+      tags: [aTag('gpu'), aWord('mars')],
       tests: [aTest('m', { requirement: 'mars' })],
     });
     await grid.lookAtHosts();
@@ -227,7 +225,7 @@ describe('rule 9', () => {
 
   it('repeats a new red on a fresh host, and says contaminated when it is green there', async () => {
     grid = await TestGrid.open({
-      tags: [aTag('clean-image', {})].map(({ probe: _, ...t }) => t),
+      tags: [aWord('clean-image')],
       hosts: [light],
       steps: [restore],
     });
@@ -244,7 +242,7 @@ describe('rule 9', () => {
 
   it('does nothing that is not needed: a second run on the same host has no chain', async () => {
     grid = await TestGrid.open({
-      tags: [aTag('clean-image', {})].map(({ probe: _, ...t }) => t),
+      tags: [aWord('clean-image')],
       hosts: [light],
       steps: [restore],
       tests: [aTest('c', { requirement: 'clean-image' })],

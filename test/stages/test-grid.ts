@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Inventory } from '../../src/domain/inventory.js';
+import { STANDARD_TAGS } from '../../src/domain/look/standard-tags.js';
 import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
 import { PROTOCOL } from '../../src/protocol/terms.js';
+import { Claims } from '../../src/stages/claims.js';
 import { Heartbeat } from '../../src/stages/heartbeat.js';
 import { RecordDesk } from '../../src/stages/record.js';
 import { SETTINGS, type Settings } from '../../src/stages/settings.js';
@@ -12,7 +14,7 @@ import { Wakeup } from '../../src/store/wakeup.js';
 import { freshDatabase } from '../database.js';
 import { aHost, aTest, exit, LOOKS } from './parts.js';
 
-export { aHost, aStep, aTag, aTest, exit, LOOKS, lostIn } from './parts.js';
+export { aHost, aStep, aTag, aTest, aWord, declared, exit, LOOKS, lostIn } from './parts.js';
 
 /**
  * A whole grid on a real database whose executor is played by the test: beats are ticked by hand, time is set,
@@ -29,7 +31,9 @@ export class TestGrid {
   private constructor(
     readonly store: Store,
     readonly desk: RecordDesk,
-    readonly heartbeat: Heartbeat,
+    /** The scheduler; another one after `newScheduler`. */
+    public heartbeat: Heartbeat,
+    readonly claims: Claims,
     readonly settings: Settings,
     readonly inventory: Inventory,
     /** Its database. */
@@ -44,21 +48,27 @@ export class TestGrid {
     } = {},
   ): Promise<TestGrid> {
     const database = await freshDatabase();
-    const store = await Store.open(database.url, { poolSize: 5 });
+    const store = await Store.open(database.url, { poolSize: 5, plans: 'once' });
     const wakeup = new Wakeup(database.url);
     const settings = { ...SETTINGS, ...parts.settings };
     const inventory: Inventory = {
       grid: { name: 'test grid', admin: 'the-admin', default: parts.default ?? '' },
       tags: parts.tags ?? [],
+      aliases: parts.aliases ?? [],
+      pools: parts.pools ?? [{ name: 'default' }],
+      resources: parts.resources ?? [],
+      types: parts.types ?? [],
       hosts: parts.hosts ?? [aHost('one')],
       steps: parts.steps ?? [],
       tests: parts.tests ?? [aTest('plain')],
     };
-    const heartbeat = new Heartbeat(store, settings, (line) => grid.logged.push(line));
+    const claims = new Claims();
+    const heartbeat = new Heartbeat(store, settings, (line) => grid.logged.push(line), claims);
     const grid: TestGrid = new TestGrid(
       store,
-      new RecordDesk(store, wakeup, settings),
+      new RecordDesk(store, wakeup, settings, claims),
       heartbeat,
+      claims,
       settings,
       inventory,
       database.url,
@@ -72,6 +82,11 @@ export class TestGrid {
     await store.rows(`UPDATE leadership SET beat_at = grid_now(), expires_at = grid_now()`);
     await store.rows('SELECT grid_ensure_partitions()');
     await applyInventory(store, inventory);
+    // The hosts have been looked at before, but for the tags that a test brings.
+    await store.rows(
+      `INSERT INTO host_probe (host_id, probe, worked) SELECT h.id, probe, true FROM host h CROSS JOIN unnest($1::text[]) AS t(probe)`,
+      [STANDARD_TAGS.filter(({ name }) => name !== 'cmd:*').map(({ name }) => name)],
+    );
     await grid.executorStarts();
     return grid;
   }
@@ -100,6 +115,15 @@ export class TestGrid {
     return lease;
   }
 
+  /** The scheduler ends and another one, with other settings, takes its place. */
+  async newScheduler(settings: Partial<Settings>): Promise<void> {
+    await this.heartbeat.stop();
+    this.heartbeat = new Heartbeat(this.store, { ...this.settings, ...settings }, (line) =>
+      this.logged.push(line),
+    );
+    await this.beat();
+  }
+
   /** Lets time pass; the executor renews unless said otherwise. */
   async pass(seconds: number, options: { readonly renew?: boolean } = {}): Promise<void> {
     await this.store.rows(`UPDATE grid_clock SET set_to = set_to + $1 * interval '1 s'`, [seconds]);
@@ -120,20 +144,24 @@ export class TestGrid {
       targets?: object[];
       timeoutS?: number;
       priority?: number;
+      wait?: boolean;
+      project?: string;
     } = {},
   ): Promise<string[]> {
     const list = typeof names === 'string' ? [names] : names;
     const [row] = await this.store.rows<{ id: string }>(
-      `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority)
+      `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority, wait)
        SELECT p.id, 'user', 'qe', ARRAY(SELECT (SELECT max(t.id) FROM test t WHERE t.project_id = p.id AND t.name = n)
-         FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5
-       FROM project p WHERE p.name = 'default' RETURNING id`,
+         FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5, $6
+       FROM project p WHERE p.name = $7 RETURNING id`,
       [
         list,
         JSON.stringify(more.variants ?? [{}]),
         JSON.stringify(more.targets ?? [{}]),
         more.timeoutS ?? null,
         more.priority ?? 0,
+        more.wait ?? false,
+        more.project ?? 'default',
       ],
     );
     await this.beat();

@@ -59,7 +59,8 @@ const GROUND = [
      SELECT 'token ' || n, sha256(n::text::bytea), 'person', n = 1, 'me' FROM generate_series(1, 500) n`,
   `INSERT INTO token_role (token_id, project_id, role)
      SELECT t.id, p.id, 'viewer' FROM token t, project p WHERE NOT t.grid_admin`,
-  `INSERT INTO tag (name, spec) SELECT 'tag ' || n, jsonb_build_object('name', 'tag ' || n, 'kind', 'flag', 'probe', 'x')
+  `INSERT INTO tag (name, spec) SELECT 'tag-' || n, jsonb_build_object('name', 'tag-' || n, 'kind', 'flag', 'meaning', 'x', 'source',
+     jsonb_build_object('by', 'probe', 'script', 'x'))
      FROM generate_series(1, 40) n`,
   `INSERT INTO host (name, pool_id, transport, stack_attempt, seats)
      SELECT 'host ' || n, 1, '{"kind": "ssh"}', CASE WHEN n % 2 = 0 THEN ${attemptId(RUNS - 5_000)} ELSE 0 END, 8
@@ -134,9 +135,9 @@ const MASSES = [
     `INSERT INTO history (txid, at, project_id, run_id, kind, subject, actor)
      SELECT (n / 10000)::text::xid8, at, CASE WHEN n % 100 = 50 THEN NULL ELSE project END, id, 'run.done', 'r' || id, 'testyard'
      FROM seed WHERE n % 2 = 0 OR n < 30000`,
-    `INSERT INTO queue (run_id, project_id, purpose, test_id, demand, state, priority, deadline, incident_id, attempt_id,
+    `INSERT INTO queue (run_id, project_id, purpose, test_id, demand, state, priority, turn_at, deadline, incident_id, attempt_id,
        lease_id, ended, cancelled_by, not_before, memory)
-     SELECT id, project, CASE project WHEN 2 THEN 'canary' ELSE 'test' END, 1 + n % 500, 'demand ' || n % 10, state, n % 3,
+     SELECT id, project, CASE project WHEN 2 THEN 'canary' ELSE 'test' END, 1 + n % 500, 'demand ' || n % 10, state, n % 3, at - n % 3 * interval '1 hour',
        CASE WHEN state = 'held' THEN now() + interval '1 day' END, CASE WHEN state = 'held' THEN 2000 + n % 20 END,
        CASE WHEN state = 'running' THEN 10000000 + id END, CASE WHEN state = 'running' THEN 3001 + n % 20 END,
        CASE WHEN state = 'running' AND n % 7 = 0 THEN '{"outcome": {"kind": "ended"}}'::jsonb END,

@@ -1,5 +1,6 @@
+import pg from 'pg';
 import type { QueryRunner } from 'typeorm';
-import { type Guard, Store, type Transaction } from '../../src/store/store.js';
+import { type Guard, type Plans, Store, type Transaction } from '../../src/store/store.js';
 
 /** A part of a plan as EXPLAIN (FORMAT JSON) gives it; counts of rows are per loop. */
 interface Node {
@@ -100,19 +101,22 @@ export class ExplainingStore extends Store {
   private constructor(
     store: Store,
     private readonly runner: QueryRunner,
+    private readonly plan: Plans,
   ) {
     super(store.source);
   }
 
-  /** The plans of all that `work` says. */
+  /** The plans of all that `work` says, planned for these parameters or for any. */
   static async watch(
     store: Store,
+    plan: Plans,
     work: (store: ExplainingStore) => Promise<unknown>,
   ): Promise<readonly Plan[]> {
     const runner = store.source.createQueryRunner();
-    const watched = new ExplainingStore(store, runner);
+    const watched = new ExplainingStore(store, runner, plan);
     try {
       await runner.query('BEGIN');
+      if (plan === 'once') await runner.query('SET LOCAL plan_cache_mode = force_generic_plan');
       await work(watched);
       return watched.plans;
     } finally {
@@ -138,9 +142,7 @@ export class ExplainingStore extends Store {
 
   private async explained<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
     await this.runner.query('SAVEPOINT before_looking');
-    const [row] = await this.runner.query(`EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) ${sql}`, [
-      ...parameters,
-    ]);
+    const row = await this.explain(sql, parameters);
     await this.runner.query('ROLLBACK TO before_looking');
     this.plans.push(
       planOf(
@@ -151,6 +153,26 @@ export class ExplainingStore extends Store {
     );
     return (await this.runner.query(sql, [...parameters], true)).records ?? [];
   }
+
+  private async explain(sql: string, parameters: readonly unknown[]) {
+    const explain = 'EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)';
+    if (this.plan === 'each' || parameters.length === 0)
+      return (await this.runner.query(`${explain} ${sql}`, [...parameters]))[0];
+    // Only a statement that was prepared by name is explained as it would be planned for any parameters.
+    await this.runner.query(`PREPARE looked_at AS ${sql}`);
+    const values = parameters.map((value) => literal(value)).join(', ');
+    const [row] = await this.runner.query(`${explain} EXECUTE looked_at(${values})`);
+    await this.runner.query('DEALLOCATE looked_at');
+    return row;
+  }
+}
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  if (Buffer.isBuffer(value)) return `'\\x${value.toString('hex')}'`;
+  if (!Array.isArray(value)) return pg.escapeLiteral(String(value));
+  const items = value.map((item) => (item === null ? 'NULL' : JSON.stringify(String(item))));
+  return pg.escapeLiteral(`{${items.join(',')}}`);
 }
 
 /** How many things a parameter hands in: arrays, and arrays in JSON. */

@@ -1,9 +1,12 @@
 import type { Demand } from '../demand.js';
 import type { HostFacts } from '../host.js';
 import type { Id } from '../id.js';
+import { holds } from '../match/holds.js';
+import { factsAfter } from '../provision/after.js';
 import { type Chain, planChain } from '../provision/chain.js';
 import { fromCanonical } from '../requirement.js';
 import type { StepSpec } from '../step.js';
+import { shutByPool } from './pool.js';
 
 /** An open incident, as far as it forbids work. */
 export interface OpenIncident {
@@ -32,7 +35,13 @@ export interface Candidate extends HostFacts {
 
 /** Whether and how one host can serve a demand. Seats are not asked here: they change with every decision. */
 export type Fit =
-  | { readonly kind: 'yes'; readonly host: Candidate; readonly chain: Extract<Chain, { ok: true }> }
+  | {
+      readonly kind: 'yes';
+      readonly host: Candidate;
+      readonly chain: Extract<Chain, { ok: true }>;
+      /** How many preferences hold there after the chain. */
+      readonly preferred: number;
+    }
   /** It could, but not now. `incident`: what forbids it. */
   | {
       readonly kind: 'later';
@@ -99,6 +108,8 @@ export function fitOf(
       why: `${host.name} is of type ${host.type}, the run is for ${target.hostType}`,
     };
   }
+  const elsewhere = shutByPool(demand, host);
+  if (elsewhere !== undefined) return { kind: 'never', host, why: elsewhere };
   const wish = {
     requirement: fromCanonical(demand.requirement),
     fresh: demand.fresh,
@@ -146,7 +157,7 @@ export function fitOf(
   );
   const open = own ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
   const now = open.length === steps.length ? ever : planChain(wish, host, open);
-  if (now.ok) return { kind: 'yes', host, chain: now };
+  if (now.ok) return { kind: 'yes', host, chain: now, preferred: preferencesMet(demand, host, now.steps) };
   if (ever.ok) {
     const incident = shut.find((i) => ever.steps.some((step) => step.name === i.step));
     return later('incident', incident?.title ?? now.why, incident?.id);
@@ -159,10 +170,20 @@ function minuteOf(time: string): string {
   return `${time.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** Cheap chains first; among equals a host that is not fresh, so that fresh ones are kept for who needs them. */
+function preferencesMet({ prefer = [] }: Demand, host: Candidate, steps: readonly StepSpec[]): number {
+  if (prefer.length === 0) return 0;
+  const facts = factsAfter(host, steps);
+  return prefer.filter((text) => holds(fromCanonical(text), facts, host.catalogue) === 'yes').length;
+}
+
+/**
+ * Cheap chains first; among equally dear ones a host that meets more preferences: they never make a run dearer. Then
+ * one that is not fresh, so that fresh ones are kept for who needs them.
+ */
 function byCost(a: Extract<Fit, { kind: 'yes' }>, b: Extract<Fit, { kind: 'yes' }>): number {
   return (
     a.chain.costS - b.chain.costS ||
+    b.preferred - a.preferred ||
     Number(a.chain.fresh) - Number(b.chain.fresh) ||
     (BigInt(a.host.id) < BigInt(b.host.id) ? -1 : 1)
   );

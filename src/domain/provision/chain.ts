@@ -1,10 +1,14 @@
 import { digestOf } from '../digest.js';
 import type { HostFacts } from '../host.js';
 import { type Layer, reaches } from '../layer.js';
-import { type Presence, type Requirement, tagsOf } from '../requirement.js';
-import { isRestore, needsOf, type StepSpec } from '../step.js';
+import { factTagsOf, holds } from '../match/holds.js';
+import { canonical, clausesOf, type Requirement } from '../requirement.js';
+import { disagree, doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
+import type { Presence, TagFacts } from '../tag.js';
+import { factsAfter } from './after.js';
+import { stepsToward } from './givers.js';
 import { whatIsMissing } from './missing.js';
-import { inOrder, lost } from './order.js';
+import { inOrder, type Ordered } from './order.js';
 
 /** A step of a chain with the key that its stack entry will have. */
 export interface PlannedStep extends StepSpec {
@@ -20,7 +24,7 @@ export type Chain =
       /** True where nothing will have run since the stack was put in place. */
       readonly fresh: boolean;
     }
-  /** No chain: `tag` is what nothing here can give, with what is known of it and why. */
+  /** No chain: `tag` is the clause that nothing here can meet, with what is known of it and why. */
   | { readonly ok: false; readonly tag: string; readonly presence: Presence; readonly why: string };
 
 /** What is asked of a chain. */
@@ -40,8 +44,9 @@ const MOST_NODES = 2000;
  * the stack has in the layers above its own, a restore its own layer as well. A step runs only after what it
  * needs is there, lower layers first; what it needs of the stack must survive all others of its layer and below.
  * Where a step would stand on a layer that is no longer what the stack says, that is put back first, if the host
- * allows it. Steps of layers that are not expendable are never planned (rule 11). Depth first with a bound: every
- * unmet need is met by each step that could, cheap ones first.
+ * allows it. Steps of layers that are not expendable are never planned (rule 11). Depth first with a bound: for every
+ * clause that is not met each step is tried that could meet it, cheap ones first. Steps give; only a restore takes
+ * away, and only what the stack gave: `not x` is met by no other.
  */
 export function planChain(wish: Wish, host: HostFacts, steps: readonly StepSpec[]): Chain {
   const allowed = steps.filter((step) => mayRun(step, host));
@@ -55,7 +60,7 @@ export function planChain(wish: Wish, host: HostFacts, steps: readonly StepSpec[
   if (needsFresh && !allowed.some(isRestore)) {
     return { ok: false, tag: 'fresh', presence: 'absent', why: `${host.name} cannot be restored` };
   }
-  const wanted = tagsOf(wish.requirement);
+  const wanted = clausesOf(wish.requirement);
   // What cannot be put back is used as it is: whether that did any harm is what a fresh host is for.
   const chosen =
     cheapest({ wanted, first, needsFresh, clean: true, host, allowed }) ??
@@ -68,17 +73,19 @@ export function planChain(wish: Wish, host: HostFacts, steps: readonly StepSpec[
       fresh: host.isolated || chosen.some(isRestore) || (!host.used && host.dirtyFrom === undefined),
     };
   }
-  const missing = whatIsMissing([...wanted, ...first.flatMap(needsOf)], host, allowed, steps);
+  const needs = first.flatMap((step) => clausesOf(needsOf(step)));
+  const missing = whatIsMissing([...wanted, ...needs], host, allowed, steps);
   if (missing !== undefined) return { ok: false, ...missing };
-  // Each tag could be given, but not all of them together: on a bare host perhaps.
-  const bare = { ...host, stack: [], used: false, presenceOf: withoutStack(host) };
+  // Each clause could be met, but not all of them together: on a bare host perhaps.
+  const bare = { ...host, stack: [], used: false, facts: withoutStack(host) };
   const ever = cheapest({ wanted, first, needsFresh: false, clean: false, host: bare, allowed });
-  const why = `no order of the steps gives ${wanted.join(', ') || wish.mustRun} on ${host.name}`;
-  return { ok: false, tag: wanted[0] ?? '', presence: ever === undefined ? 'absent' : 'unknown', why };
+  const tags = wanted.map(canonical);
+  const why = `no order of the steps gives ${tags.join(', ') || wish.mustRun} on ${host.name}`;
+  return { ok: false, tag: tags[0] ?? '', presence: ever === undefined ? 'absent' : 'unknown', why };
 }
 
 interface Search {
-  readonly wanted: readonly string[];
+  readonly wanted: readonly Requirement[];
   readonly first: readonly StepSpec[];
   readonly needsFresh: boolean;
   /** A step may not stand on a dirty layer that can be put back. */
@@ -91,13 +98,14 @@ interface Search {
 function cheapest(search: Search): readonly StepSpec[] | undefined {
   let best: { readonly steps: readonly StepSpec[]; readonly costS: number } | undefined;
   let nodes = 0;
+  const seen = new Set<string>();
   const explore = (chosen: readonly StepSpec[]): void => {
     const costS = costOf(chosen);
     if (++nodes > MOST_NODES || (best !== undefined && costS >= best.costS)) return;
-    const { order, stuck } = inOrder(chosen, search.host);
-    const answers = answersTo(search, chosen, stuck);
+    const ordered = inOrder(chosen, search.host);
+    const answers = answersTo(search, chosen, ordered);
     if (answers === undefined) {
-      best = { steps: order, costS };
+      best = { steps: ordered.order, costS };
       return;
     }
     // A second restore would take away what the first one gave.
@@ -105,6 +113,16 @@ function cheapest(search: Search): readonly StepSpec[] | undefined {
       (step) => !chosen.includes(step) && !(isRestore(step) && chosen.some(isRestore)),
     );
     for (const step of more.sort(byCost)) explore([...chosen, step]);
+    // One that is there but was overruled by another of its layer may have the last word instead.
+    for (const step of new Set(answers)) {
+      const rest = chosen.filter((other) => other !== step);
+      if (rest.length === chosen.length || !rest.some((other) => disagree(step, other))) continue;
+      const turned = [...rest, step];
+      const key = turned.map(({ name }) => name).join();
+      if (seen.has(key)) continue;
+      seen.add(key);
+      explore(turned);
+    }
   };
   explore(search.first);
   return best?.steps;
@@ -114,21 +132,18 @@ function cheapest(search: Search): readonly StepSpec[] | undefined {
 function answersTo(
   { wanted, needsFresh, clean, host, allowed }: Search,
   chosen: readonly StepSpec[],
-  stuck: readonly { readonly step: StepSpec; readonly needs: readonly string[] }[],
+  { stuck, all }: Ordered,
 ): readonly StepSpec[] | undefined {
   const restores = allowed.filter(isRestore);
   if (needsFresh && !chosen.some(isRestore)) return restores;
-  for (const tag of wanted) {
-    if (chosen.some((step) => step.gives.includes(tag))) continue;
-    if (host.presenceOf(tag) === 'present' && !lost(tag, host, chosen)) continue;
-    return allowed.filter((step) => step.gives.includes(tag));
-  }
+  const after = factsAfter(host, all);
+  const unmet = wanted.find((clause) => holds(clause, after, host.catalogue) !== 'yes');
+  if (unmet !== undefined) return stepsToward(unmet, after, host, allowed);
   if (stuck.length > 0) {
-    return stuck.flatMap(({ step, needs }) =>
-      allowed.filter(
-        (giver) => reaches(giver.layer, step.layer) && giver.gives.some((tag) => needs.includes(tag)),
-      ),
-    );
+    return stuck.flatMap(({ step, needs, facts }) => {
+      const below = allowed.filter((giver) => reaches(giver.layer, step.layer));
+      return needs.flatMap((need) => stepsToward(need, facts, host, below));
+    });
   }
   const { dirtyFrom } = host;
   if (!clean || dirtyFrom === undefined || dirtyFrom === 'use') return undefined;
@@ -159,9 +174,9 @@ export function voidFrom<Entry extends { readonly layer: Layer }>(
   return stack.filter((entry) => !reaches(layer, entry.layer));
 }
 
-function withoutStack(host: HostFacts): (tag: string) => Presence {
-  const produced = new Set(host.stack.flatMap((entry) => entry.gives));
-  return (tag) => (produced.has(tag) ? 'absent' : host.presenceOf(tag));
+function withoutStack(host: HostFacts): TagFacts {
+  return (tag) =>
+    host.stack.some((entry) => doesGive(entry, tag)) ? { presence: 'absent' } : host.facts(tag);
 }
 
 function costOf(steps: readonly StepSpec[]): number {
@@ -176,12 +191,12 @@ function byCost(a: StepSpec, b: StepSpec): number {
 function withKeys(steps: readonly StepSpec[], host: HostFacts): PlannedStep[] {
   let standing = host.stack.map(({ layer, key, gives }) => ({ layer, key, gives }));
   return steps.map((step) => {
-    const needs = needsOf(step);
+    const needs = factTagsOf(needsOf(step), host.catalogue);
     if (isRestore(step)) standing = voidFrom(standing, step.layer);
     const under = standing
       .filter(
         (e) =>
-          (e.layer !== step.layer && reaches(e.layer, step.layer)) || e.gives.some((g) => needs.includes(g)),
+          (e.layer !== step.layer && reaches(e.layer, step.layer)) || needs.some((tag) => doesGive(e, tag)),
       )
       .map((entry) => entry.key);
     const key = digestOf({ step, under });

@@ -1,0 +1,80 @@
+import type { HostFacts, StackEntry } from '../host.js';
+import { reaches } from '../layer.js';
+import { doesGive, givenBy, isRestore, type StepSpec } from '../step.js';
+import type { Decay, Sighting, TagFacts } from '../tag.js';
+
+const ABSENT: Sighting = { presence: 'absent' };
+const UNKNOWN: Sighting = { presence: 'unknown' };
+
+/**
+ * What is known of a host once these steps `ran` in this order, and `others` at some time before. What a step gives is
+ * there, the last one's value counting, unless it decays by a step that ran later. What the stack gave and a step has
+ * voided is gone where that was a restore, and else not known. Everything besides stays as it is known now.
+ */
+export function factsAfter(
+  host: HostFacts,
+  ran: readonly StepSpec[],
+  others: readonly StepSpec[] = [],
+): TagFacts {
+  if (host.stack.length === 0 && ran.length === 0) return host.facts;
+  const given = new Map<string, Sighting>();
+  ran.forEach((step, index) => {
+    const later = ran.slice(index + 1);
+    for (const { tag, value = '' } of step.gives.map(givenBy)) {
+      const decays = host.catalogue.find(tag)?.decays;
+      const isVoid = later.some((one) => makesDecay(one, decays));
+      given.set(tag, isVoid ? UNKNOWN : { presence: 'present', instances: [{ place: '', raw: value }] });
+    }
+  });
+  return (tag) => given.get(tag) ?? leftOf(tag, host, others.length === 0 ? ran : [...ran, ...others]);
+}
+
+/** What is left of a tag that no step gives, after these. */
+function leftOf(tag: string, host: HostFacts, steps: readonly StepSpec[]): Sighting {
+  const now = host.facts(tag);
+  if (now.presence !== 'present') return now;
+  const entries = host.stack.filter((entry) => doesGive(entry, tag));
+  if (entries.length === 0) return now;
+  const decays = host.catalogue.find(tag)?.decays;
+  if (hasDecayed(host, decays)) return ABSENT;
+  const isGone = (entry: StackEntry) => steps.some((step) => isRestore(step) && voids(step, entry));
+  const isVoid = (entry: StackEntry) => steps.some((step) => voids(step, entry) || makesDecay(step, decays));
+  const rest = entries.filter((entry) => !isGone(entry));
+  const last = rest.at(-1);
+  if (last === undefined) return ABSENT;
+  const standing = rest.filter((entry) => !isVoid(entry));
+  if (standing.length === 0) return UNKNOWN;
+  if (last === entries.at(-1) && standing.includes(last)) return now;
+  // Of several values the last one counts; where that is in doubt only one that says the same still stands for it.
+  const value = valueOfTag(tag, last);
+  const isSure = standing.some((entry) => valueOfTag(tag, entry) === value);
+  return { presence: 'present', instances: [{ place: '', raw: isSure ? value : '' }] };
+}
+
+function valueOfTag(tag: string, { gives }: StackEntry): string {
+  return gives.map(givenBy).find((given) => given.tag === tag)?.value ?? '';
+}
+
+/** Whether something has happened since that makes what a step gave there no longer true. */
+function hasDecayed({ used, isolated, dirtyFrom }: HostFacts, decays: Decay | undefined): boolean {
+  if (decays === undefined) return false;
+  // What ran in a throw-away root has changed nothing.
+  if (decays === 'test') return used && !isolated;
+  return dirtyFrom !== undefined && reaches(dirtyFrom, decays);
+}
+
+/** Provisioning is no test: only what decays by a layer decays by a step, of that layer or one below. */
+function makesDecay(step: StepSpec, decays: Decay | undefined): boolean {
+  return decays !== undefined && decays !== 'test' && reaches(step.layer, decays);
+}
+
+/** Whether something that a step gives decays where another runs after it. */
+export function isUndoneBy(step: StepSpec, later: StepSpec, { catalogue }: HostFacts): boolean {
+  return step.gives.some((item) => makesDecay(later, catalogue.find(givenBy(item).tag)?.decays));
+}
+
+/** Whether carrying out a step takes an entry off the stack. */
+export function voids(step: StepSpec, entry: StackEntry): boolean {
+  if (step.layer === entry.layer) return isRestore(step) || step.name === entry.step;
+  return reaches(step.layer, entry.layer);
+}

@@ -1,0 +1,56 @@
+import type { Id } from '../domain/id.js';
+import type { Handout } from '../store/recording.js';
+
+/** An executor's claim that waits for work in this process. */
+export interface WaitingClaim {
+  /** Resolves when work was handed over, or the executor hung up. */
+  readonly work: Promise<void>;
+  /** Ends the wait; gives what was handed over, which is this claim's to tell. */
+  end(): readonly Handout[];
+}
+
+/**
+ * The claims that wait in this process, by lease. What the scheduler assigns to one of them is marked as handed
+ * out by the assignment itself and handed over when that is committed: no look at the database, and no commit
+ * more. A claim that waits in another process is woken and looks for itself.
+ */
+export class Claims {
+  private readonly waiting = new Map<Id, { take(handouts: readonly Handout[]): boolean }>();
+
+  /** Waits for work under a lease until `end`; nothing is handed over once `gone` has aborted. */
+  wait(lease: Id, gone?: AbortSignal): WaitingClaim {
+    const taken: Handout[] = [];
+    let woken = () => {};
+    const work = new Promise<void>((resolve) => {
+      woken = resolve;
+    });
+    const claim = {
+      take: (handouts: readonly Handout[]) => {
+        if (gone?.aborted) return false;
+        taken.push(...handouts);
+        woken();
+        return true;
+      },
+    };
+    this.waiting.set(lease, claim);
+    gone?.addEventListener('abort', woken);
+    return {
+      work,
+      end: () => {
+        gone?.removeEventListener('abort', woken);
+        if (this.waiting.get(lease) === claim) this.waiting.delete(lease);
+        return taken;
+      },
+    };
+  }
+
+  /** Whether a claim waits under this lease just now. */
+  waits(lease: Id): boolean {
+    return this.waiting.has(lease);
+  }
+
+  /** Hands over what was assigned to a lease; false where its claim waits no more. */
+  give(lease: Id, handouts: readonly Handout[]): boolean {
+    return this.waiting.get(lease)?.take(handouts) ?? false;
+  }
+}
