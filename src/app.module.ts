@@ -8,12 +8,16 @@ import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
 import { EventController } from './http/event.controller.js';
 import { ExecutorController } from './http/executor.controller.js';
 import { GridController } from './http/grid.controller.js';
+import { HostController } from './http/host.controller.js';
 import { InventoryController } from './http/inventory.controller.js';
+import { KnownController } from './http/known.controller.js';
 import { RunController } from './http/run.controller.js';
 import { RouteGuard } from './http/serve.js';
 import { ServiceController } from './http/service.controller.js';
 import { SubmissionController } from './http/submission.controller.js';
 import type { TokensSeen } from './http/tokens-seen.js';
+
+const A_DAY_S = 86_400;
 
 /** The one Nest module: which adapter stands behind which port of the API. */
 @Module({})
@@ -27,6 +31,8 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
     controllers: [
       ServiceController,
       GridController,
+      HostController,
+      KnownController,
       InventoryController,
       SubmissionController,
       RunController,
@@ -43,6 +49,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.readTestFile, readTestFile),
       value(INJECT.inventory, { read: readInventoryFiles, print: printInventory } satisfies InventoryForm),
       value(INJECT.tokens, tokens),
+      value(INJECT.reserveMostS, deps.reserveMostS ?? A_DAY_S),
       value(INJECT.closing, closing),
       { provide: APP_GUARD, useClass: RouteGuard },
     ],

@@ -13,6 +13,7 @@ const Environment = z.object({
   TESTYARD_CHECK_FIRST_S: z.coerce.number().positive().max(86_400).default(SETTINGS.checkFirstS),
   TESTYARD_AGEING_S: z.coerce.number().int().min(1).max(604_800).default(SETTINGS.ageingS),
   TESTYARD_HOLD_S: z.coerce.number().positive().max(31_536_000).default(SETTINGS.holdS),
+  TESTYARD_RESERVE_MAX_S: z.coerce.number().positive().max(31_536_000).default(86_400),
   TESTYARD_OUTPUT_LIMIT_BYTES: z.coerce
     .number()
     .int()
@@ -39,6 +40,8 @@ export interface Config {
   readonly answerMs: number;
   readonly connectMs: number;
   readonly dbPool: number;
+  /** The longest that a person may have a host. */
+  readonly reserveMostS: number;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -79,6 +82,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     answerMs: e.TESTYARD_ANSWER_MS,
     connectMs: e.TESTYARD_CONNECT_MS,
     dbPool: e.TESTYARD_DB_POOL,
+    reserveMostS: e.TESTYARD_RESERVE_MAX_S,
     ...(e.TESTYARD_TLS_CERT !== undefined && e.TESTYARD_TLS_KEY !== undefined
       ? { tls: { certFile: e.TESTYARD_TLS_CERT, keyFile: e.TESTYARD_TLS_KEY } }
       : {}),

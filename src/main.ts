@@ -86,6 +86,7 @@ export async function startGrid(options: {
           ...(config.tls === undefined ? {} : { tls: config.tls }),
         },
         version: version(),
+        reserveMostS: config.reserveMostS,
         log: pino({ level: process.env['TESTYARD_LOG'] ?? 'error' }),
       });
       started.push(() => api.close());

@@ -8,7 +8,10 @@ import type {
   InventoryApplied,
   InventoryDiff,
   InventoryView,
+  KnownView,
+  MorningView,
   Problem,
+  ReservationView,
   RunDetail,
   RunView,
   SubmissionPlan,
@@ -35,6 +38,9 @@ export interface Page<Item> {
 /** For how long a grid that has answered before may be away. */
 const OUTAGE_MS = 30_000;
 const REQUEST_MS = 30_000;
+
+/** The two ways in which a host is out. */
+export type OutWay = 'maintenance' | 'quarantine';
 
 /** What is asked for in the address; undefined: not said. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -86,6 +92,23 @@ export class Client {
     this.post<SubmissionView>(`/submissions/${encodeURIComponent(id)}/cancel`, { why });
   halt = (why: string, mode: 'drain' | 'kill') => this.post<GridView>('/grid/halt', { why, mode });
   resume = (why: string) => this.post<GridView>('/grid/resume', { why });
+  submissions = (query: Query) => this.get<Page<SubmissionView>>('/submissions', query);
+  morning = (id: string) => this.get<MorningView>(`/submissions/${encodeURIComponent(id)}/morning`);
+  retryAll = (id: string, verdict: 'failed' | 'none') =>
+    this.postOnce<SubmissionView>(`/submissions/${encodeURIComponent(id)}/retry`, { verdict });
+  takeOut = (host: string, way: OutWay, why: string, mode: 'drain' | 'kill') =>
+    this.post<HostView>(`/hosts/${encodeURIComponent(host)}/${way}`, { why, mode });
+  bringBack = (host: string, way: OutWay, why: string) =>
+    this.post<HostView>(`/hosts/${encodeURIComponent(host)}/${way}/end`, { why });
+  reserve = (host: string, forS: number, why: string) =>
+    this.post<ReservationView>(`/hosts/${encodeURIComponent(host)}/reservation`, { forS, why });
+  endReservation = (host: string) =>
+    this.post<HostView>(`/hosts/${encodeURIComponent(host)}/reservation/end`, undefined);
+  reservations = () => this.get<{ readonly items: readonly ReservationView[] }>('/reservations');
+  known = (query: Query = {}) => this.get<{ readonly items: readonly KnownView[] }>('/known', query);
+  makeKnown = (body: Readonly<Record<string, unknown>>) => this.post<KnownView>('/known', body);
+  forgetKnown = (id: string) =>
+    this.json<KnownView>('DELETE', `/known/${encodeURIComponent(id)}`, { repeatable: false });
   createToken = (body: Readonly<Record<string, unknown>>) => this.post<TokenCreated>('/tokens', body);
   revokeToken = (id: string) =>
     this.json<TokenView>('DELETE', `/tokens/${encodeURIComponent(id)}`, { repeatable: true });

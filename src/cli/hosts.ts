@@ -41,6 +41,9 @@ export function showHost(screen: Screen, host: HostView): void {
   screen.table([
     ['state', stateOf(host)],
     ['health', { ...health, text: `${health.text} since ${ago(host.healthSince)}: ${host.healthWhy}` }],
+    ...(host.reserved === undefined
+      ? []
+      : [['reserved', `by ${host.reserved.person} until ${host.reserved.until}: ${host.reserved.why}`]]),
     ['owner', host.owner ?? 'the grid admin'],
     ['reached', host.transport],
     [
@@ -67,6 +70,8 @@ function present(host: HostView): readonly string[] {
 }
 
 function stateOf(host: HostView): Cell {
+  if (host.reserved !== undefined && host.state === 'idle')
+    return { text: `reserved by ${host.reserved.person}`, tone: 'warn' };
   return host.state === 'offline' ? { text: host.state, tone: 'bad' } : { text: host.state };
 }
 

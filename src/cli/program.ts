@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type Setting, setting } from './setting.js';
 import type { CommonOptions } from './settings.js';
+import type { SubmitOptions } from './submit.js';
 
 /**
  * Every command and its options. What a command does is loaded when it is called, so that what is asked for
@@ -86,15 +87,26 @@ First steps:
     .option('--build-id <id>', 'the build that the artefacts are of')
     .option('--wait', 'what nothing can serve yet waits instead of ending at once')
     .option('--queue-timeout <time>', 'how long a run may wait, for example 12h', spanS)
+    .option('--hold-on-failure [time]', 'keep a host on which a run fails for you: 1h unless said', spanS)
     .action(
-      does(async (...args: Parameters<SubmitModule['submit']>) =>
-        (await import('./submit.js')).submit(...args),
+      does(
+        async (
+          s: Setting,
+          what: readonly string[],
+          o: Omit<SubmitOptions, 'holdOnFailure'> & { readonly holdOnFailure?: number | true },
+        ) =>
+          (await import('./submit.js')).submit(s, what, {
+            ...o,
+            holdOnFailure: o.holdOnFailure === true ? AN_HOUR_S : o.holdOnFailure,
+          }),
       ),
     );
   testyard
     .command('retry')
-    .description('run once more what is done')
-    .argument('<run>')
+    .description('run once more what is done: a run, or all of a kind of a submission')
+    .argument('[run]')
+    .option('--failed <submission>', 'all its reds')
+    .option('--no-verdict <submission>', 'all its runs without a verdict')
     .option('-w, --watch', 'wait until it is done or held')
     .action(
       does(async (...args: Parameters<RetryModule['retry']>) => (await import('./retry.js')).retry(...args)),
@@ -144,6 +156,75 @@ First steps:
     .option('--attempt <id>', 'of this attempt (its number or id), not the last')
     .action(
       does(async (...args: Parameters<LogsModule['logs']>) => (await import('./logs.js')).logs(...args)),
+    );
+
+  testyard
+    .command('morning')
+    .description(
+      'what is new, still red, fixed, or without a verdict: the newest finished submission against the one before it',
+    )
+    .option('--name <text>', 'of the submissions of this name')
+    .option('--project <name>', 'of this project')
+    .action(
+      does(async (...args: Parameters<MorningModule['morning']>) =>
+        (await import('./morning.js')).morning(...args),
+      ),
+    );
+  testyard
+    .command('report')
+    .description('a submission (s3) or a run (r12) as JUnit XML or TAP')
+    .argument('<id>')
+    .option('--junit <file>', "write JUnit XML there; '-' is standard output")
+    .option('--tap <file>', "write TAP 14 there; '-' is standard output")
+    .action(
+      does(async (...args: Parameters<ReportModule['report']>) =>
+        (await import('./report.js')).report(...args),
+      ),
+    );
+  testyard
+    .command('known')
+    .description('tie an issue to a failure of a test; a known red is still red')
+    .argument('[test]')
+    .option('--run <run>', 'the failure that this run shows')
+    .option('--signature <text>', 'the failure with this signature, or this error line')
+    .option('--link <url>', 'the issue')
+    .option('--why <text>', 'for others to read')
+    .option('--project <name>', 'whose test it is')
+    .option('--list', 'what is known')
+    .option('--remove <id>', 'untie it: k3')
+    .action(
+      does(async (...args: Parameters<KnownModule['known']>) => (await import('./known.js')).known(...args)),
+    );
+
+  for (const way of ['maintenance', 'quarantine'] as const)
+    testyard
+      .command(way)
+      .description(
+        way === 'maintenance'
+          ? 'take a host out: nothing new starts there, canaries neither'
+          : 'keep tests from a host until a person ends it',
+      )
+      .argument('<host>')
+      .option('--why <text>', 'the reason, for others to read')
+      .option('--kill', 'stop what runs there; it is run again elsewhere')
+      .option('--end', 'bring it back: suspect until a canary works there')
+      .action(
+        does(async (s: Setting, host: string, o: { why?: string; kill?: boolean; end?: boolean }) =>
+          (await import('./take-out.js')).takeOut(s, way, host, o),
+        ),
+      );
+  testyard
+    .command('reserve')
+    .description('have a host for yourself for a while')
+    .argument('[host]')
+    .option('--for <time>', 'for example 2h; again makes it longer', spanS)
+    .option('--why <text>', 'the reason, for others to read')
+    .option('--end', 'give it back')
+    .option('--list', 'who has which host')
+    .action(
+      does(async (...args: Parameters<ReserveModule['reserve']>) =>
+        (await import('./reserve.js')).reserve(...args),
+      ),
     );
 
   testyard
@@ -217,10 +298,15 @@ First steps:
 type UpModule = typeof import('./up.js');
 type ExecutorModule = typeof import('./executor.js');
 type RunModule = typeof import('./run.js');
-type SubmitModule = typeof import('./submit.js');
+const AN_HOUR_S = 3600;
+
 type RetryModule = typeof import('./retry.js');
 type RunsModule = typeof import('./runs.js');
 type LogsModule = typeof import('./logs.js');
+type MorningModule = typeof import('./morning.js');
+type ReportModule = typeof import('./report.js');
+type KnownModule = typeof import('./known.js');
+type ReserveModule = typeof import('./reserve.js');
 type HaltModule = typeof import('./halt.js');
 
 function integer(text: string): number {

@@ -59,12 +59,22 @@ function showRun(screen: Screen, run: RunDetail): void {
     ['submitted', ago(run.createdAt)],
     ...(run.judgedAt === undefined ? [] : [['judged', ago(run.judgedAt)]]),
     ...(run.deadline === undefined ? [] : [['deadline', run.deadline]]),
+    ...(run.failure === undefined ? [] : [['failure', run.failure]]),
+    ...(run.known === undefined
+      ? []
+      : [['known', `${run.known.id} ${run.known.link}${run.known.why === '' ? '' : `: ${run.known.why}`}`]]),
+    ...(run.kept === undefined ? [] : [['kept', keptText(run.kept)]]),
     ...(run.incident === undefined ? [] : [['incident', `${run.incident}: testyard show ${run.incident}`]]),
     ...(run.evidence === undefined ? [] : [['evidence', JSON.stringify(run.evidence)]]),
   ]);
   for (const attempt of run.attemptList) showAttempt(screen, attempt);
   if (run.attemptList.some((attempt) => attempt.places.some((place) => place.outputBytes > 0)))
     screen.line(`\nits output: testyard logs ${run.id}`);
+}
+
+function keptText({ host, person, until, over }: NonNullable<RunDetail['kept']>): string {
+  if (over) return `${host} was kept for ${person}, and has been given back`;
+  return `${host} is kept for ${person} until ${until}; give it back: testyard reserve ${host} --end`;
 }
 
 /** What a run is aimed at, in words; '' is any host. */

@@ -23,6 +23,8 @@ export interface SubmitOptions {
   readonly wait?: boolean;
   readonly queueTimeout?: number;
   readonly dryRun?: boolean;
+  /** Seconds. */
+  readonly holdOnFailure?: number | undefined;
 }
 
 type WantedTest = NonNullable<SubmissionRequest['tests']>[number];
@@ -61,7 +63,7 @@ export async function submit(
 /** The options as the API has them; only what was said. */
 function asked(what: readonly string[], options: SubmitOptions): Omit<SubmissionRequest, 'tests'> {
   const { project, name, priority, variant, matrix, wait, queueTimeout } = options;
-  const { label = [], not = [], artefact, buildId } = options;
+  const { label = [], not = [], artefact, buildId, holdOnFailure } = options;
   const selects = label.length + not.length > 0;
   if (what.length === 0 && !selects)
     throw new Failure('name tests, or select some of the inventory with --label or --not');
@@ -80,6 +82,7 @@ function asked(what: readonly string[], options: SubmitOptions): Omit<Submission
     ...(artefact === undefined ? {} : { artefacts: artefact.map((one) => ({ ...one, ...build })) }),
     ...(wait ? { wait } : {}),
     ...(queueTimeout === undefined ? {} : { queueTimeoutS: queueTimeout }),
+    ...(holdOnFailure === undefined ? {} : { holdOnFailureS: holdOnFailure }),
   };
 }
 

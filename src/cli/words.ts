@@ -26,10 +26,11 @@ export function verdictWord(verdict: NonNullable<RunView['verdict']>, noVerdict?
 }
 
 /** The reason of a run, with what is said beside it. */
-export function reasonOf(run: Pick<RunView, 'reason' | 'marks' | 'incident'>): string {
+export function reasonOf(run: Pick<RunView, 'reason' | 'marks' | 'incident' | 'known'>): string {
   const marks = run.marks.map((mark) => mark.replaceAll('_', ' '));
   const incident = run.incident === undefined || run.reason.includes(run.incident) ? [] : [run.incident];
-  return [run.reason, ...incident, ...marks].filter((part) => part !== '').join('; ');
+  const known = run.known === undefined ? [] : [`known: ${run.known.link}`];
+  return [run.reason, ...incident, ...marks, ...known].filter((part) => part !== '').join('; ');
 }
 
 /** The name of a run's test, with its variant where it has one. */

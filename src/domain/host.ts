@@ -9,7 +9,7 @@ export type Health =
   | 'suspect'
   /** Two different pieces of work failed on it for which it is the likeliest cause. */
   | 'quarantined'
-  /** A person took it out. */
+  /** A person took it out: nothing runs there, canaries neither. */
   | 'maintenance';
 
 /** One step that a host is known to carry. */
@@ -31,6 +31,17 @@ export interface Fingerprint {
   readonly sysctls: string;
 }
 
+/** Who has a host for themselves, and until when (RFC 3339, UTC): nothing of the grid's starts there. */
+export interface Reserved {
+  readonly person: string;
+  readonly until: string;
+}
+
+/** The lowest layer that a person who was on a host may have changed: as far down as may be changed there at all. */
+export function layerLeftByPerson(expendable: readonly Layer[]): Layer {
+  return expendable.includes('image') ? 'image' : 'packages';
+}
+
 /** What the grid knows of a host when it plans. */
 export interface HostFacts {
   readonly id: Id;
@@ -47,6 +58,7 @@ export interface HostFacts {
   readonly offline: boolean;
   readonly health: Health;
   readonly healthWhy: string;
+  readonly reserved?: Reserved;
   readonly isolated: boolean;
   readonly stack: readonly StackEntry[];
   /** The lowest layer that is not as the stack says. */

@@ -9,6 +9,8 @@ const LETTERS = {
   executor: 'x',
   lease: 'l',
   project: 'p',
+  reservation: 'v',
+  known: 'k',
 } as const;
 
 /** A kind of thing that has an id. */

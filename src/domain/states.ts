@@ -24,18 +24,29 @@ export const RUN_MOVES: readonly Move<RunState>[] = [
   { from: 'running', to: 'done', by: 'a verdict, or none' },
 ];
 
-/** How far a host is trusted: docs/states/host.md. */
-export const HOST_MOVES: readonly Move<Health>[] = [
+/** How far the grid itself trusts a host, as long as no person took it out. */
+export const HOST_MOVES_BY_GRID: readonly Move<Health>[] = [
   { from: 'good', to: 'suspect', by: 'an infrastructure failure' },
   { from: 'good', to: 'quarantined', by: 'two different pieces of work failed' },
   { from: 'suspect', to: 'quarantined', by: 'two different pieces of work failed' },
   { from: 'suspect', to: 'good', by: 'a canary works, or the blame moves' },
   { from: 'quarantined', to: 'good', by: 'a canary works, or the blame moves' },
+];
+
+/** What people do with a host; it comes back suspect, and a canary tells. */
+export const HOST_MOVES_BY_PERSON: readonly Move<Health>[] = [
   { from: 'good', to: 'maintenance', by: 'a person' },
   { from: 'suspect', to: 'maintenance', by: 'a person' },
   { from: 'quarantined', to: 'maintenance', by: 'a person' },
-  { from: 'maintenance', to: 'good', by: 'a person' },
+  { from: 'good', to: 'quarantined', by: 'a person' },
+  { from: 'suspect', to: 'quarantined', by: 'a person' },
+  { from: 'maintenance', to: 'suspect', by: 'a person ends it' },
+  { from: 'quarantined', to: 'suspect', by: 'a person ends it' },
+  { from: 'good', to: 'suspect', by: 'a reservation ends' },
 ];
+
+/** How far a host is trusted: docs/states/host.md. */
+export const HOST_MOVES: readonly Move<Health>[] = [...HOST_MOVES_BY_GRID, ...HOST_MOVES_BY_PERSON];
 
 /** What an incident is about, and its end. */
 export type IncidentState = 'opened' | 'host' | 'step' | 'step_on_host' | 'test' | 'closed';

@@ -12,6 +12,8 @@ const submissionId = z.string().regex(/^s[1-9][0-9]{0,18}$/);
 const hostId = z.string().regex(/^h[1-9][0-9]{0,18}$/);
 const incidentId = z.string().regex(/^i[1-9][0-9]{0,18}$/);
 const tokenId = z.string().regex(/^t[1-9][0-9]{0,18}$/);
+const reservationId = z.string().regex(/^v[1-9][0-9]{0,18}$/);
+const knownId = z.string().regex(/^k[1-9][0-9]{0,18}$/);
 const attemptId = z.string().regex(/^a[1-9][0-9]{0,18}$/);
 const name = z
   .string()
@@ -87,6 +89,10 @@ export const RunView = z.object({
   host: z.string().optional(),
   attempts: z.int(),
   retryOf: runId.optional(),
+  /** Of a red: what is the same of this failure and others of the test. */
+  failure: z.string().optional(),
+  /** The issue to which a person tied that failure; a known red is still red. */
+  known: z.object({ id: knownId, link: z.string(), why: z.string() }).optional(),
   createdAt: time,
   judgedAt: time.optional(),
 });
@@ -144,6 +150,10 @@ export type AttemptView = z.infer<typeof AttemptView>;
 
 export const RunDetail = RunView.extend({
   evidence: z.record(z.string(), z.unknown()).optional(),
+  /** The attempt that proves a verdict other than none. */
+  verdictAttempt: attemptId.optional(),
+  /** The host that was kept for whoever submitted it, since it failed there; `over`: no more. */
+  kept: z.object({ host: z.string(), person: z.string(), until: time, over: z.boolean() }).optional(),
   /** What was under test. */
   artefacts: z
     .array(
@@ -249,6 +259,8 @@ export const SubmissionRequest = z.strictObject({
   wait: z.boolean().default(false),
   /** Nothing is done: the answer, 200, says what the submission would come to. */
   dryRun: z.boolean().default(false),
+  /** A host on which a run fails is kept for you for so long, before it is cleaned; one of a submission at a time. */
+  holdOnFailureS: z.number().positive().max(31_536_000).optional(),
 });
 export type SubmissionRequest = z.input<typeof SubmissionRequest>;
 
@@ -315,6 +327,10 @@ export const HostView = z.object({
   health: z.enum(['good', 'suspect', 'quarantined', 'maintenance']),
   healthWhy: z.string(),
   healthSince: time,
+  /** The person who took it out, where one did. */
+  outBy: z.string().optional(),
+  /** Who has it for themselves. */
+  reserved: z.object({ person: z.string(), why: z.string(), until: time }).optional(),
   seats: z.int(),
   seatsTaken: z.int(),
   expendable: z.array(z.string()),
@@ -390,6 +406,111 @@ export const HaltRequest = z.strictObject({
 });
 export const ResumeRequest = z.strictObject({ why: z.string().trim().max(1000).default('resumed') });
 export const CancelRequest = z.strictObject({ why: z.string().trim().max(1000).default('') });
+
+const why = z.string().trim().min(1, 'say why').max(1000);
+
+export const TakeOutRequest = z.strictObject({
+  why,
+  /** drain: what runs there may end; kill: it is stopped and run again elsewhere. */
+  mode: z.enum(['drain', 'kill']).default('drain'),
+});
+export const BringBackRequest = z.strictObject({ why: z.string().trim().max(1000).default('') });
+
+export const ReserveRequest = z.strictObject({ why, forS: z.number().positive().max(31_536_000) });
+export const ReservationView = z.object({
+  id: reservationId,
+  host: z.string(),
+  person: z.string(),
+  why: z.string(),
+  since: time,
+  until: time,
+  /** The run that failed there, where the host is kept for that. */
+  run: runId.optional(),
+  /** Nothing of the grid's runs there any more. */
+  free: z.boolean(),
+  /** What still does, of your projects. */
+  waitsFor: z.array(runId),
+  /** How to get in; only for who has it and grid admins, and never a key. */
+  reach: z
+    .union([
+      z.object({ kind: z.literal('ssh'), address: z.string(), port: z.int(), user: z.string() }),
+      z.object({ kind: z.literal('local') }),
+    ])
+    .optional(),
+});
+export type ReservationView = z.infer<typeof ReservationView>;
+export const ReservationList = z.object({ items: z.array(ReservationView) });
+
+export const RetryRequest = z.strictObject({
+  /** failed: its reds; none: its runs without a verdict. */
+  verdict: z.enum(['failed', 'none']),
+});
+
+export const KnownRequest = z
+  .strictObject({
+    /** Where its failure is named by its signature: whose test it is, and its name. */
+    project: name.default('default'),
+    test: z.string().min(1).max(200).optional(),
+    signature: z.string().trim().min(1).max(2000).optional(),
+    /** Or a run that failed so. */
+    run: runId.optional(),
+    link: z.url({ protocol: /^https?$/ }).max(2000),
+    why: z.string().trim().max(1000).default(''),
+  })
+  .refine(
+    (known) => (known.run === undefined) === (known.signature !== undefined),
+    'say either signature or run',
+  )
+  .refine((known) => known.run !== undefined || known.test !== undefined, 'say test beside signature');
+export const KnownView = z.object({
+  id: knownId,
+  project: name,
+  test: z.string(),
+  signature: z.string(),
+  link: z.string(),
+  why: z.string(),
+  who: z.string(),
+  at: time,
+});
+export type KnownView = z.infer<typeof KnownView>;
+export const KnownList = z.object({ items: z.array(KnownView) });
+export const KnownQuery = z.object({ project: name.optional(), test: z.string().max(200).optional() });
+
+const MorningItem = z.object({
+  run: runId,
+  test: z.string(),
+  variant: z.record(z.string(), z.string()),
+  noVerdict: NoVerdictWord.optional(),
+  reason: z.string(),
+  known: z.object({ id: knownId, link: z.string(), why: z.string() }).optional(),
+  /** The run of the same test, variant and target in the submission before. */
+  before: runId.optional(),
+  /** The first red of those that no green interrupts. */
+  since: z.object({ run: runId, at: time }).optional(),
+});
+export const MorningView = z.object({
+  submission: SubmissionView,
+  /** The one of the same name before it; absent where there is none. */
+  before: SubmissionView.optional(),
+  counts: z.object({
+    passed: z.int(),
+    failed: z.int(),
+    skipped: z.int(),
+    none: z.int(),
+    held: z.int(),
+    /** Of the reds, those that are known. */
+    known: z.int(),
+  }),
+  /** Red, and green, skipped or absent before. */
+  new: z.array(MorningItem),
+  still: z.array(MorningItem),
+  fixed: z.array(MorningItem),
+  /** Red before, and skipped or absent now. */
+  leftOut: z.array(MorningItem),
+  noVerdict: z.array(MorningItem),
+  testedNothing: z.array(MorningItem),
+});
+export type MorningView = z.infer<typeof MorningView>;
 
 export const TestView = z.object({
   project: name,
@@ -491,7 +612,12 @@ export const EventView = z.object({
 });
 export type EventView = z.infer<typeof EventView>;
 
-export const SubmissionQuery = Paging.extend({ project: name.optional() });
+export const SubmissionQuery = Paging.extend({
+  project: name.optional(),
+  name: z.string().max(200).optional(),
+  /** true: only those whose runs are all done or held, without those that repeat others. */
+  finished: z.enum(['true']).optional(),
+});
 export const HostQuery = Paging.extend({ pool: z.string().max(100).optional() });
 export const TestQuery = Paging.extend({ project: name.optional() });
 export const IncidentQuery = Paging.extend({

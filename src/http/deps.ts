@@ -59,6 +59,8 @@ export interface ApiDeps {
   readonly log: Logger;
   /** How often finished output is made into blobs; unset: every 5 s. 0: never. */
   readonly upkeepEveryMs?: number;
+  /** The longest that a person may have a host; unset: a day. */
+  readonly reserveMostS?: number;
 }
 
 /** Names the injected things that are no classes. */
@@ -71,6 +73,7 @@ export const INJECT = {
   readTestFile: Symbol('readTestFile'),
   inventory: Symbol('inventory'),
   tokens: Symbol('tokens'),
+  reserveMostS: Symbol('reserveMostS'),
   /** An AbortSignal: the server is about to close. */
   closing: Symbol('closing'),
 } as const;

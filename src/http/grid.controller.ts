@@ -46,16 +46,8 @@ export class GridController {
   }
 
   @Serves('readHost')
-  async host(@Ask() ask: Asked<'readHost'>): Promise<HostView> {
-    const given = ask.params.host;
-    if (given.includes('\0')) throw notFound('such host');
-    const id = readId('host', given);
-    // A name may look like an id: names go first.
-    const host =
-      (await findHost(this.store, ask.visible, { name: given })) ??
-      (id === undefined ? undefined : await findHost(this.store, ask.visible, { id }));
-    if (host === undefined) throw notFound(`host '${printable(given)}'`);
-    return host;
+  host(@Ask() ask: Asked<'readHost'>): Promise<HostView> {
+    return wantHost(this.store, ask.visible, ask.params.host);
   }
 
   @Serves('listIncidents')
@@ -83,6 +75,18 @@ export class GridController {
   private async view(visible: Visible): Promise<GridView> {
     return { ...(await readGrid(this.store, visible)), version: this.version };
   }
+}
+
+/** A host by what a path says: its name or id. */
+export async function wantHost(store: Store, visible: Visible, given: string): Promise<HostView> {
+  if (given.includes('\0')) throw notFound('such host');
+  const id = readId('host', given);
+  // A name may look like an id: names go first.
+  const host =
+    (await findHost(store, visible, { name: given })) ??
+    (id === undefined ? undefined : await findHost(store, visible, { id }));
+  if (host === undefined) throw notFound(`host '${printable(given)}'`);
+  return host;
 }
 
 /** What may be seen of one project, if one is named; one that may not be seen is not there. */

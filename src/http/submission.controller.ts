@@ -3,9 +3,11 @@ import { Controller, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
+import { compareNights, type Morning } from '../domain/judge/morning.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
 import { readCatalogue } from '../store/catalogue.js';
-import type { Store, Transaction } from '../store/store.js';
+import { nightBefore, nightRuns, redSince } from '../store/night.js';
+import type { Sql, Store, Transaction } from '../store/store.js';
 import {
   acceptSubmission,
   answerOf,
@@ -14,12 +16,14 @@ import {
   listSubmissions,
   once,
   projectOfSubmission,
+  retryRuns,
+  runsWith,
 } from '../store/submission.js';
-import type { SubmissionPlan, SubmissionView } from './contract.js';
+import type { MorningView, SubmissionPlan, SubmissionView } from './contract.js';
 import { INJECT, type ReadTestFile } from './deps.js';
 import { planView } from './dry-run.js';
 import { withinProject } from './grid.controller.js';
-import { forbidden, notFound, Refusal, unreadable } from './problem.js';
+import { conflict, forbidden, notFound, Refusal, unprocessable, unreadable } from './problem.js';
 import { IdKey, pageView, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
 import { understand, unfoldNow } from './submit.js';
@@ -30,6 +34,7 @@ export class SubmissionController {
   constructor(
     @Inject(INJECT.store) private readonly store: Store,
     @Inject(INJECT.readTestFile) private readonly readTestFile: ReadTestFile,
+    @Inject(INJECT.reserveMostS) private readonly reserveMostS: number,
   ) {}
 
   @Serves('submit')
@@ -45,6 +50,7 @@ export class SubmissionController {
     ]);
     if (projectId === undefined) throw notFound(`project '${project}'`);
     wantSubmitter(ask.caller, projectId, project);
+    wantBounded('holdOnFailureS', ask.body.holdOnFailureS, this.reserveMostS);
     const read = () =>
       understand(this.store, projectId, ask.body, (file) => this.readTestFile(file, known?.catalogue));
     if (ask.body.dryRun) {
@@ -67,7 +73,9 @@ export class SubmissionController {
   async list(@Ask() ask: Asked<'listSubmissions'>) {
     const before = readCursor(IdKey, ask.query.cursor);
     const within = await withinProject(this.store, ask.visible, ask.query.project);
-    return pageView(await listSubmissions(this.store, within, before, ask.query.limit));
+    const { name, finished } = ask.query;
+    const wanted = { name, finished: finished === 'true' };
+    return pageView(await listSubmissions(this.store, within, before, ask.query.limit, wanted));
   }
 
   @Serves('readSubmission')
@@ -87,8 +95,38 @@ export class SubmissionController {
     return await this.find(ask.visible, id);
   }
 
-  private async find(visible: Visible, id: Id): Promise<SubmissionView> {
-    const submission = await findSubmission(this.store, visible, id);
+  @Serves('retrySubmission')
+  async retry(@Ask() ask: Asked<'retrySubmission'>): Promise<SubmissionView> {
+    const id = wantId('submission', ask.params.submission);
+    const projectId = await projectOfSubmission(this.store, ask.visible, id);
+    if (projectId === undefined) throw notFound(`submission s${id}`);
+    wantSubmitter(ask.caller, projectId);
+    return await acceptOnce(this.store, ask, { retry: id, ...ask.body }, async () => {
+      const runs = await runsWith(this.store, id, ask.body.verdict);
+      const which = ask.body.verdict === 'failed' ? 'failed' : 'is done without a verdict';
+      if (runs.length === 0) throw conflict(`No run of submission s${id} ${which}`);
+      return async (tx) =>
+        await this.find('all', await retryRuns(tx, { id, projectId }, runs, ask.caller.name), tx);
+    });
+  }
+
+  @Serves('readMorning')
+  async morning(@Ask() ask: Asked<'readMorning'>): Promise<MorningView> {
+    const id = wantId('submission', ask.params.submission);
+    const submission = await this.find(ask.visible, id);
+    const beforeId = await nightBefore(this.store, id);
+    const [now, past, before] = await Promise.all([
+      nightRuns(this.store, id),
+      beforeId === undefined ? [] : nightRuns(this.store, beforeId),
+      beforeId === undefined ? undefined : this.find(ask.visible, beforeId),
+    ]);
+    const reds = now.filter((run) => run.verdict === 'failed').map((run) => wantId('run', run.run));
+    const compared = compareNights(now, past, await redSince(this.store, reds));
+    return morningView(submission, before, compared);
+  }
+
+  private async find(visible: Visible, id: Id, sql: Sql = this.store): Promise<SubmissionView> {
+    const submission = await findSubmission(sql, visible, id);
     if (submission === undefined) throw notFound(`submission s${id}`);
     return submission;
   }
@@ -99,6 +137,26 @@ export function wantSubmitter(caller: Caller, projectId: Id, project = 'the proj
   if (!maySubmit(caller, projectId)) {
     throw forbidden(`This takes the role submitter of ${project}, or a grid admin`);
   }
+}
+
+/** Refuses a time that is longer than anybody may have a host. */
+export function wantBounded(where: string, forS: number | undefined, mostS: number): void {
+  if (forS === undefined || forS <= mostS) return;
+  throw unprocessable(`A host can be had for at most ${mostS} s here`, [
+    {
+      where,
+      message: `${forS} s is more than that: say less (TESTYARD_RESERVE_MAX_S is the admin's to change)`,
+    },
+  ]);
+}
+
+/** The comparison as it is sent; its words are the contract's, where the database holds no others. */
+function morningView(
+  submission: SubmissionView,
+  before: SubmissionView | undefined,
+  compared: Morning,
+): MorningView {
+  return { submission, ...(before === undefined ? {} : { before }), ...compared } as MorningView;
 }
 
 /**

@@ -83,7 +83,7 @@ export async function understand(
       runsAtMost({ tests, variants: wanted.variants }, MOST_RUNS) * inner.length * wanted.targets.length,
     ),
   );
-  const { name, targets, priority, queueTimeoutS, artefacts, wait } = wanted;
+  const { name, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts, wait } = wanted;
   const variants = within(wanted.variants, inner);
   const given = { variants, targets: targets.map(asTarget), wait };
   return {
@@ -93,6 +93,7 @@ export async function understand(
       name,
       priority,
       queueTimeoutS: queueTimeoutS ?? (wait ? WAIT_S : undefined),
+      holdS,
       artefacts,
     },
     asked: { ...given, tests, purpose: 'test', project: wanted.project, again: false },

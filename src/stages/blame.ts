@@ -15,7 +15,7 @@ import {
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
 import type { Settings } from './settings.js';
-import { distrust, isQuarantined, trustAgain } from './trust.js';
+import { distrust, isInMaintenance, isQuarantined, trustAgain } from './trust.js';
 
 /** A piece of work that failed on a host, for no fault of a test. */
 export interface Failure {
@@ -34,6 +34,7 @@ export async function infrastructureFailed(
   world: World,
   settings: Settings,
 ): Promise<void> {
+  if (await isInMaintenance(tx, failure.host)) return;
   const scope = blame(failure, await recordsAbout(tx, failure.host, failure.work));
   const open = (await openIncidents(tx)).filter((i) => covers(i, failure)).sort(narrowFirst)[0];
   const about = describe(scope, failure, world, settings);

@@ -6,6 +6,7 @@ import { type Store, wake } from '../store/store.js';
 import { crashWaits, memoriesOfDemand, overdue, putOn } from '../store/waiting.js';
 import type { World } from '../store/world.js';
 import { survivors } from './judge.js';
+import { recognizable } from './red.js';
 
 /** Ends what need not wait any longer: cancelled, expired and held too long. */
 export async function endOverdue(store: Store, epoch: string): Promise<number> {
@@ -25,7 +26,7 @@ export async function endOverdue(store: Store, epoch: string): Promise<number> {
       }
       return none(run.runId, 'expired', `waited longer than its submission allows: ${run.reason}`);
     });
-    await writeVerdicts(tx, verdicts);
+    await writeVerdicts(tx, await recognizable(tx, verdicts));
     if (runs.length > 0) await wake(tx, 'testyard_history');
     return runs.length;
   });
@@ -45,7 +46,7 @@ export async function endHopeless(
       const verdicts = runs.map(
         (run) => said(run.runId, run.memory) ?? none(run.runId, 'not_compatible', reason),
       );
-      count += (await writeVerdicts(tx, verdicts)).size;
+      count += (await writeVerdicts(tx, await recognizable(tx, verdicts))).size;
     }
     await wake(tx, 'testyard_history');
     return count;
@@ -63,7 +64,7 @@ export async function endCrashWaits(store: Store, epoch: string, world: World): 
   if (known.length === 0) return 0;
   return decide(store, epoch, async (tx) => {
     const crashed = known.flatMap((w) => (isVerdict(w.decision) ? [written(w.runId, w.decision)] : []));
-    await writeVerdicts(tx, crashed);
+    await writeVerdicts(tx, await recognizable(tx, crashed));
     await putOn(
       tx,
       known.filter((w) => w.decision === undefined).map((w) => w.runId),

@@ -13,6 +13,7 @@ import { judgeEnded } from './judge.js';
 import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
+import { endReservations } from './reserve.js';
 import type { Settings } from './settings.js';
 import { unfolding } from './submit.js';
 
@@ -105,6 +106,10 @@ export class Heartbeat {
       const judged = await judgeEnded(store, epoch, world, settings);
       if (judged > 0) world = await this.reader.read(store);
       done += judged;
+    }
+    if (felt.reservationOver) {
+      done += await endReservations(store, epoch);
+      world = await this.reader.read(store);
     }
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);

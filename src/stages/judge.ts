@@ -24,11 +24,13 @@ import {
   writeVerdicts,
 } from '../store/judging.js';
 import { decide } from '../store/leader.js';
+import { keepForFailure } from '../store/reserving.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
 import { type Failure, infrastructureFailed } from './blame.js';
 import { checkEnded } from './recover.js';
+import { recognizable } from './red.js';
 import type { Settings } from './settings.js';
 
 /** Gives every ended attempt's run its answer: a verdict, another attempt, or a place in somebody's incident. */
@@ -94,7 +96,9 @@ async function answer(
       );
   }
   if (demands.size > 0) await ensureDemands(tx, demands);
-  await Promise.all([keepRecords(tx, results), writeVerdicts(tx, verdicts), putBack(tx, backs)]);
+  const written = await recognizable(tx, verdicts);
+  await Promise.all([keepRecords(tx, results), writeVerdicts(tx, written), putBack(tx, backs)]);
+  for (const { attempt, decision } of decided) await keepHost(tx, attempt, decision);
   for (const { attempt, decision } of decided) {
     for (const failure of failuresOf(attempt, decision))
       await infrastructureFailed(tx, failure, world, settings);
@@ -180,6 +184,14 @@ function newVerdict(attempt: EndedAttempt, decision: Extract<Decision, { do: 've
     ...(decision.proof === undefined ? {} : { proof: decision.proof }),
     ...(decision.evidence === undefined ? {} : { evidence: decision.evidence }),
   };
+}
+
+/** The host of a red is kept for whoever asked for that, before anything else can start there. */
+async function keepHost(tx: Transaction, attempt: EndedAttempt, decision: Decision): Promise<void> {
+  if (attempt.hold === null || decision.do !== 'verdict' || decision.verdict.verdict !== 'failed') return;
+  // A red that was seen in an earlier attempt left nothing to look at here.
+  if (decision.proof !== attempt.attemptId) return;
+  await keepForFailure(tx, { host: attempt.hostId, run: attempt.runId, ...attempt.hold });
 }
 
 function backInQueue(

@@ -138,9 +138,13 @@ async function hostsToLookAt(
       h.unseen.length > 0 &&
       !h.offline &&
       h.health === 'good' &&
+      h.reserved === undefined &&
       !world.incidents.some((i) => i.scope === 'host' && i.hostId === h.id),
   );
-  const maybe = [...wantLook, ...world.hosts.filter((h) => h.stale && !h.offline && h.health === 'good')];
+  const changed = world.hosts.filter(
+    (h) => h.stale && !h.offline && h.health === 'good' && h.reserved === undefined,
+  );
+  const maybe = [...wantLook, ...changed];
   if (unseen.length === 0 && wantCanary.length === 0 && maybe.length === 0) return [];
   const underWay = await hostsBeingLookedAt(store);
   const lately = maybe.length === 0 ? new Set() : await lookedAtSince(store, LOOK_AGAIN_S);
@@ -171,7 +175,10 @@ async function check(tx: Transaction, incident: Incident, world: World): Promise
 /** Where the next check of an incident is to be made; undefined: nowhere just now. */
 function checkTarget(incident: Incident, world: World): { host: string; step?: string } | undefined {
   const host = world.byId.get(incident.hostId ?? '');
-  if (incident.scope === 'host') return host === undefined || host.offline ? undefined : { host: host.name };
+  if (incident.scope === 'host') {
+    if (host === undefined || host.offline) return undefined;
+    return host.health === 'maintenance' || host.reserved !== undefined ? undefined : { host: host.name };
+  }
   const step = incident.step ?? '';
   const able = (host === undefined ? world.hosts.filter((h) => h.health === 'good') : [host]).filter((h) => {
     const target = { host: h.name, step };

@@ -10,6 +10,7 @@ import {
   type NewRun,
   type PendingSubmission,
   pendingSubmissions,
+  type Repeated,
 } from '../store/unfolding.js';
 import type { World } from '../store/world.js';
 
@@ -33,8 +34,8 @@ const MOST_SUBMISSIONS = 50;
 export async function unfolding(store: Store, world: World): Promise<Unfolding> {
   let runs = 0;
   const all = await pendingSubmissions(store, MOST_SUBMISSIONS);
-  const pending = all.filter(({ tests, variants, targets }, index) => {
-    runs += tests.length * variants.length * targets.length;
+  const pending = all.filter(({ tests, variants, targets, repeats }, index) => {
+    runs += repeats?.length ?? tests.length * variants.length * targets.length;
     return index === 0 || runs <= MOST_RUNS;
   });
   const unfolded = pending.map((submission) => ({ submission, ...unfoldIn(world, asked(submission)) }));
@@ -72,22 +73,31 @@ export function unfoldIn<Test extends AskedTest>(world: World, submission: Asked
   );
 }
 
-function asked({
-  tests,
-  variants,
-  targets,
-  purpose,
-  project,
-  wait,
-  retryOf,
-}: PendingSubmission): Asked<PendingSubmission['tests'][number]> {
+function asked(submission: PendingSubmission): Asked<PendingSubmission['tests'][number]> {
+  const { tests, variants, targets, purpose, project, wait, retryOf, repeats } = submission;
   const own = purpose === 'canary' || purpose === 'recovery';
-  const again = retryOf !== undefined;
-  return { tests, variants, targets, purpose, wait, again, ...(own ? {} : { project }) };
+  return {
+    tests,
+    variants,
+    targets,
+    purpose,
+    wait,
+    again: retryOf !== undefined,
+    ...(own ? {} : { project }),
+    ...(repeats === undefined ? {} : { repeats: repeatsOf(submission, repeats) }),
+  };
+}
+
+function repeatsOf({ tests }: PendingSubmission, repeats: readonly Repeated[]) {
+  const byId = new Map(tests.map((test) => [test.id, test]));
+  return repeats.flatMap(({ run, test: id, variant, target }) => {
+    const test = byId.get(id);
+    return test === undefined ? [] : [{ run, test, variant, target }];
+  });
 }
 
 function runsOf(portion: Unfolded<PendingSubmission['tests'][number]>['portions'][number]): NewRun[] {
-  const { test, target, demandKey, variants, never, waits } = portion;
+  const { test, target, demandKey, variants, never, waits, retryOf } = portion;
   return variants.map((variant) => ({
     testId: test.id,
     testName: test.name,
@@ -97,6 +107,7 @@ function runsOf(portion: Unfolded<PendingSubmission['tests'][number]>['portions'
     requirementKey: test.requirementKey,
     demandKey,
     ...(never === undefined || waits ? {} : { never }),
+    ...(retryOf === undefined ? {} : { retryOf }),
   }));
 }
 

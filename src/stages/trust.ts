@@ -1,6 +1,6 @@
 import type { Id } from '../domain/id.js';
 import { quarantineCap, type Scope } from '../domain/recover/blame.js';
-import { type Incident, setHealth, setPool } from '../store/blaming.js';
+import { type Incident, resumePool, setHealth, setPool } from '../store/blaming.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
 
@@ -23,7 +23,8 @@ export async function distrust(
   if (await isQuarantined(tx, hostId)) return false;
   const mates = world.hosts.filter((h) => h.pool === host.pool);
   const rows = await tx.rows<{ n: number }>(
-    `SELECT count(*)::integer AS n FROM host WHERE pool_id = $1 AND health = 'quarantined' AND id <> $2 AND removed_at IS NULL`,
+    `SELECT count(*)::integer AS n FROM host WHERE pool_id = $1 AND health = 'quarantined' AND out_by IS NULL AND id <> $2
+       AND removed_at IS NULL`,
     [host.poolId, hostId],
   );
   const cap = quarantineCap(mates.length);
@@ -46,6 +47,12 @@ export async function isQuarantined(tx: Transaction, hostId: Id): Promise<boolea
   return rows.length > 0;
 }
 
+/** Whether a person took a host out for maintenance: what fails there then is nobody's failure. */
+export async function isInMaintenance(tx: Transaction, hostId: Id): Promise<boolean> {
+  const rows = await tx.rows(`SELECT 1 FROM host WHERE id = $1 AND health = 'maintenance'`, [hostId]);
+  return rows.length > 0;
+}
+
 /** The host is good again; its pool goes on once few enough of it are in doubt. */
 export async function trustAgain(
   tx: Transaction,
@@ -56,12 +63,5 @@ export async function trustAgain(
   const host = world.byId.get(incident.hostId ?? incident.failedOn ?? '');
   if (host === undefined) return;
   await setHealth(tx, host.id, 'good', why);
-  const [left] = await tx.rows<{ bad: number; all: number }>(
-    `SELECT count(*) FILTER (WHERE health IN ('suspect', 'quarantined'))::integer AS bad, count(*)::integer AS all
-     FROM host WHERE pool_id = $1 AND removed_at IS NULL`,
-    [host.poolId],
-  );
-  if (left !== undefined && left.bad <= quarantineCap(left.all)) {
-    await setPool(tx, host.poolId, 'online', 'the hosts in doubt have recovered');
-  }
+  await resumePool(tx, host.poolId);
 }

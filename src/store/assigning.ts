@@ -54,14 +54,17 @@ export interface Assigned {
 
 /**
  * Gives attempts to executors: queue, attempt, place and seat in one go. A run that is no longer waiting, or an
- * executor whose lease has ended meanwhile, leaves that attempt out. Gives those that were assigned.
+ * executor whose lease has ended meanwhile, or a host that a person has taken since, leaves that attempt out. Gives
+ * those that were assigned.
  */
 export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise<Assigned[]> {
   const rows = await sql.rows<Omit<Handout, 'places'>>(
     `WITH given AS (
        SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,
          seat integer, kept integer[], requirement text, fresh boolean, place jsonb, "handOver" boolean)
-       WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR KEY SHARE)),
+       WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR KEY SHARE)
+         AND EXISTS (SELECT FROM host h WHERE h.id = g."hostId" AND h.health <> 'maintenance')
+         AND NOT EXISTS (SELECT FROM reservation v WHERE v.host_id = g."hostId" AND v.ended_at IS NULL)),
      taken AS (
        UPDATE queue q SET state = 'running', since = grid_now(), attempt_id = nextval('attempt_id_seq'),
          lease_id = g.lease, attempts = q.attempts + 1, report_seq = 0,

@@ -1,7 +1,7 @@
 import type { Health } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
-import type { WorkRecord } from '../domain/recover/blame.js';
-import { HOST_MOVES, INCIDENT_MOVES, type IncidentState, sourcesOf } from '../domain/states.js';
+import { quarantineCap, type WorkRecord } from '../domain/recover/blame.js';
+import { HOST_MOVES_BY_GRID, INCIDENT_MOVES, type IncidentState, sourcesOf } from '../domain/states.js';
 import { chronicle } from './chronicle.js';
 import type { Sql } from './store.js';
 
@@ -149,7 +149,15 @@ export async function canariesFailed(sql: Sql, id: Id): Promise<number> {
 export async function addEvidence(
   sql: Sql,
   incident: Id,
-  seen: { host: Id; work: string; ok: boolean; run: Id; attempt: Id; signature: string; detail: string },
+  seen: {
+    host: Id;
+    work: string;
+    ok: boolean;
+    run: Id | null;
+    attempt: Id;
+    signature: string;
+    detail: string;
+  },
 ): Promise<void> {
   await sql.rows(
     `INSERT INTO evidence (incident_id, host_id, work, ok, run_id, attempt_id, signature, detail)
@@ -210,12 +218,12 @@ export async function releaseHeld(sql: Sql, id: Id, reason: string): Promise<num
   return rows.length;
 }
 
-/** Says how far a host may be trusted; true where it moved there, false where it may not or was there already. */
+/** Says how far a host may be trusted; true where it moved there, false where it may not, was there, or a person took it out. */
 export async function setHealth(sql: Sql, host: Id, health: Health, why: string): Promise<boolean> {
   const rows = await sql.rows<{ name: string }>(
     `UPDATE host SET health = $2, health_why = $3, health_since = grid_now(), version = nextval('host_version_seq')
-     WHERE id = $1 AND health = ANY($4::text[]) RETURNING name`,
-    [host, health, why, sourcesOf(HOST_MOVES, health).filter((from) => from !== 'maintenance')],
+     WHERE id = $1 AND health = ANY($4::text[]) AND out_by IS NULL RETURNING name`,
+    [host, health, why, sourcesOf(HOST_MOVES_BY_GRID, health)],
   );
   if (rows.length === 0) return false;
   await chronicle(sql, [{ kind: `host.${health}`, subject: `h${host}`, data: { host: rows[0]?.name, why } }]);
@@ -230,6 +238,18 @@ export async function setPool(sql: Sql, pool: Id, state: 'online' | 'halted', wh
   );
   if (rows.length === 0) return;
   await chronicle(sql, [{ kind: `pool.${state}`, subject: `pool:${rows[0]?.name}`, data: { why } }]);
+}
+
+/** Lets a pool go on once few enough of its hosts are in doubt; those that a person took out are not counted. */
+export async function resumePool(sql: Sql, pool: Id): Promise<void> {
+  const [left] = await sql.rows<{ bad: number; all: number }>(
+    `SELECT count(*) FILTER (WHERE health IN ('suspect', 'quarantined') AND out_by IS NULL)::integer AS bad,
+       count(*)::integer AS all
+     FROM host WHERE pool_id = $1 AND removed_at IS NULL`,
+    [pool],
+  );
+  if (left !== undefined && left.bad <= quarantineCap(left.all))
+    await setPool(sql, pool, 'online', 'the hosts in doubt have recovered');
 }
 
 /** Own work that waits or runs for hosts, so that none is given twice. */

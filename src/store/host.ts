@@ -28,6 +28,8 @@ interface HostRow {
   readonly health: Health;
   readonly healthWhy: string;
   readonly healthSince: Date;
+  readonly outBy: string | null;
+  readonly reserved: { person: string; why: string; until: string } | null;
   readonly seats: number;
   readonly seatsTaken: number;
   readonly expendable: string[];
@@ -44,7 +46,10 @@ interface HostRow {
 const HOSTS = `
   SELECT 'h' || h.id AS id, h.name, p.name AS pool, h.host_type AS type, h.owner, h.transport->>'kind' AS transport,
     CASE WHEN h.offline THEN 'offline' WHEN taken.seats > 0 THEN 'leased' ELSE 'idle' END AS state,
-    h.health, h.health_why AS "healthWhy", h.health_since AS "healthSince", h.seats,
+    h.health, h.health_why AS "healthWhy", h.health_since AS "healthSince", h.seats, h.out_by AS "outBy",
+    (SELECT jsonb_build_object('person', v.person, 'why', v.why,
+       'until', to_char(v.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+     FROM reservation v WHERE v.host_id = h.id AND v.ended_at IS NULL) AS reserved,
     taken.seats AS "seatsTaken", h.expendable, h.dirty_from AS "dirtyFrom", 
     (NOT h.used_since_stack AND h.dirty_from IS NULL) OR h.transport->>'kind' = 'local' AS fresh,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('layer', s.layer, 'step', s.step, 'gives', s.gives)

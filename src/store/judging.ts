@@ -31,6 +31,8 @@ export interface EndedAttempt {
   readonly unorderedBoot: string | null;
   readonly chainOk: readonly string[];
   readonly cases: readonly SeenCase[];
+  /** For whom and how long its host is kept where it fails. */
+  readonly hold: { readonly person: string; readonly submission: Id; readonly forS: number } | null;
   readonly last: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean } | null;
 }
 
@@ -49,6 +51,8 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
          FROM case_result c LEFT JOIN measurement m
            ON m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
          WHERE c.run_id = q.run_id AND c.attempt_id = q.attempt_id), '[]') AS cases,
+       (SELECT jsonb_build_object('person', s.actor, 'submission', s.id::text, 'forS', s.hold_s)
+         FROM submission s WHERE s.id = r.submission_id AND s.hold_s IS NOT NULL) AS hold,
        (SELECT jsonb_build_object('verdict', l.verdict, 'hadCases', l.had_cases) FROM test_last l
          WHERE l.project_id = q.project_id AND l.test_name = r.test_name AND l.variant_key = r.variant_key) AS last
      FROM queue q
@@ -84,6 +88,8 @@ export interface NewVerdict {
   readonly proof?: Id;
   readonly evidence?: Readonly<Record<string, unknown>>;
   readonly hadCases: boolean;
+  /** What is the same of this failure and others of the test. */
+  readonly failureSignature?: string;
 }
 
 /** Writes verdicts, once each, and clears the runs from queue and seats. Gives the ids that were written. */
@@ -91,12 +97,12 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
   if (verdicts.length === 0) return new Set();
   const rows = await sql.rows<{ id: Id }>(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
-         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean)),
+         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean, "failureSignature" text)),
      gone AS (DELETE FROM queue q USING given v WHERE q.run_id = v."runId" RETURNING q.run_id, q.attempts),
      freed AS (DELETE FROM host_seat s USING given v WHERE s.run_id = v."runId"),
      judged AS (
        UPDATE run r SET verdict = v.verdict, no_verdict = v."noVerdict", reason = v.reason, marks = v.marks,
-         verdict_attempt = v.proof, evidence = v.evidence, judged_at = grid_now(), attempts = g.attempts
+         verdict_attempt = v.proof, evidence = v.evidence, failure_signature = v."failureSignature", judged_at = grid_now(), attempts = g.attempts
        FROM given v JOIN gone g ON g.run_id = v."runId"
        WHERE r.id = v."runId" AND r.verdict IS NULL
        RETURNING r.id, r.project_id, r.test_name, r.variant_key, r.purpose, r.verdict, r.no_verdict, r.reason,

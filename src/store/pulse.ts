@@ -11,6 +11,8 @@ export interface Pulse {
   /** A test whose own setup was broken has a new version. */
   readonly changedTests: boolean;
   readonly crashWaits: boolean;
+  /** The time of a reservation is over. */
+  readonly reservationOver: boolean;
   /** The epoch of `holder` while it leads. */
   readonly epoch: string | null;
   /** Seconds since a leader said that it beats. */
@@ -28,6 +30,7 @@ export async function pulse(sql: Sql, holder = ''): Promise<Pulse> {
        EXISTS (SELECT FROM lease WHERE ended_at IS NULL AND expires_at <= grid_now()) AS lapsed,
        EXISTS (${CHANGED_TESTS}) AS "changedTests",
        EXISTS (SELECT FROM queue WHERE state = 'waiting' AND not_before = 'infinity') AS "crashWaits",
+       EXISTS (SELECT FROM reservation WHERE ended_at IS NULL AND until <= grid_now()) AS "reservationOver",
        CASE WHEN l.holder = $1 AND l.expires_at > grid_now() THEN l.epoch END AS epoch,
        extract(epoch FROM grid_now() - l.beat_at)::float8 AS "sinceBeatS"
      FROM leadership l`,

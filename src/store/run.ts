@@ -41,6 +41,8 @@ interface RunRow {
   readonly host: string | null;
   readonly attempts: number;
   readonly retryOf: string | null;
+  readonly failure: string | null;
+  readonly known: { readonly id: string; readonly link: string; readonly why: string } | null;
   readonly createdAt: Date;
   readonly judgedAt: Date | null;
 }
@@ -55,6 +57,7 @@ const runsOf = (chosen: string, more = '') => `
          CASE WHEN r.verdict IS NULL THEN coalesce(w.code, q.reason_code) END AS "reasonCode",
          'i' || q.incident_id AS incident, q.deadline, h.name AS host,
          greatest(r.attempts, coalesce(q.attempts, 0)) AS attempts, 'r' || r.retry_of AS "retryOf",
+         r.failure_signature AS failure, k.known,
          r.created_at AS "createdAt", r.judged_at AS "judgedAt" ${more}
   FROM (${chosen}) r JOIN project p ON p.id = r.project_id JOIN test t ON t.id = r.test_id
   LEFT JOIN queue q ON q.run_id = r.id
@@ -62,6 +65,10 @@ const runsOf = (chosen: string, more = '') => `
   LEFT JOIN LATERAL (
     SELECT host.name FROM place JOIN host ON host.id = place.host_id WHERE place.run_id = r.id
     ORDER BY place.attempt_id DESC, place.role <> 'main', place.role LIMIT 1) h ON true
+  LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('id', 'k' || f.id, 'link', f.link, 'why', f.why) AS known FROM known_failure f
+    WHERE f.project_id = r.project_id AND f.test_name = r.test_name AND f.signature = r.failure_signature
+      AND f.removed_at IS NULL) k ON true
   ORDER BY r.id DESC`;
 
 /** How runs are told apart; every way to them adds the rest. */
@@ -125,14 +132,27 @@ export async function findRunState(sql: Sql, visible: Visible, id: Id) {
   return row;
 }
 
+interface DetailRow {
+  readonly evidence: Record<string, unknown> | null;
+  readonly artefacts: Artefact[];
+  readonly verdictAttempt: string | null;
+  readonly kept: {
+    readonly host: string;
+    readonly person: string;
+    readonly until: string;
+    readonly over: boolean;
+  } | null;
+}
+
+/** `kept`: the host that was kept for whoever submitted it, since it failed there. */
+const DETAIL = `, r.evidence, ${ARTEFACTS_OF_RUN} AS artefacts, 'a' || r.verdict_attempt AS "verdictAttempt",
+  (SELECT jsonb_build_object('host', vh.name, 'person', v.person,
+     'until', to_char(v.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'over', v.ended_at IS NOT NULL)
+   FROM reservation v JOIN host vh ON vh.id = v.host_id WHERE v.run_id = r.id ORDER BY v.id DESC LIMIT 1) AS kept`;
+
 /** A run with all its attempts, if it may be seen. */
 export async function findRunDetail(sql: Sql, visible: Visible, id: Id) {
-  const [row] = await sql.rows<
-    RunRow & {
-      readonly evidence: Record<string, unknown> | null;
-      readonly artefacts: Artefact[];
-    }
-  >(runsOf(ONE, `, r.evidence, ${ARTEFACTS_OF_RUN} AS artefacts`), [visibleIds(visible), id]);
+  const [row] = await sql.rows<RunRow & DetailRow>(runsOf(ONE, DETAIL), [visibleIds(visible), id]);
   if (row === undefined) return undefined;
   return { ...shown(row), attemptList: await attemptsOf(sql, id) };
 }

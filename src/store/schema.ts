@@ -252,6 +252,7 @@ export const SCHEMA = {
       health: text<Health>("'good'"),
       healthWhy: text("'new'"),
       healthSince: instant('grid_now()'),
+      outBy: orNull(text()),
       dirtyFrom: orNull(text<Layer>()),
       stackAttempt: bigint(0),
       usedSinceStack: boolean('true'),
@@ -268,8 +269,37 @@ export const SCHEMA = {
         host_seats_ck: 'seats BETWEEN 1 AND 1000',
         host_health_ck: oneOf('health', ['good', 'suspect', 'quarantined', 'maintenance']),
         host_dirty_ck: oneOf('dirty_from', LAYERS),
+        host_out_ck: "out_by IS NULL OR health IN ('quarantined', 'maintenance')",
       },
       indices: { host_pool_ix: { columns: ['poolId'] } },
+    },
+  ),
+
+  /** Hosts that a person has, or had, for themselves. */
+  reservation: table(
+    'reservation',
+    {
+      id: key(identity()),
+      hostId: bigint(),
+      person: text(),
+      why: text(),
+      runId: orNull(bigint()),
+      submissionId: orNull(bigint()),
+      since: instant('grid_now()'),
+      until: instant(),
+      endedAt: orNull(instant()),
+      endedBy: orNull(text()),
+    },
+    {
+      foreignKeys: { reservation_host_fk: ['hostId', 'host'] },
+      checks: {
+        reservation_until_ck: 'until > since',
+        reservation_end_ck: '(ended_at IS NULL) = (ended_by IS NULL)',
+      },
+      indices: {
+        reservation_live_uq: { columns: ['hostId'], unique: true, where: 'ended_at IS NULL' },
+        reservation_run_ix: { columns: ['runId'], where: 'run_id IS NOT NULL' },
+      },
     },
   ),
 
@@ -448,6 +478,8 @@ export const SCHEMA = {
       runCount: orNull(integer()),
       wait: boolean('false'),
       leftOut: orNull(json<readonly LeftOut[]>()),
+      holdS: orNull(double()),
+      repeats: orNull(bigints()),
     },
     {
       foreignKeys: { submission_project_fk: ['projectId', 'project'] },
@@ -458,6 +490,7 @@ export const SCHEMA = {
       indices: {
         submission_pending_ix: { columns: ['id'], where: 'unfolded_at IS NULL' },
         submission_project_ix: { columns: ['projectId', 'id'] },
+        submission_name_ix: { columns: ['projectId', 'name', 'id'] },
       },
     },
   ),
@@ -503,6 +536,7 @@ export const SCHEMA = {
       marks: texts<Mark>("'{}'"),
       verdictAttempt: orNull(bigint()),
       judgedAt: orNull(instant()),
+      failureSignature: orNull(text()),
     },
     {
       checks: {
@@ -518,6 +552,34 @@ export const SCHEMA = {
         run_submission_ix: { columns: ['submissionId', 'id'] },
         run_own_ix: { columns: ['purpose', 'id'], where: "purpose <> 'test'" },
         run_test_ix: { columns: ['projectId', 'testName', 'id'] },
+      },
+    },
+  ),
+
+  /** Failures of a test that a person tied to an issue. */
+  knownFailure: table(
+    'known_failure',
+    {
+      id: key(identity()),
+      projectId: bigint(),
+      testName: text(),
+      signature: text(),
+      link: text(),
+      why: text("''"),
+      who: text(),
+      at: instant('grid_now()'),
+      removedAt: orNull(instant()),
+      removedBy: orNull(text()),
+    },
+    {
+      foreignKeys: { known_failure_project_fk: ['projectId', 'project'] },
+      checks: { known_failure_removed_ck: '(removed_at IS NULL) = (removed_by IS NULL)' },
+      indices: {
+        known_failure_live_uq: {
+          columns: ['projectId', 'testName', 'signature'],
+          unique: true,
+          where: 'removed_at IS NULL',
+        },
       },
     },
   ),

@@ -5,6 +5,7 @@ import type { Variant } from '../domain/submit/matrix.js';
 import type { LeftOut } from '../domain/submit/unfold.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
+import { IS_FINISHED } from './night.js';
 import { type Sql, type Transaction, wake } from './store.js';
 import { pageOf, shown } from './view.js';
 
@@ -76,6 +77,8 @@ export interface NewSubmission {
   readonly queueTimeoutS?: number | undefined;
   /** What nothing can serve waits until something can. */
   readonly wait: boolean;
+  /** For so long a host on which a run fails is kept for whoever submitted it; unset: not at all. */
+  readonly holdS?: number | undefined;
   readonly artefacts: readonly Artefact[];
 }
 
@@ -89,8 +92,8 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
   const [made] = await tx.rows<{ id: Id; createdAt: Date }>(
     `WITH made AS (
        INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout,
-         wait)
-       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15)
+         wait, hold_s)
+       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15, $16)
        RETURNING id, created_at),
      brought AS (
        INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
@@ -116,6 +119,7 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
       submission.artefacts.map((artefact) => artefact.buildId ?? null),
       JSON.stringify(sizes),
       submission.wait,
+      submission.holdS ?? null,
     ],
   );
   if (made === undefined) throw new Error('an insert gives its row');
@@ -133,9 +137,9 @@ export async function retryRun(
 ): Promise<Id> {
   const [made] = await tx.rows<{ id: Id }>(
     `INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout, wait,
-       retry_of)
+       hold_s, retry_of)
      SELECT r.project_id, s.name, 'user', $2, ARRAY[r.test_id], jsonb_build_array(r.variant),
-            jsonb_build_array(r.target), s.priority, s.queue_timeout, s.wait, r.id
+            jsonb_build_array(r.target), s.priority, s.queue_timeout, s.wait, s.hold_s, r.id
      FROM run r JOIN submission s ON s.id = r.submission_id WHERE r.id = $1 RETURNING id`,
     [run.id, actor],
   );
@@ -161,6 +165,60 @@ export async function retryRun(
       subject: showId('run', run.id),
       data: { submission: showId('submission', id) },
     },
+  ]);
+  await wake(tx, 'testyard_scheduler', 'testyard_history');
+  return id;
+}
+
+/** Which runs of a submission are to be repeated. */
+export type Unhappy = 'failed' | 'none';
+
+/** The runs of a submission that are done with this verdict, oldest first; of tests, not of the grid's own work. */
+export async function runsWith(sql: Sql, submission: Id, verdict: Unhappy): Promise<readonly Id[]> {
+  const rows = await sql.rows<{ id: Id }>(
+    `SELECT id FROM run WHERE submission_id = $1 AND verdict = $2 AND purpose = 'test' ORDER BY id`,
+    [submission, verdict],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** One new submission that makes these runs of another once more: the same tests, variants, targets and artefacts. */
+export async function retryRuns(
+  tx: Transaction,
+  of: { readonly id: Id; readonly projectId: Id },
+  runs: readonly Id[],
+  actor: string,
+): Promise<Id> {
+  const [made] = await tx.rows<{ id: Id }>(
+    `INSERT INTO submission (project_id, name, source, actor, tests, priority, queue_timeout, wait, hold_s, repeats)
+     SELECT s.project_id, s.name, 'user', $3, ARRAY(SELECT DISTINCT r.test_id FROM unnest($2::bigint[]) AS u(id)
+         CROSS JOIN LATERAL (SELECT test_id FROM run WHERE run.id = u.id OFFSET 0) r),
+       s.priority, s.queue_timeout, s.wait, s.hold_s, $2::bigint[]
+     FROM submission s WHERE s.id = $1 RETURNING id`,
+    [of.id, runs, actor],
+  );
+  const id = made?.id ?? '';
+  await tx.rows(
+    `INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
+     SELECT $2, name, url, blob_digest, digest, build_id FROM artefact WHERE submission_id = $1`,
+    [of.id, id],
+  );
+  const entry = { project: of.projectId, actor };
+  const submission = showId('submission', id);
+  await chronicle(tx, [
+    {
+      ...entry,
+      kind: 'submission.accepted',
+      subject: submission,
+      data: { retryOf: showId('submission', of.id), runs: runs.length },
+    },
+    ...runs.map((run) => ({
+      ...entry,
+      run,
+      kind: 'run.retried',
+      subject: showId('run', run),
+      data: { submission },
+    })),
   ]);
   await wake(tx, 'testyard_scheduler', 'testyard_history');
   return id;
@@ -206,13 +264,20 @@ const submissionsOf = (chosen: string) => `
     WHERE r.submission_id = s.id) c
   ORDER BY s.id DESC`;
 
-/** Submissions that may be seen, newest first, older than `before`. */
-export async function listSubmissions(sql: Sql, visible: Visible, before: Id | undefined, limit: number) {
+/** Submissions that may be seen, newest first, older than `before`; of a name, or only the finished ones, where wanted. */
+export async function listSubmissions(
+  sql: Sql,
+  visible: Visible,
+  before: Id | undefined,
+  limit: number,
+  wanted: { readonly name?: string | undefined; readonly finished?: boolean } = {},
+) {
   const rows = await sql.rows<SubmissionRow>(
-    submissionsOf(`SELECT * FROM submission
+    submissionsOf(`SELECT * FROM submission s
       WHERE ($1::bigint[] IS NULL OR project_id = ANY ($1)) AND ($2::bigint IS NULL OR id < $2)
+        AND ($4::text IS NULL OR name = $4) ${wanted.finished ? `AND ${IS_FINISHED}` : ''}
       ORDER BY id DESC LIMIT $3`),
-    [visibleIds(visible), before ?? null, limit + 1],
+    [visibleIds(visible), before ?? null, limit + 1, wanted.name ?? null],
   );
   return pageOf(rows.map(shown), limit, (last) => last.id.slice(1));
 }

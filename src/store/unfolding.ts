@@ -14,6 +14,8 @@ export interface PendingSubmission {
   readonly priority: number;
   readonly queueTimeoutS?: number;
   readonly retryOf?: Id;
+  /** Runs that it repeats, in place of tests x variants x targets. */
+  readonly repeats?: readonly Repeated[];
   /** What nothing can serve waits until something can. */
   readonly wait: boolean;
   readonly variants: readonly Variant[];
@@ -27,6 +29,14 @@ export interface PendingSubmission {
   }[];
 }
 
+/** A run that is made once more. */
+export interface Repeated {
+  readonly run: Id;
+  readonly test: Id;
+  readonly variant: Variant;
+  readonly target: AskedTarget;
+}
+
 /** A run to be made: `never` ends it at once as not compatible. */
 export interface NewRun {
   readonly testId: Id;
@@ -37,6 +47,7 @@ export interface NewRun {
   readonly requirementKey: string;
   readonly demandKey: string;
   readonly never?: string;
+  readonly retryOf?: Id;
 }
 
 /** The oldest submissions that are still to be unfolded. */
@@ -54,10 +65,15 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     variants: Variant[];
     targets: AskedTarget[];
     tests: Id[];
+    repeats: readonly Repeated[] | null;
     known: PendingSubmission['tests'];
   }>(
     `SELECT id, project_id, (SELECT p.name FROM project p WHERE p.id = s.project_id) AS project, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
        retry_of, wait, variants, targets, tests,
+       CASE WHEN s.repeats IS NOT NULL THEN (SELECT jsonb_agg(jsonb_build_object('run', r.id::text,
+           'test', r.test_id::text, 'variant', r.variant, 'target', r.target) ORDER BY r.id)
+         FROM unnest(s.repeats) AS u(id) CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = u.id OFFSET 0) r)
+       END AS repeats,
        (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t.id::text, 'name', t.name, 'requirement',
           t.requirement, 'requirementKey', t.requirement_key, 'matrix', t.spec->'matrix'))) FROM test t WHERE t.id = ANY(s.tests)) AS known
      FROM submission s WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
@@ -81,6 +97,7 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     ...(r.incident_id === null ? {} : { incidentId: r.incident_id }),
     ...(r.timeout_s === null ? {} : { queueTimeoutS: r.timeout_s }),
     ...(r.retry_of === null ? {} : { retryOf: r.retry_of }),
+    ...(r.repeats === null ? {} : { repeats: r.repeats }),
   }));
 }
 
@@ -99,11 +116,11 @@ export async function insertRuns(
      given AS (
        SELECT nextval('run_id_seq') AS id, g.* FROM open CROSS JOIN jsonb_to_recordset($1::jsonb) AS g(
          "testId" bigint, "testName" text, variant jsonb, "variantKey" text, target jsonb,
-         "requirementKey" text, "demandKey" text, never text)),
+         "requirementKey" text, "demandKey" text, never text, "retryOf" bigint)),
      made AS (
        INSERT INTO run (id, project_id, submission_id, purpose, test_id, test_name, variant, variant_key, target,
          requirement_key, retry_of, verdict, no_verdict, reason, judged_at)
-       SELECT id, $2, $3, $4, "testId", "testName", variant, "variantKey", target, "requirementKey", $5,
+       SELECT id, $2, $3, $4, "testId", "testName", variant, "variantKey", target, "requirementKey", coalesce("retryOf", $5),
          CASE WHEN never IS NOT NULL THEN 'none' END, CASE WHEN never IS NOT NULL THEN 'not_compatible' END,
          never, CASE WHEN never IS NOT NULL THEN grid_now() END
        FROM given),

@@ -1,5 +1,5 @@
 import { digestOf } from '../domain/digest.js';
-import type { Fingerprint, Health, StackEntry } from '../domain/host.js';
+import type { Fingerprint, Health, Reserved, StackEntry } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
 import { type TagRecord, tagOnRecord, type WrittenTag, whatIsKnown } from '../domain/match/known.js';
@@ -62,6 +62,7 @@ interface HostRow {
   offline: boolean;
   health: Health;
   health_why: string;
+  reserved: Reserved | null;
   dirty_from: Layer | null;
   used_since_stack: boolean;
   fingerprint: Fingerprint | null;
@@ -143,6 +144,8 @@ function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
        p.projects AS pool_projects, h.host_type,
        h.owner, h.transport, h.restore, h.executor, h.seats, h.expendable, h.offline, h.health, h.health_why,
        h.dirty_from, h.used_since_stack, h.fingerprint,
+       (SELECT jsonb_build_object('person', v.person, 'until', v.until AT TIME ZONE 'UTC')
+          FROM reservation v WHERE v.host_id = h.id AND v.ended_at IS NULL) AS reserved,
        (SELECT jsonb_agg(jsonb_build_object('layer', layer, 'step', step, 'key', key, 'gives', gives)
           ORDER BY position) FROM host_stack s WHERE s.host_id = h.id) AS stack,
        (SELECT jsonb_agg(jsonb_build_object('probe', probe, 'worked', worked, 'looks', fingerprint))
@@ -190,6 +193,7 @@ function known(row: HostRow, catalogue: Catalogue, visible: readonly string[]): 
       new Set(
         (row.probes ?? []).map((p) => p.looks).filter((l) => l !== '' && l !== digestOf(row.fingerprint)),
       ).size > 0,
+    ...(row.reserved === null ? {} : { reserved: row.reserved }),
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.restore === null ? {} : { restore: row.restore }),
     ...(row.executor === null ? {} : { executor: row.executor }),

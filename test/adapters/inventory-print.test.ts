@@ -83,7 +83,7 @@ it('any text, key and nesting is written so that it reads back', () => {
     ),
   );
   const key = text.filter((s) => s !== '');
-  const value = fc.letrec<{ any: Parameters<typeof printYaml>[0][string] }>((tie) => ({
+  const value = fc.letrec<{ any: NonNullable<Parameters<typeof printYaml>[0][string]> }>((tie) => ({
     any: fc.oneof(
       { maxDepth: 4 },
       text,

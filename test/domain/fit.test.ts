@@ -56,6 +56,17 @@ describe('who can serve a demand, and why not', () => {
     });
   });
 
+  it('keeps everything, canaries too, from a host that a person has, and says who and until when', () => {
+    const reserved = { person: 'ann', until: '2026-01-31T14:00:00Z' };
+    for (const purpose of ['test', 'canary', 'recovery'] as const)
+      expect(
+        answer(demand({ purpose, target: { host: 'n042' } }), [host('n042', {}, { reserved })]),
+      ).toMatchObject({
+        code: 'host_reserved',
+        reason: 'n042 is reserved by ann until 2026-01-31 14:00 UTC',
+      });
+  });
+
   it.each(['suspect', 'quarantined'] as const)('lets a canary for it onto a %s host', (health) => {
     const canary = demand({ purpose: 'canary', target: { host: 'a' } });
     expect(fitsOf(canary, [host('a', {}, { health })], [], []).fits).toHaveLength(1);

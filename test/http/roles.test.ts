@@ -48,6 +48,17 @@ const expected: Record<RouteName, Expectation> = {
   applyInventory: { body: { files: INVENTORY }, gets: ADMIN },
   listHosts: { gets: PERSONS },
   readHost: { path: '/api/v1/hosts/box', gets: PERSONS },
+  takeHostOut: { path: '/api/v1/hosts/box2/maintenance', body: { why: 'a test' }, gets: ADMIN },
+  endMaintenance: { path: '/api/v1/hosts/out/maintenance/end', body: {}, gets: ADMIN },
+  quarantineHost: { path: '/api/v1/hosts/box3/quarantine', body: { why: 'a test' }, gets: ADMIN },
+  endQuarantine: { path: '/api/v1/hosts/bad/quarantine/end', body: {}, gets: ADMIN },
+  reserveHost: {
+    path: '/api/v1/hosts/box/reservation',
+    body: { why: 'a test', forS: 60 },
+    gets: [401, 403, 201, 201, 403, 201],
+  },
+  endReservation: { path: '/api/v1/hosts/mine/reservation/end', gets: [401, 403, 200, 200, 403, 200] },
+  listReservations: { gets: PERSONS },
   submit: { body: { project: 'mine', tests: [FILE] }, gets: [401, 403, 201, 201, 403, 404] },
   listSubmissions: { path: '/api/v1/submissions?project=mine', gets: SEES_IT },
   readSubmission: { path: '/api/v1/submissions/{submission}', gets: SEES_IT },
@@ -56,11 +67,23 @@ const expected: Record<RouteName, Expectation> = {
     body: {},
     gets: [401, 403, 200, 200, 403, 404],
   },
+  retrySubmission: {
+    path: '/api/v1/submissions/{submission}/retry',
+    body: { verdict: 'none' },
+    gets: [401, 403, 201, 201, 403, 404],
+  },
+  readMorning: { path: '/api/v1/submissions/{submission}/morning', gets: SEES_IT },
   listRuns: { path: '/api/v1/runs?project=mine', gets: SEES_IT },
   readRun: { path: '/api/v1/runs/{run}', gets: SEES_IT },
   cancelRun: { path: '/api/v1/runs/{run}/cancel', body: {}, gets: [401, 403, 200, 200, 403, 404] },
   retryRun: { path: '/api/v1/runs/{done}/retry', gets: [401, 403, 201, 201, 403, 404] },
   readLog: { path: '/api/v1/runs/{done}/log', gets: SEES_IT },
+  listKnown: { path: '/api/v1/known?project=mine', gets: SEES_IT },
+  makeKnown: {
+    body: { project: 'mine', test: 'boot', signature: 'oops', link: 'https://example.org/1' },
+    gets: [401, 403, 201, 201, 403, 404],
+  },
+  forgetKnown: { path: '/api/v1/known/{known}', gets: [401, 403, 200, 200, 403, 404] },
   listIncidents: { gets: PERSONS },
   readIncident: { path: '/api/v1/incidents/{incident}', gets: SEES_IT },
   listTests: { path: '/api/v1/tests?project=mine', gets: SEES_IT },
@@ -89,6 +112,29 @@ const SPOILT = ['revoked', 'expired', 'garbage'] as const;
 let api: TestApi;
 const secrets = new Map<string, string>();
 const ids: Record<string, string> = {};
+let mineId = '';
+
+/** What a route ends is there whenever it is asked for. */
+async function renew(name: RouteName): Promise<void> {
+  const { store } = api;
+  if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
+  if (name === 'endMaintenance')
+    await store.rows(`UPDATE host SET health = 'maintenance', out_by = 'me' WHERE name = 'out'`);
+  if (name === 'endQuarantine') await store.rows(`UPDATE host SET health = 'quarantined' WHERE name = 'bad'`);
+  if (name === 'endReservation')
+    await store.rows(
+      `INSERT INTO reservation (host_id, person, why, until)
+       SELECT id, 'somebody', 'why', grid_now() + interval '1 hour' FROM host WHERE name = 'mine'
+       ON CONFLICT (host_id) WHERE ended_at IS NULL DO NOTHING`,
+    );
+  if (name === 'forgetKnown') {
+    const [known] = await store.rows<{ id: string }>(
+      `INSERT INTO known_failure (project_id, test_name, signature, link, who) VALUES ($1, 'boot', $2, 'x', 'me') RETURNING id`,
+      [mineId, crypto.randomUUID()],
+    );
+    ids['known'] = `k${known?.id}`;
+  }
+}
 
 beforeAll(async () => {
   api = await startTestApi();
@@ -115,6 +161,7 @@ beforeAll(async () => {
   }
   await rows.host('box');
   const host = await rows.host('box2');
+  for (const name of ['box3', 'out', 'bad', 'mine']) await rows.host(name);
   const made = await rows.test(mine, 'boot');
   ids['submission'] = `s${await rows.submission(mine, made)}`;
   ids['run'] = `r${await rows.run(mine, made, ids['submission'].slice(1))}`;
@@ -122,6 +169,13 @@ beforeAll(async () => {
   const attempt = await rows.attempt(done, host);
   await rows.pass(done, attempt);
   ids['done'] = `r${done}`;
+  const lost = await rows.run(mine, made, ids['submission'].slice(1));
+  await api.store.rows(`DELETE FROM queue WHERE run_id = $1`, [lost]);
+  await api.store.rows(
+    `UPDATE run SET verdict = 'none', no_verdict = 'host_lost', reason = 'lost', judged_at = grid_now() WHERE id = $1`,
+    [lost],
+  );
+  mineId = mine;
   ids['incident'] = `i${await rows.incident(mine, 'setup of boot fails')}`;
   const [executor] = await api.store.rows<{ id: string }>(
     `INSERT INTO executor (name, token_id) SELECT 'lab', id FROM token WHERE kind = 'executor' ORDER BY id LIMIT 1 RETURNING id`,
@@ -139,7 +193,7 @@ async function statusOf(name: RouteName, secret: string | undefined): Promise<nu
   const route: Route = routes[name];
   const { path = route.path, body } = expected[name];
   ids['new'] = `p${crypto.randomUUID()}`;
-  if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
+  await renew(name);
   const filled = (text: string) => text.replace(/\{([a-z]+)\}/g, (_, key: string) => ids[key] ?? '');
   if (route.answer === 'events' && secret !== undefined) {
     const stream = await OpenStream.open(api, secret, filled(path));
@@ -195,6 +249,8 @@ test('the table says the same as the routes do', () => {
 
 test('a token with a role in no project sees that there is nothing', async () => {
   const { secret } = await api.token({});
+  // What is wrong with a host is everybody's business.
+  await api.store.rows(`UPDATE incident SET project_id = $1 WHERE project_id IS NULL`, [mineId]);
   for (const path of ['/runs', '/submissions', '/tests', '/incidents', '/projects']) {
     const answer = await api.ask(secret, 'GET', `/api/v1${path}`);
     expect(answer.json.items, path).toEqual([]);

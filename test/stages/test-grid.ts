@@ -36,6 +36,8 @@ export class TestGrid {
     readonly claims: Claims,
     readonly settings: Settings,
     readonly inventory: Inventory,
+    /** Its database. */
+    readonly url: string,
     private readonly drop: () => Promise<void>,
   ) {}
 
@@ -69,6 +71,7 @@ export class TestGrid {
       claims,
       settings,
       inventory,
+      database.url,
       async () => {
         await wakeup.close();
         await store.close();

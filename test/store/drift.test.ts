@@ -32,6 +32,8 @@ const UNSAYABLE: readonly Unsayable[] = [
     'submission',
     'incident',
     'evidence',
+    'reservation',
+    'known_failure',
     'resource',
   ),
   ...descending('submission_project_ix', 'submission', 'project_id, id DESC'),

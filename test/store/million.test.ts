@@ -4,6 +4,8 @@ import type { Blobs } from '../../src/ports/blobs.js';
 import * as access from '../../src/store/access.js';
 import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
+import * as comingBack from '../../src/store/coming-back.js';
+import * as failing from '../../src/store/failing.js';
 import * as grid from '../../src/store/grid.js';
 import * as history from '../../src/store/history.js';
 import * as host from '../../src/store/host.js';
@@ -13,11 +15,14 @@ import * as lapsing from '../../src/store/lapsing.js';
 import * as leader from '../../src/store/leader.js';
 import * as leasing from '../../src/store/leasing.js';
 import * as log from '../../src/store/log.js';
+import * as night from '../../src/store/night.js';
 import * as pulsing from '../../src/store/pulse.js';
 import * as recording from '../../src/store/recording.js';
+import * as reserving from '../../src/store/reserving.js';
 import * as run from '../../src/store/run.js';
 import { type Plans, Store } from '../../src/store/store.js';
 import * as submission from '../../src/store/submission.js';
+import * as takingOut from '../../src/store/taking-out.js';
 import * as tests from '../../src/store/test.js';
 import * as unfolding from '../../src/store/unfolding.js';
 import * as waiting from '../../src/store/waiting.js';
@@ -246,6 +251,7 @@ describe('the heartbeat', () => {
   look('', blaming.lookedAtSince, [60]);
   look('', blaming.setHealth, ['5', 'suspect', 'why']);
   look('', blaming.setPool, ['1', 'halted', 'why']);
+  look('', blaming.resumePool, ['1'], { rowsEach: 400 });
   look('', blaming.hostsBeingLookedAt, []);
 
   const readWorld = (sql: ExplainingStore) => new world.WorldReader().read(sql);
@@ -423,6 +429,72 @@ describe('hosts, incidents and the grid', () => {
   look('', grid.isLeaseOf, ['3001', '1']);
 });
 
+describe('what people do', () => {
+  const tx = <Args extends readonly unknown[]>(of: (sql: never, ...args: Args) => Promise<unknown>) =>
+    of as (sql: ExplainingStore, ...args: Args) => Promise<unknown>;
+  const act = { host: '5', who: 'me', why: 'why' };
+  look('', tx(comingBack.holdDecisions), []);
+  look('', comingBack.cancelOwnWork, ['host 5', 'me'], { queue: true });
+  look('', comingBack.leftByPerson, ['5', ['packages']], { rowsEach: 100 });
+  look('', tx(comingBack.comeBack), ['5', 'me', 'why'], { rowsEach: 20 });
+  look('for maintenance', tx(takingOut.takeOut), ['maintenance', act, true], {
+    queue: true,
+    partitions: 3,
+    rowsEach: 400,
+  });
+  look('', tx(takingOut.bringBack), ['quarantined', { ...act, host: '6' }], { rowsEach: 100 });
+  look('', tx(reserving.reserve), [{ host: '7', person: 'me', why: 'why', forS: 60, mostS: 60 }], {
+    queue: true,
+  });
+  look(
+    '',
+    tx(reserving.keepForFailure),
+    [{ host: '8', run: runId(late), submission: '1500', person: 'me', forS: 60 }],
+    { queue: true },
+  );
+  look('', reserving.reservationOf, ['7']);
+  look('', reserving.reservationsOver, []);
+  look('', tx(reserving.endReservation), ['1', 'me'], { rowsEach: 100 });
+  look('', tx(reserving.giveBack), ['1', 'me'], { rowsEach: 100 });
+  look('', reserving.listReservations, [all], { partitions: 4 });
+
+  look('of 20', failing.redTraces, [running.map((n) => ({ run: runId(n), attempt: attemptId(n) }))], {
+    rowsEach: 60,
+    blocksEach: 120,
+  });
+  const known = { projectId: '1', test: 'test 1', signature: 's', link: 'l', why: '', who: 'me' };
+  look('', tx(failing.makeKnown), [known]);
+  look('', failing.listKnown, [twoProjects, undefined]);
+  look('', failing.findKnown, [all, '1']);
+  look('', failing.failureOfRun, [twoProjects, runId(middle)]);
+  look('', tx(failing.forgetKnown), ['1', 'me']);
+
+  // A submission of the million has 500 runs, wherever they lie.
+  const night500 = { partitions: 4, rowsEach: 1100, blocksEach: 1200, queue: true } as const;
+  look('', night.nightBefore, ['1000'], { ...night500, rowsEach: 3000 });
+  look('', night.nightRuns, ['1000'], { ...night500, rowsEach: 20, blocksEach: 40 });
+  look(
+    'of 20 whose test was never green',
+    night.redSince,
+    [Array.from({ length: 20 }, (_, i) => runId(late + 10 * i + 2))],
+    { partitions: 4, rowsEach: 1100, blocksEach: 1200 },
+  );
+  look('', submission.runsWith, ['1000', 'failed'], { ...night500, rowsEach: 40 });
+  look(
+    '',
+    tx(submission.retryRuns),
+    [{ id: '1000', projectId: '1' }, [early, middle, late].map(runId), 'me'],
+    {
+      partitions: 3,
+    },
+  );
+  look('that are finished', submission.listSubmissions, [all, undefined, 5, { finished: true, name: '' }], {
+    ...night500,
+    rowsEach: 6000,
+    blocksEach: 6000,
+  });
+});
+
 describe('history', () => {
   const asked = { after: history.HISTORY_START, visible: all, tokens: true, limit: 100 } as const;
   // A month is a partition, and an entry is looked for in each: one step down an index.
@@ -496,6 +568,8 @@ test('every function of the store that speaks to the database has been looked at
     access,
     assigning,
     blaming,
+    comingBack,
+    failing,
     grid,
     history,
     host,
@@ -505,10 +579,13 @@ test('every function of the store that speaks to the database has been looked at
     leader,
     leasing,
     log,
+    night,
     pulsing,
     recording,
+    reserving,
     run,
     submission,
+    takingOut,
     tests,
     unfolding,
     waiting,

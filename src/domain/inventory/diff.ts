@@ -1,5 +1,5 @@
 import { canonicalJson, digestOf } from '../digest.js';
-import type { HostSpec, Inventory } from '../inventory.js';
+import type { Inventory } from '../inventory.js';
 import { declaredText } from './declared.js';
 
 /** What an inventory is made of. */

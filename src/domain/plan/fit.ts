@@ -57,6 +57,8 @@ export type Fit =
 export type LaterCode =
   | 'host_offline'
   | 'host_maintenance'
+  /** A person has it for themselves. */
+  | 'host_reserved'
   | 'host_quarantined'
   | 'host_suspect'
   | 'pool_halted'
@@ -129,6 +131,10 @@ export function fitOf(
     incidents.find((i) => i.scope === scope && i.hostId === host.id);
   if (host.offline) return later('host_offline', `${host.name} is offline`);
   if (host.health === 'maintenance') return later('host_maintenance', `${host.name}: ${host.healthWhy}`);
+  if (host.reserved !== undefined) {
+    const { person, until } = host.reserved;
+    return later('host_reserved', `${host.name} is reserved by ${person} until ${minuteOf(until)}`);
+  }
   if (!checking) {
     if (host.poolHalted !== undefined) return later('pool_halted', `pool ${host.pool}: ${host.poolHalted}`);
     if (host.health === 'quarantined') {
@@ -157,6 +163,11 @@ export function fitOf(
     return later('incident', incident?.title ?? now.why, incident?.id);
   }
   return later('unknown_tags', ever.why);
+}
+
+/** `2026-01-31T14:00:00Z` as people read it. */
+function minuteOf(time: string): string {
+  return `${time.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 function preferencesMet({ prefer = [] }: Demand, host: Candidate, steps: readonly StepSpec[]): number {

@@ -1,5 +1,6 @@
 import { type AskedTarget, type Demand, demandKey, type Target } from '../demand.js';
 import { canonicalJson } from '../digest.js';
+import type { Id } from '../id.js';
 import type { Answer } from '../plan/fit.js';
 import { type Matrix, unfoldMatrix, type Variant, whereInMatrix } from './matrix.js';
 
@@ -15,6 +16,16 @@ export interface Asked<Test extends AskedTest> {
   readonly wait: boolean;
   /** The variants are those of a run that is made again: no test adds its own to them. */
   readonly again: boolean;
+  /** Runs that are made again, in place of tests x variants x targets. */
+  readonly repeats?: readonly Repeat<Test>[];
+}
+
+/** A run that is made again as it was. */
+export interface Repeat<Test> {
+  readonly run: Id;
+  readonly test: Test;
+  readonly variant: Variant;
+  readonly target: AskedTarget;
 }
 
 /** What must be known of a test. */
@@ -39,6 +50,8 @@ export interface Portion<Test> {
   readonly never?: string;
   /** It waits all the same. */
   readonly waits?: true;
+  /** The run that it makes again. */
+  readonly retryOf?: Id;
 }
 
 /** Hosts or host types that `each` asked for and that could never serve, by the reason. */
@@ -63,34 +76,34 @@ export interface Unfolded<Test> {
 const SHOWN = { names: 20, entries: 200 } as const;
 
 /**
- * Every test in every variant on every target. Tests with equal requirements share the question who could serve
- * them; `requirementOf` adds what the grid asks of every run.
+ * Every test in every variant on every target, or what is to be repeated. Tests with equal requirements share the
+ * question who could serve them; `requirementOf` adds what the grid asks of every run.
  */
 export function unfold<Test extends AskedTest>(
   asked: Asked<Test>,
   requirementOf: (requirement: string) => string,
   ask: Ask,
 ): Unfolded<Test> {
+  const requirements = new Map<string, string>();
   const known = new Map<string, Choices>();
   const leftOut = new Map<string, LeftOut>();
-  const portions = asked.tests.flatMap((test) => {
-    const own = variantsOf(test, asked);
-    const requirement = requirementOf(test.requirement);
-    return asked.targets.flatMap((target) => {
-      const key = canonicalJson([requirement, target]);
-      const { choices, left } = known.get(key) ?? choicesOf(target, requirement, asked, ask);
-      known.set(key, { choices, left });
-      for (const one of left) tell(leftOut, one, test.name);
-      return choices.map(
-        (choice): Portion<Test> => ({
-          test,
-          ...choice,
-          variants: own.variants,
-          ...(own.never === undefined ? {} : { never: own.never }),
-          ...(asked.wait && choice.never !== undefined && own.never === undefined ? { waits: true } : {}),
-        }),
-      );
-    });
+  const portions = piecesOf(asked).flatMap(({ test, target, own, retryOf }) => {
+    const requirement = requirements.get(test.requirement) ?? requirementOf(test.requirement);
+    requirements.set(test.requirement, requirement);
+    const key = canonicalJson([requirement, target]);
+    const { choices, left } = known.get(key) ?? choicesOf(target, requirement, asked, ask);
+    known.set(key, { choices, left });
+    for (const one of left) tell(leftOut, one, test.name);
+    return choices.map(
+      (choice): Portion<Test> => ({
+        test,
+        ...choice,
+        variants: own.variants,
+        ...(own.never === undefined ? {} : { never: own.never }),
+        ...(asked.wait && choice.never !== undefined && own.never === undefined ? { waits: true } : {}),
+        ...(retryOf === undefined ? {} : { retryOf }),
+      }),
+    );
   });
   return { portions, leftOut: [...leftOut.values()].slice(0, SHOWN.entries) };
 }
@@ -122,7 +135,29 @@ export function countRuns(portions: readonly Portion<unknown>[]): number {
   return portions.reduce((sum, { variants }) => sum + variants.length, 0);
 }
 
-type Choice = Omit<Portion<never>, 'test' | 'variants'>;
+interface Piece<Test> {
+  readonly test: Test;
+  readonly target: AskedTarget;
+  readonly own: OwnVariants;
+  readonly retryOf?: Id;
+}
+
+function piecesOf<Test extends AskedTest>(asked: Asked<Test>): readonly Piece<Test>[] {
+  const { tests, targets, repeats } = asked;
+  if (repeats !== undefined)
+    return repeats.map(({ run, test, variant, target }) => ({
+      test,
+      target,
+      own: { variants: [variant] },
+      retryOf: run,
+    }));
+  return tests.flatMap((test) => {
+    const own = variantsOf(test, asked);
+    return targets.map((target) => ({ test, target, own }));
+  });
+}
+
+type Choice = Omit<Portion<never>, 'test' | 'variants' | 'retryOf'>;
 type Left = Omit<LeftOut, 'tests' | 'testCount'>;
 
 interface Choices {
@@ -213,11 +248,14 @@ function tell(leftOut: Map<string, LeftOut>, left: Left, test: string): void {
   });
 }
 
+interface OwnVariants {
+  readonly variants: readonly Variant[];
+  /** Why there are none. */
+  readonly never?: string;
+}
+
 /** A test's own variants with the submission's; where both give a variable a value, the submission's counts. */
-function variantsOf(
-  { matrix }: AskedTest,
-  { variants, again }: Asked<AskedTest>,
-): { readonly variants: readonly Variant[]; readonly never?: string } {
+function variantsOf({ matrix }: AskedTest, { variants, again }: Asked<AskedTest>): OwnVariants {
   if (matrix === undefined || again) return { variants };
   const own = unfoldMatrix(matrix);
   if ('problems' in own) {
