@@ -240,6 +240,8 @@ describe('a reservation', () => {
     await keep('one');
     await grid.pass(3000);
     expect(await canaries()).toBe(0);
+    // None is even asked for that could only wait.
+    expect(await grid.store.rows(`SELECT run_id FROM queue WHERE purpose <> 'test'`)).toEqual([]);
     await giveBack(grid.store, '1', 'ann');
     expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
     expect(await canaries()).toBe(1);
