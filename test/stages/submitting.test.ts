@@ -91,7 +91,7 @@ describe('each host', () => {
     await grid.declare({ hosts: [...lab.hosts, aHost('five', { tags: ['gpu'], type: 'pi' })] });
     await grid.beat();
     expect(runs).toHaveLength(1);
-    expect(await grid.store.rows(`SELECT FROM run`)).toHaveLength(1);
+    expect(await grid.store.rows(`SELECT FROM run WHERE purpose = 'test'`)).toHaveLength(1);
   });
 
   it('type gets a run on one of its hosts', async () => {
@@ -262,7 +262,9 @@ describe('a pool that is for some projects', () => {
     grid = await TestGrid.open({ tags: [aTag('gpu')], hosts: [aHost('one', { pool: 'net' })] });
     await grid.store.rows(`UPDATE pool SET projects = '{kernel,net}' WHERE name = 'net'`);
     await grid.lookAtHosts();
-    expect(await grid.store.rows(`SELECT FROM host_probe`)).toHaveLength(1);
+    expect(
+      await grid.store.rows(`SELECT FROM host_record WHERE work = 'canary' AND ok_attempt > 0`),
+    ).toHaveLength(1);
     const [run = ''] = await grid.submit('plain');
     expect(await grid.run(run)).toMatchObject({
       noVerdict: 'not_compatible',
