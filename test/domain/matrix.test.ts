@@ -118,6 +118,16 @@ describe('what is wrong with a matrix is told where it is', () => {
       ['matrix.include[0]: this variant is there already'],
     ],
     [
+      'an inclusion twice, whatever the order of its names',
+      {
+        include: [
+          { A: '1', B: '2' },
+          { B: '2', A: '1' },
+        ],
+      },
+      ['matrix.include[1]: this variant is there already'],
+    ],
+    [
       'nothing left',
       { axes, exclude: [{ FS: 'ext4' }, { FS: 'xfs' }] },
       ['matrix: nothing is left: every combination is excluded'],

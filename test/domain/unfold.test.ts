@@ -82,7 +82,7 @@ describe("a test's own matrix", () => {
   });
 
   it('that nobody could read ends with the mistake, also where the submission would wait', () => {
-    const broken = [{ name: 't', requirement: '', matrix: { exclude: [{ A: '1' }] } }];
+    const broken = [{ name: 't', requirement: 'mars', matrix: { exclude: [{ A: '1' }] } }];
     const { portions } = unfolded({ tests: broken, wait: true });
     expect(portions).toMatchObject([
       { variants: [{}], never: 'matrix: has neither axes nor include: say one of them' },
