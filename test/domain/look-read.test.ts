@@ -74,22 +74,55 @@ describe('what a look makes of a host', () => {
     fc.constantFrom('__proto__', 'constructor', 'sys/bus/pci/devices/x/uevent:PCI_ID=', 'x'.repeat(5000)),
   );
   const line = fc.array(text, { maxLength: 5 }).map((texts) => texts.join('\t'));
+  const dmi = text.map((value) => ['dmi\tbegin', `sys/class/dmi/id/sys_vendor:${value}`]);
+  const disk = fc
+    .tuple(text, text)
+    .map(([name, serial]) => [
+      'disk\tbegin',
+      `disk\tat\t${name}\t/x`,
+      `disk\tserial\t${name}\t${serial}`,
+      'disk\tdone',
+    ]);
+
+  it('is done with a part when the part says so, and nobody else', () => {
+    const others = [
+      'sys/bus/usb/devices/1-1/serial:done',
+      'pci\tdone',
+      'usb\tdone\t',
+      'done',
+      'usb\tis\tdone',
+    ];
+    for (const line of others) {
+      expect(sighted(readLook(['usb\tbegin', line]), 'usb', 'nothing').presence).toBe('unknown');
+    }
+    expect(sighted(readLook(['usb\tbegin', 'usb\tdone']), 'usb', 'nothing').presence).toBe('absent');
+  });
 
   it('has bounded names and texts on one line each, whatever it said', () => {
     fc.assert(
-      fc.property(fc.array(line, { maxLength: 40 }), (lines) => {
-        for (const { tags } of readLook(lines).values()) {
-          for (const [name, sighting] of tags) {
-            expect(name).toMatch(TAG_NAME);
-            for (const one of sighting.presence === 'present' ? sighting.instances : []) {
-              for (const value of [one.place, one.raw, ...Object.values(one.attributes ?? {})]) {
-                expect(value.length).toBeLessThanOrEqual(300);
-                expect(value).not.toMatch(/[\p{Cc}\u2028\u2029\u202e]/u);
+      fc.property(
+        fc.array(
+          fc.oneof(
+            line.map((one) => [one]),
+            dmi,
+            disk,
+          ),
+          { maxLength: 20 },
+        ),
+        (said) => {
+          for (const { tags } of readLook(said.flat()).values()) {
+            for (const [name, sighting] of tags) {
+              expect(name).toMatch(TAG_NAME);
+              for (const one of sighting.presence === 'present' ? sighting.instances : []) {
+                for (const value of [one.place, one.raw, ...Object.values(one.attributes ?? {})]) {
+                  expect(value.length).toBeLessThanOrEqual(300);
+                  expect(value).not.toMatch(/[\p{Cc}\u2028\u2029\u202e]/u);
+                }
               }
             }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -177,6 +177,23 @@ for (const { name, command, isHere } of SHELLS) {
         ]);
       });
 
+      // That of busybox is in the shell itself.
+      it.skipIf(name === 'busybox ash').each(['kill -9 $$', 'exit 126'])(
+        'claims nothing to be absent where grep does not work: %s',
+        async (fate) => {
+          await plant(root, R420);
+          const bin = path.join(folder, 'bin');
+          await mkdir(bin);
+          await writeFile(path.join(bin, 'grep'), `#!/bin/sh\n${fate}\n`, { mode: 0o755 });
+          const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+          const { look: seen } = lookWith(command, {}, root, env);
+          const claimed = STANDARD_TAGS.map(({ name }) => name.replace('*', 'some')).filter(
+            (tag) => presence(seen, tag) === 'absent',
+          );
+          expect(claimed).toEqual([]);
+        },
+      );
+
       it('does not take a module for absent where the list of built-in ones cannot be read', async () => {
         await plant(root, { ...R420, kernel: '6.1.0-14-amd64' });
         const { look: seen } = look();
