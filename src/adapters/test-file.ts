@@ -1,5 +1,6 @@
 import type { Catalogue } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
+import { readMatrix } from './matrix-source.js';
 import { Fields, NAME } from './source-fields.js';
 import { headerKey, readHeader, TEST_KEYS } from './test-header.js';
 import { decodeUtf8, type FileProblem, type Position, readYaml, shown } from './yaml-source.js';
@@ -25,7 +26,7 @@ const COMMAND = /^[A-Za-z0-9_+./][A-Za-z0-9_+./@:-]{0,199}$/;
 /** Printable and of one line: it is shown in lists and written to JUnit XML. */
 const CASE = /^[^\p{Cc}]{1,500}$/u;
 const DIRTIES = ['nothing', 'use', 'boot', 'packages', 'image'] as const;
-const YAML_KEYS = ['testyard', ...TEST_KEYS, 'run', 'setup', 'teardown'];
+const YAML_KEYS = ['testyard', ...TEST_KEYS, 'matrix', 'run', 'setup', 'teardown'];
 
 /**
  * Reads a test file of either form: an executable with its needs in comments at its top, or YAML. What it
@@ -80,9 +81,11 @@ function readYamlTest(file: NamedBytes, catalogue: Catalogue | undefined): TestF
   const run = fields.text('run') ?? '';
   const setup = fields.text('setup');
   const teardown = fields.text('teardown');
+  const matrix = readMatrix(fields);
   return finished(fields, {
     ...common(fields, file.name, catalogue),
     run: Buffer.from(run.startsWith('#!') ? run : `#!/bin/sh\n${run}`).toString('base64'),
+    ...(matrix === undefined ? {} : { matrix }),
     ...(setup === undefined ? {} : { setup }),
     ...(teardown === undefined ? {} : { teardown }),
   });

@@ -1,7 +1,7 @@
 import type { Demand } from '../domain/demand.js';
 import { canonicalJson } from '../domain/digest.js';
 import { fitsOf, why } from '../domain/plan/fit.js';
-import { canonical, fromCanonical, normal } from '../domain/requirement.js';
+import { joined } from '../domain/submit/common.js';
 import { type Asked, type AskedTest, type Unfolded, unfold } from '../domain/submit/unfold.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import {
@@ -61,10 +61,11 @@ export async function unfolding(store: Store, world: World): Promise<Unfolding> 
 
 /** What a submission would come to in this world. */
 export function unfoldIn<Test extends AskedTest>(world: World, submission: Asked<Test>): Unfolded<Test> {
-  const { hosts, steps, incidents, grid } = world;
+  const { hosts, steps, incidents, grid, catalogue } = world;
   return unfold(
     submission,
-    (requirement) => (submission.purpose === 'test' ? joined(requirement, grid.defaultRequirement) : ''),
+    (requirement) =>
+      submission.purpose === 'test' ? joined(requirement, grid.defaultRequirement, catalogue) : '',
     (demand) => {
       const answer = fitsOf(demand, hosts, steps, incidents);
       const said = why(answer, hosts.length, 'busy');
@@ -109,9 +110,4 @@ function runsOf(portion: Unfolded<PendingSubmission['tests'][number]>['portions'
     ...(never === undefined || waits ? {} : { never }),
     ...(retryOf === undefined ? {} : { retryOf }),
   }));
-}
-
-/** The common set-up is part of every run. */
-export function joined(requirement: string, common: string): string {
-  return canonical(normal({ kind: 'all', of: [fromCanonical(requirement), fromCanonical(common)] }));
 }

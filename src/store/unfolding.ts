@@ -26,6 +26,7 @@ export interface PendingSubmission {
     readonly requirement: string;
     readonly requirementKey: string;
     readonly matrix?: Matrix;
+    readonly prefer?: readonly string[];
   }[];
 }
 
@@ -75,7 +76,7 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
          FROM unnest(s.repeats) AS u(id) CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = u.id OFFSET 0) r)
        END AS repeats,
        (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t.id::text, 'name', t.name, 'requirement',
-          t.requirement, 'requirementKey', t.requirement_key, 'matrix', t.spec->'matrix'))) FROM test t WHERE t.id = ANY(s.tests)) AS known
+          t.requirement, 'requirementKey', t.requirement_key, 'matrix', t.spec->'matrix', 'prefer', t.spec->'prefer'))) FROM test t WHERE t.id = ANY(s.tests)) AS known
      FROM submission s WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
     [limit],
   );

@@ -84,7 +84,7 @@ export class WorldReader {
   async read(sql: Sql): Promise<World> {
     const [seen] = await sql.rows<World['grid'] & { hosts: string; incidents: OpenIncident[] }>(
       `SELECT state, why, admin, default_requirement AS "defaultRequirement",
-         (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL) || ':' ||
+         (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL AND NOT draining) || ':' ||
            coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
          (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', id::text, 'scope', scope,
             'hostId', host_id::text, 'step', step, 'title', title)) ORDER BY id), '[]')
@@ -115,7 +115,7 @@ export class WorldReader {
     const versions = await sql.rows<{ id: Id; version: string }>(
       `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') || ':' ||
          coalesce(p.projects::text, '') AS version
-       FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL ORDER BY h.id`,
+       FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL AND NOT h.draining ORDER BY h.id`,
     );
     const changed = new Map(
       versions.filter((v) => this.cached.get(v.id)?.version !== v.version).map((v) => [v.id, v.version]),

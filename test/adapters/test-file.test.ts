@@ -454,3 +454,25 @@ describe('any file is either refused with a place or read, and read the same aga
     );
   });
 });
+
+describe('a matrix', () => {
+  const yaml = (matrix: string) => `testyard: 1\nname: fs\nrun: exit 0\nmatrix:\n${matrix}`;
+
+  it('is kept as it was written, its values as source text', () => {
+    const text = yaml('  axes: {FS: [ext4, xfs], KERNEL: [6.10]}\n  exclude: [{FS: xfs}]\n  most: 8\n');
+    expect(spec('fs.yaml', text).matrix).toEqual({
+      axes: { FS: ['ext4', 'xfs'], KERNEL: ['6.10'] },
+      exclude: [{ FS: 'xfs' }],
+      most: 8,
+    });
+  });
+
+  it.each([
+    ['  axes: {FS: ext4}\n', "5:14 'FS' takes a list of values"],
+    ['  axes: [FS]\n', "5:9 here stand axes, each 'NAME: [value, value]'"],
+    ['  axe: {FS: [a]}\n', "5:3 unknown key 'axe'"],
+    ['  axes: {FS: [a]}\n  exclude: [{FS: a}]\n', '5:3 nothing is left: every combination is excluded'],
+  ])('that makes no sense is refused where it is wrong: %j', (matrix, complaint) => {
+    expect(complaints('fs.yaml', yaml(matrix)).join('\n')).toContain(complaint);
+  });
+});

@@ -258,9 +258,7 @@ describe('a pool that is for some projects', () => {
     grid = await TestGrid.open({ tags: [aTag('gpu')], hosts: [aHost('one', { pool: 'net' })] });
     await grid.store.rows(`UPDATE pool SET projects = '{kernel,net}' WHERE name = 'net'`);
     await grid.lookAtHosts();
-    expect(
-      await grid.store.rows(`SELECT FROM host_record WHERE work = 'canary' AND ok_attempt > 0`),
-    ).toHaveLength(1);
+    expect(await grid.store.rows(`SELECT FROM host_probe WHERE probe = 'gpu'`)).toHaveLength(1);
     const [run = ''] = await grid.submit('plain');
     expect(await grid.run(run)).toMatchObject({
       noVerdict: 'not_compatible',

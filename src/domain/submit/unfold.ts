@@ -34,6 +34,8 @@ export interface AskedTest {
   /** Canonical. */
   readonly requirement: string;
   readonly matrix?: Matrix;
+  /** Canonical requirements that rank hosts and exclude none. */
+  readonly prefer?: readonly string[];
 }
 
 /** Who could serve a demand and, where nothing ever could, why not. */
@@ -90,8 +92,8 @@ export function unfold<Test extends AskedTest>(
   const portions = piecesOf(asked).flatMap(({ test, target, own, retryOf }) => {
     const requirement = requirements.get(test.requirement) ?? requirementOf(test.requirement);
     requirements.set(test.requirement, requirement);
-    const key = canonicalJson([requirement, target]);
-    const { choices, left } = known.get(key) ?? choicesOf(target, requirement, asked, ask);
+    const key = canonicalJson([requirement, test.prefer ?? [], target]);
+    const { choices, left } = known.get(key) ?? choicesOf(target, requirement, test.prefer, asked, ask);
     known.set(key, { choices, left });
     for (const one of left) tell(leftOut, one, test.name);
     return choices.map(
@@ -169,6 +171,7 @@ interface Choices {
 function choicesOf(
   asked: AskedTarget,
   requirement: string,
+  prefer: readonly string[] | undefined,
   { purpose, project, wait }: Asked<AskedTest>,
   ask: Ask,
 ): Choices {
@@ -181,6 +184,7 @@ function choicesOf(
     avoid: [],
     ...(project === undefined ? {} : { project }),
     ...(wait ? { wait } : {}),
+    ...(prefer === undefined || prefer.length === 0 ? {} : { prefer }),
   });
   const choice = (target: AskedTarget, demand: Demand, never?: string): Choice => ({
     target,
