@@ -87,7 +87,7 @@ describe('each host', () => {
     await grid.declare({ hosts: [...lab.hosts, aHost('five', { tags: declared('gpu'), type: 'pi' })] });
     await grid.beat();
     expect(runs).toHaveLength(1);
-    expect(await grid.store.rows(`SELECT FROM run`)).toHaveLength(1);
+    expect(await grid.store.rows(`SELECT FROM run WHERE purpose = 'test'`)).toHaveLength(1);
   });
 
   it('type gets a run on one of its hosts', async () => {
@@ -255,10 +255,14 @@ describe('who goes first', () => {
 
 describe('a pool that is for some projects', () => {
   it('serves nobody else, and says whose it is; what the grid gives itself goes there', async () => {
-    grid = await TestGrid.open({ tags: [aTag('gpu')], hosts: [aHost('one', { pool: 'net' })] });
+    grid = await TestGrid.open({
+      tags: [aTag('gpu')],
+      pools: [{ name: 'net' }],
+      hosts: [aHost('one', { pool: 'net' })],
+    });
     await grid.store.rows(`UPDATE pool SET projects = '{kernel,net}' WHERE name = 'net'`);
     await grid.lookAtHosts();
-    expect(await grid.store.rows(`SELECT FROM host_probe`)).toHaveLength(1);
+    expect(await grid.store.rows(`SELECT FROM host_probe WHERE probe = 'gpu'`)).toHaveLength(1);
     const [run = ''] = await grid.submit('plain');
     expect(await grid.run(run)).toMatchObject({
       noVerdict: 'not_compatible',
