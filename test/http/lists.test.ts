@@ -214,23 +214,34 @@ describe('what is of another project', () => {
 describe('a host', () => {
   test('shows what is known of each tag, and can be asked for by id or name', async () => {
     const id = await rows.host('known');
+    const [seen, word] = [{ by: 'probe', script: 'true' }, { by: 'word' }];
+    const own = { tray: seen, lamp: seen, desk: word, fan: seen };
+    for (const [name, source] of Object.entries(own))
+      await api.store.rows(`INSERT INTO tag (name, spec) VALUES ($1, $2)`, [
+        name,
+        JSON.stringify({ name, meaning: `a ${name}`, kind: 'flag', source }),
+      ]);
     await api.store.rows(
-      `INSERT INTO tag (name, spec) VALUES ('kvm', '{"probe":"x"}'), ('root', '{"probe":"x"}'), ('ipmi', '{}'), ('disk', '{"probe":"x"}')`,
-    );
-    await api.store.rows(
-      `INSERT INTO host_tag (host_id, name, source) VALUES ($1, 'kvm', 'probed'), ($1, 'ipmi', 'declared'), ($1, 'root', 'declared')`,
+      `INSERT INTO host_tag (host_id, name, source) VALUES ($1, 'tray', 'probed'), ($1, 'desk', 'declared'), ($1, 'lamp', 'declared')`,
       [id],
     );
     await api.store.rows(
-      `INSERT INTO host_probe (host_id, probe, worked) VALUES ($1, 'kvm', true), ($1, 'root', true), ($1, 'disk', false)`,
+      `INSERT INTO host_probe (host_id, probe, worked) VALUES ($1, 'tray', true), ($1, 'lamp', true), ($1, 'fan', false)`,
       [id],
     );
     const host = await get(viewer, '/hosts/known');
-    expect(host.json.tags).toEqual([
-      { name: 'disk', presence: 'unknown', source: 'probed' },
-      { name: 'ipmi', presence: 'present', source: 'declared' },
-      { name: 'kvm', presence: 'present', source: 'probed' },
-      { name: 'root', presence: 'absent', source: 'probed' },
+    const shown: { readonly name: string }[] = host.json.tags;
+    expect(shown.filter(({ name }) => name in own)).toEqual([
+      { name: 'desk', presence: 'present', source: 'declared', values: [] },
+      { name: 'fan', presence: 'unknown', source: 'probed', values: [] },
+      {
+        name: 'lamp',
+        presence: 'absent',
+        source: 'probed',
+        values: [],
+        drift: 'declared (lamp), and not there',
+      },
+      { name: 'tray', presence: 'present', source: 'probed', values: [] },
     ]);
     expect((await get(viewer, `/hosts/h${id}`)).json).toEqual(host.json);
     await api.store.rows(`UPDATE host SET removed_at = grid_now() WHERE id = $1`, [id]);

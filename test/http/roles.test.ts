@@ -25,11 +25,14 @@ interface Expectation {
 }
 
 const FILE = { file: { name: 'a.sh', content: Buffer.from('#!/bin/sh\ntrue\n').toString('base64') } };
+const HOSTS = ['box', 'box2', 'box3', 'out', 'bad', 'mine'];
 const INVENTORY = [
   { path: 'grid.yaml', content: Buffer.from('name: lab\nadmin: ann\n').toString('base64') },
   {
     path: 'hosts.yaml',
-    content: Buffer.from('hosts:\n  box: {local: {}}\n  box2: {local: {}}\n').toString('base64'),
+    content: Buffer.from(`hosts:\n${HOSTS.map((name) => `  ${name}: {local: {}}\n`).join('')}`).toString(
+      'base64',
+    ),
   },
 ];
 const EVERYBODY = [200, 200, 200, 200, 200, 200] as const;
@@ -159,9 +162,9 @@ beforeAll(async () => {
       }
     }
   }
-  await rows.host('box');
-  const host = await rows.host('box2');
-  for (const name of ['box3', 'out', 'bad', 'mine']) await rows.host(name);
+  const hosts: string[] = [];
+  for (const name of HOSTS) hosts.push(await rows.host(name));
+  const host = hosts[1] ?? '';
   const made = await rows.test(mine, 'boot');
   ids['submission'] = `s${await rows.submission(mine, made)}`;
   ids['run'] = `r${await rows.run(mine, made, ids['submission'].slice(1))}`;

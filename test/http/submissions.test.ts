@@ -13,9 +13,6 @@ beforeAll(async () => {
   rows = new Rows(api.store);
   mine = await api.project('mine');
   secret = (await api.token({ name: 'lea', roles: { mine: 'submitter' } })).secret;
-  await api.store.rows(
-    `INSERT INTO tag (name, spec) VALUES ('root', '{"name":"root","kind":"flag","meaning":"root"}')`,
-  );
 });
 afterAll(() => api?.close());
 

@@ -32,7 +32,7 @@ async function canaries(outcome = exit(0)): Promise<number> {
 
 describe('maintenance', () => {
   test('starts nothing new, not even canaries, and lets what runs end', async () => {
-    grid = await TestGrid.open({ hosts: [aHost('one', { seats: 2 })], tags: [aTag('kvm')] });
+    grid = await TestGrid.open({ hosts: [aHost('one', { seats: 2 })], tags: [aTag('tray')] });
     await grid.lookAtHosts();
     const [running] = await grid.submit('plain');
     const work = await grid.takeRun(running ?? '');
@@ -80,7 +80,7 @@ describe('maintenance', () => {
   });
 
   test('ended gives a canary first: the host is suspect, its stack unknown, and good when the canary works', async () => {
-    grid = await TestGrid.open({ hosts: [aHost('one')], tags: [aTag('kvm')] });
+    grid = await TestGrid.open({ hosts: [aHost('one')], tags: [aTag('tray')] });
     await grid.lookAtHosts();
     await out('one');
     expect(await back('one', 'quarantined')).toEqual({ health: 'maintenance' });

@@ -255,7 +255,11 @@ describe('who goes first', () => {
 
 describe('a pool that is for some projects', () => {
   it('serves nobody else, and says whose it is; what the grid gives itself goes there', async () => {
-    grid = await TestGrid.open({ tags: [aTag('gpu')], hosts: [aHost('one', { pool: 'net' })] });
+    grid = await TestGrid.open({
+      tags: [aTag('gpu')],
+      pools: [{ name: 'net' }],
+      hosts: [aHost('one', { pool: 'net' })],
+    });
     await grid.store.rows(`UPDATE pool SET projects = '{kernel,net}' WHERE name = 'net'`);
     await grid.lookAtHosts();
     expect(await grid.store.rows(`SELECT FROM host_probe WHERE probe = 'gpu'`)).toHaveLength(1);
