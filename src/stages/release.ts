@@ -1,5 +1,5 @@
 import { type Demand, demandKey } from '../domain/demand.js';
-import { joined } from '../domain/submit/common.js';
+import { joined } from '../domain/submit/joined.js';
 import { closeIncident } from '../store/blaming.js';
 import { decide } from '../store/leader.js';
 import { changedTests, heldBy, pointAt } from '../store/releasing.js';

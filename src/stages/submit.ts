@@ -1,7 +1,7 @@
 import type { Demand } from '../domain/demand.js';
 import { canonicalJson } from '../domain/digest.js';
 import { fitsOf, why } from '../domain/plan/fit.js';
-import { joined } from '../domain/submit/common.js';
+import { joined } from '../domain/submit/joined.js';
 import { type Asked, type AskedTest, type Unfolded, unfold } from '../domain/submit/unfold.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { makeCatalogue } from '../../src/domain/catalogue.js';
 import { STANDARD_TAGS } from '../../src/domain/look/standard-tags.js';
-import { joined } from '../../src/domain/submit/common.js';
+import { joined } from '../../src/domain/submit/joined.js';
 
 const made = makeCatalogue(STANDARD_TAGS, []);
 if ('problems' in made) throw new Error('the standard catalogue holds together');
