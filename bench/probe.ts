@@ -82,7 +82,8 @@ async function probeOnce(host: LabHost, attempt: string) {
   try {
     const connected = performance.now();
     const session = await Session.open(counted.connection, {
-      mark: { seat: '1.1', attempt },
+      // A name that no other seat on this machine has: a session ends what lives of earlier ones on its seat.
+      mark: { seat: `1${process.pid}.1`, attempt },
       mode: 'auto',
       bundle: { test: Buffer.alloc(0), probes: probesOf(plan), environment: {} },
       limits: { beginMs: 20_000, answerMs: 20_000, probeMs: 20_000 },

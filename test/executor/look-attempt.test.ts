@@ -49,6 +49,12 @@ const device = (tag: string, script: string): TagProbe => ({ tag, kind: 'device'
 
 const limits = { answerMs: 20_000, reconnectMs: 10_000, connectMs: 5000, retryMs: 100, probeMs: 3000 };
 
+/**
+ * Sessions on a seat end what lives of earlier ones there. A host that is this machine sees the processes of all
+ * others on it, so that its seat must have a name that no other test's has.
+ */
+const HOST_ID = `1${process.pid}`;
+
 const kinds = [
   { kind: 'light host', obstacle: canRunLightHosts(), start: () => lightHosts(1) },
   { kind: 'host with an sshd', obstacle: canRunSshdHosts(), start: () => sshdHosts(1) },
@@ -80,7 +86,9 @@ for (const { kind, obstacle, start } of kinds) {
       script = '#!/bin/sh\necho test output\n',
     ): Promise<{ heard: Heard; end: Awaited<Heard['ended']>['end']; tags: ReadonlyMap<string, TagSeen> }> {
       const { name, transport } = host;
-      const heard = grid.give(assignmentOf(script, { id: '1', name, transport, expendable: [] }, {}, place));
+      const heard = grid.give(
+        assignmentOf(script, { id: HOST_ID, name, transport, expendable: [] }, {}, place),
+      );
       const { end } = await heard.ended;
       expect(heard.kinds(), JSON.stringify(end)).toContain('verified');
       return { heard, end, tags: tagsOf(heard, 'verified') };
