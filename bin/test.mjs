@@ -13,6 +13,11 @@ installDebian({
   mount: 'mount',
   openssl: 'openssl',
   rpm: 'rpm',
+  // The virtual machine that shows what only a kernel of its own can: with firmware, cards and disks.
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox-static',
+  cpio: 'cpio',
+  depmod: 'kmod',
 });
 build();
 const tool = (name) => path.join(root, 'node_modules', '.bin', name);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SshShell } from '../../src/adapters/ssh.js';
+import type { Promised } from '../../src/domain/plan/promise.js';
 import type { TestSpec } from '../../src/domain/test.js';
 import { Executor } from '../../src/executor/executor.js';
 import { Images, type RestoreResult } from '../../src/ports/images.js';
@@ -28,6 +29,20 @@ const step = (name: string, script: string, more: Partial<ChainStep> = {}): Chai
   key: name,
   ...more,
 });
+
+/** That these flags, which have probes, must all be there. */
+function promised(...names: readonly string[]): Promised {
+  return {
+    requirement: [...names].sort().join(' & '),
+    tags: names.map((name) => ({
+      name,
+      meaning: name,
+      kind: 'flag',
+      source: { by: 'probe', script: 'as the plan says' },
+    })),
+    known: [],
+  };
+}
 
 describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
   let host: LightHost;
@@ -233,15 +248,25 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
     const absent = await run(
       'true',
       { setup: 'true' },
-      { chain, verify: [{ tag: 'gold', script: 'exit 1', step: 'liar' }] },
+      { chain, verify: [{ tag: 'gold', script: 'exit 1', step: 'liar' }], promised: promised('gold') },
     );
-    expect(absent.end.outcome).toEqual({ kind: 'tag_lied', step: 'liar', tag: 'gold', presence: 'absent' });
+    expect(absent.end.outcome).toEqual({
+      kind: 'tag_lied',
+      step: 'liar',
+      tag: 'gold',
+      presence: 'absent',
+      why: 'gold is not there',
+    });
     const verify = [
       { tag: 'a', script: 'exit 0' },
       { tag: 'slow', script: 'sleep 1000' },
     ];
-    const unknown = await run('true', {}, { verify, observe: [{ tag: 'seen', script: 'exit 0' }] });
-    expect(unknown.end.outcome).toEqual({ kind: 'tag_lied', tag: 'slow', presence: 'unknown' });
+    const unknown = await run(
+      'true',
+      {},
+      { verify, promised: promised('a', 'slow'), observe: [{ tag: 'seen', script: 'exit 0' }] },
+    );
+    expect(unknown.end.outcome).toMatchObject({ kind: 'tag_lied', tag: 'slow', presence: 'unknown' });
     expect(unknown.heard.events.find(({ kind }) => kind === 'seen')).toMatchObject({
       tags: [{ presence: 'present' }, { presence: 'unknown' }, { tag: 'seen', presence: 'present' }],
     });
