@@ -291,7 +291,7 @@ const CASES: readonly (Case & { readonly says: string; readonly lines: readonly 
     lines: [
       'the only host can never serve it',
       "no host meets 'not virtual'",
-      'nearest: a: virtual is there, needs not',
+      'nearest: a: virtual is there, and must not be',
       "what would do: add a host that meets 'not virtual', or leave it out",
     ],
   },
@@ -342,7 +342,7 @@ const CASES: readonly (Case & { readonly says: string; readonly lines: readonly 
     lines: [
       'the only host can never serve it',
       "no host meets 'real_root'",
-      'nearest: a: real_root is not there (virtual is there, needs not)',
+      'nearest: a: real_root is not there (virtual is there, and must not be)',
       "what would do: add a host that meets 'real_root', or leave it out",
     ],
   },

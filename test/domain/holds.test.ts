@@ -370,11 +370,11 @@ describe('why a requirement does not hold', () => {
     ['kernel >= 5.4 < 5.9', 'kernel is 5.10.0, needs kernel >= 5.4 < 5.9'],
     ['nic speed >= 10 x 2', '1 of 2 nic there will do, needs nic speed >= 10 x 2'],
     ['nic driver = y', 'none of 2 nic there will do, and perhaps 1 more, needs nic driver = y'],
-    ['not virtual', 'virtual is there, needs not'],
-    ['not root', 'root is not known there, needs not'],
-    ['not kernel >= 5', 'kernel is 5.10.0, needs not >= 5'],
+    ['not virtual', 'virtual is there, and must not be'],
+    ['not root', 'root is not known there, and must not be'],
+    ['not kernel >= 5', 'kernel is 5.10.0, and must not be >= 5'],
     ['model | kernel >= 6', 'none of these: kernel is 5.10.0, needs >= 6; model is not there'],
-    ['bare', 'bare is not there (virtual is there, needs not and root is not known there)'],
+    ['bare', 'bare is not there (virtual is there, and must not be and root is not known there)'],
     ['not ()', 'nothing can ever meet this'],
   ])('%s', (formula, expected) => {
     const facts = known({ kernel: seen('5.10.0'), virtual: seen(''), nic: NICS, root: UNKNOWN });

@@ -65,9 +65,9 @@ function presence(name: string, sighting: { readonly presence: Sighting['presenc
 
 function whyStillThere(part: Requirement, facts: TagFacts, catalogue: Catalogue): string {
   if (part.kind === 'compare' || part.kind === 'device')
-    return `${whatIs(part, facts, catalogue)}, needs not ${wanted(part)}`;
+    return `${whatIs(part, facts, catalogue)}, and must not be ${wanted(part)}`;
   const isKnown = holds(part, facts, catalogue) !== 'unknown';
-  return `${canonical(part)} is ${isKnown ? 'there' : 'not known there'}, needs not`;
+  return `${canonical(part)} is ${isKnown ? 'there' : 'not known there'}, and must not be`;
 }
 
 type Leaf = Extract<Requirement, { kind: 'compare' | 'device' }>;
