@@ -130,8 +130,26 @@ export class ValueColumn implements Column {
 
   /** Takes out of both sets the hosts on which the range fails, out of `yes` those of which it is unknown. */
   narrow(range: Range, yes: Bits, maybe: Bits): void {
-    if (range.isDrawn) this.narrowBySets(range, yes, maybe);
-    else this.narrowOneByOne(range, yes, maybe);
+    if (!range.isDrawn) this.narrowOneByOne(range, yes, maybe);
+    else if (range.odd === PLAIN_ODD) this.narrowPlainly(range, yes, maybe);
+    else this.narrowBySets(range, yes, maybe);
+  }
+
+  /** Where every host has one readable value, none, or nobody knows: no host need be looked at by itself. */
+  private narrowPlainly({ low, high, outside }: Range, yes: Bits, maybe: Bits): void {
+    const { ranked } = this;
+    const { maybe: open } = this.presence.there;
+    for (let word = 0; word < maybe.length; word++) {
+      const all = maybe[word] as number;
+      if (all === 0) continue;
+      const placed = ranked[word] as number;
+      let inside = high === undefined ? placed : (high[word] as number);
+      if (low !== undefined) inside &= ~(low[word] as number);
+      if (outside) inside = placed & ~inside;
+      const sure = all & inside;
+      maybe[word] = sure | (all & ~placed & (open[word] as number));
+      yes[word] = (yes[word] as number) & sure;
+    }
   }
 
   private narrowBySets(range: Range, yes: Bits, maybe: Bits): void {
