@@ -35,7 +35,9 @@ export async function hosts({ client, screen, json }: Setting, name: string | un
 export function showHost(screen: Screen, host: HostView): void {
   screen.line(`${screen.paint('strong', host.name)} (${host.id}), ${host.type}, in pool ${host.pool}`);
   const with_ = (presence: string) =>
-    host.tags.filter((tag) => tag.presence === presence).map((tag) => `${tag.name} (${tag.source})`);
+    host.tags
+      .filter((tag) => tag.presence === presence && tag.values.length === 0 && !tag.name.includes(':'))
+      .map((tag) => `${tag.name} (${tag.source})`);
   const list = (texts: readonly string[]) => (texts.length === 0 ? '-' : texts.join(', '));
   const health = healthOf(host);
   screen.table([
@@ -59,10 +61,33 @@ export function showHost(screen: Screen, host: HostView): void {
       'fresh',
       host.dirtyFrom === undefined ? (host.fresh ? 'yes' : 'no') : `no: unknown from ${host.dirtyFrom} up`,
     ],
+    ...seenOf(host).map(([name, values]) => [name, values]),
     ['has', list(with_('present'))],
     ['has not', list(with_('absent'))],
     ['unknown', list(with_('unknown'))],
   ]);
+}
+
+/** What there is more to say of than that it is there: values, devices one by one, members of families, drifts. */
+function seenOf(host: HostView): readonly (readonly [string, string])[] {
+  const lines = host.tags.flatMap(({ name, values }) =>
+    values.map((value, n): [string, string] => [n === 0 ? name : '', value]),
+  );
+  const families = new Map<string, string[]>();
+  for (const { name, presence } of host.tags) {
+    const colon = name.indexOf(':') + 1;
+    if (colon === 0 || presence !== 'present') continue;
+    const family = name.slice(0, colon);
+    families.set(family, [...(families.get(family) ?? []), name.slice(colon)]);
+  }
+  const drifts = host.tags.flatMap(({ name, drift }): [string, string][] =>
+    drift === undefined ? [] : [['drift', `${name}: ${drift}; it does not count`]],
+  );
+  return [
+    ...lines,
+    ...[...families].map(([family, members]): [string, string] => [family, members.join(' ')]),
+    ...drifts,
+  ];
 }
 
 function present(host: HostView): readonly string[] {
