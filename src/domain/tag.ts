@@ -89,3 +89,11 @@ export type Sighting =
 
 /** What is known of one host, tag by tag (derived ones are computed by who asks, never given here). */
 export type TagFacts = (tag: string) => Sighting;
+
+/** A value of a tag in one line, as people read it: none for a flag, of a device its id, place and attributes. */
+export function instanceTexts({ place, raw, attributes }: Instance): string[] {
+  if (attributes === undefined) return raw === '' ? [] : [raw];
+  const { id, ...others } = attributes;
+  const more = Object.entries(others).map(([name, value]) => `${name} = ${value}`);
+  return [[...(id === undefined ? [] : [id]), `@ ${place}`, ...more].join(' ')];
+}

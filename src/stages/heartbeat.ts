@@ -8,6 +8,7 @@ import { keepAgeing } from '../store/waiting.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
 import { Claims } from './claims.js';
+import { Drifts } from './drift.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
 import { judgeEnded } from './judge.js';
 import { NOTHING, plan, planAfter } from './plan.js';
@@ -25,6 +26,7 @@ import { unfolding } from './submit.js';
 export class Heartbeat {
   private readonly holder = randomUUID();
   private readonly reader = new WorldReader();
+  private readonly drifts = new Drifts();
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private wanted = false;
@@ -90,6 +92,7 @@ export class Heartbeat {
       epoch = await this.lead();
       if (epoch === null) {
         this.knowsAgeing = false;
+        this.drifts.forget();
         return false;
       }
       // What was seen before another one led is old.
@@ -122,6 +125,7 @@ export class Heartbeat {
     if (planned.isPart) done += 1;
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned);
+    done += await this.drifts.tell(store, epoch, world);
     if (isLate) await this.lead();
     return done > 0;
   }

@@ -224,7 +224,6 @@ async function holdForOwner(
   const { testName, projectId } = attempt;
   const incident =
     open?.id ?? (await openIncident(tx, { scope: 'test', testName, projectId, signature, title, owner }));
-  if (open === undefined) await tellOwner(tx, incident, { scope: 'test', owner, title });
   await addEvidence(tx, incident, {
     host: attempt.hostId,
     work: `setup:${attempt.testName}`,
@@ -234,6 +233,7 @@ async function holdForOwner(
     signature,
     detail: decision.reason,
   });
+  if (open === undefined) await tellOwner(tx, incident, { scope: 'test', owner, title });
   // When it is let go the run starts with a clean slate: the test has changed. Until then a red stays one.
   const { red } = attempt.memory;
   const demand = demandOf(attempt, {}, false);

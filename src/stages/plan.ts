@@ -1,3 +1,4 @@
+import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import { factsWith } from '../domain/match/holds.js';
 import { type Answer, fitsOf, why } from '../domain/plan/fit.js';
@@ -109,10 +110,11 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
 
   const stopped =
     world.grid.state === 'online' ? undefined : `the grid is ${world.grid.state}: ${world.grid.why}`;
-  const attempts =
-    stopped === undefined
-      ? await match(sql, demands, answers, { world, hosts, executors, taken, claims: means.claims })
-      : [];
+  // What is to show that an incident is over goes on where it was that incident which halted the grid.
+  const goesOn = (spec: Demand) =>
+    stopped === undefined || (world.grid.byIncident && spec.purpose === 'recovery');
+  const able = demands.filter(({ spec }) => goesOn(spec));
+  const attempts = await match(sql, able, answers, { world, hosts, executors, taken, claims: means.claims });
   const says: { key: string; code: string; reason: string }[] = [];
   const holds: { key: string; incident: Id; reason: string }[] = [];
   const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
@@ -134,7 +136,8 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
       });
     else if (reason.kind === 'never')
       hopeless.push({ key: demand.key, reason: reason.reason, fresh: demand.spec.fresh });
-    else if (stopped !== undefined) says.push({ key: demand.key, code: 'grid_stopped', reason: stopped });
+    else if (stopped !== undefined && !goesOn(demand.spec))
+      says.push({ key: demand.key, code: 'grid_stopped', reason: stopped });
     else if (reason.kind === 'held' && demand.spec.purpose === 'test')
       holds.push({ key: demand.key, ...reason });
     else

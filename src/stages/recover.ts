@@ -106,16 +106,16 @@ async function checkPassed(
   await closeIncident(tx, incident.id, works);
 }
 
-/** Gives due recovery checks and looks at hosts to the queue; a grid that is not online checks nothing. */
+/** Gives due recovery checks and looks at hosts to the queue; a grid that people stopped checks nothing. */
 export async function recover(
   store: Store,
   epoch: string,
   world: World,
   wanted: Pick<Planned, 'wantCanary' | 'wantLook'>,
 ): Promise<number> {
-  if (world.grid.state !== 'online') return 0;
+  if (world.grid.state !== 'online' && !world.grid.byIncident) return 0;
   const due = world.incidents.length === 0 ? [] : await dueChecks(store);
-  const looks = await hostsToLookAt(store, world, wanted);
+  const looks = world.grid.byIncident ? [] : await hostsToLookAt(store, world, wanted);
   if (due.length === 0 && looks.length === 0) return 0;
   await decide(store, epoch, async (tx) => {
     for (const incident of due) await check(tx, incident, world);

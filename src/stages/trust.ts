@@ -1,4 +1,5 @@
 import type { Id } from '../domain/id.js';
+import type { PoolCap } from '../domain/inventory.js';
 import { quarantineCap, type Scope } from '../domain/recover/blame.js';
 import { type Incident, resumePool, setHealth, setPool } from '../store/blaming.js';
 import type { Transaction } from '../store/store.js';
@@ -22,13 +23,14 @@ export async function distrust(
   }
   if (await isQuarantined(tx, hostId)) return false;
   const mates = world.hosts.filter((h) => h.pool === host.pool);
-  const rows = await tx.rows<{ n: number }>(
-    `SELECT count(*)::integer AS n FROM host WHERE pool_id = $1 AND health = 'quarantined' AND out_by IS NULL AND id <> $2
-       AND removed_at IS NULL`,
+  const [pool] = await tx.rows<{ bad: number; cap: PoolCap | null }>(
+    `SELECT p.cap, (SELECT count(*)::integer FROM host h WHERE h.pool_id = p.id AND h.health = 'quarantined'
+       AND h.out_by IS NULL AND h.id <> $2 AND h.removed_at IS NULL) AS bad
+     FROM pool p WHERE p.id = $1`,
     [host.poolId, hostId],
   );
-  const cap = quarantineCap(mates.length);
-  if ((rows[0]?.n ?? 0) + 1 > cap) {
+  const cap = quarantineCap(mates.length, pool?.cap ?? undefined);
+  if ((pool?.bad ?? 0) + 1 > cap) {
     await setHealth(tx, hostId, 'suspect', scope.why);
     await setPool(
       tx,

@@ -1,8 +1,10 @@
 import type { Health } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
+import type { PoolCap } from '../domain/inventory.js';
 import { quarantineCap, type WorkRecord } from '../domain/recover/blame.js';
 import { HOST_MOVES_BY_GRID, INCIDENT_MOVES, type IncidentState, sourcesOf } from '../domain/states.js';
 import { chronicle } from './chronicle.js';
+import { haltAsDeclared, liftHalts } from './halting.js';
 import type { Sql } from './store.js';
 
 /** An incident as the grid works on it. */
@@ -123,10 +125,11 @@ export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<b
       data: { scope: to.scope, title: to.title, owner: to.owner },
     },
   ]);
+  await liftHalts(sql, id, 'the blame has moved');
   return true;
 }
 
-/** Whose failure it is has settled: its owner is told, once per scope that it settles on. */
+/** Whose failure it is has settled: its owner is told, once per scope that it settles on, and the policy's halt made. */
 export async function tellOwner(
   sql: Sql,
   id: Id,
@@ -134,6 +137,7 @@ export async function tellOwner(
 ): Promise<void> {
   const { scope, owner, title } = about;
   await chronicle(sql, [{ kind: 'owner.told', subject: `i${id}`, data: { owner, scope, title } }]);
+  await haltAsDeclared(sql, id, { scope, title });
 }
 
 /** How many canaries have failed of those that speak in an incident. */
@@ -184,7 +188,7 @@ export async function nextCheck(sql: Sql, id: Id, delayS: number, failed: boolea
   );
 }
 
-/** Closes an incident and lets the runs it held wait again; gives how many. */
+/** Closes an incident, lifts the halts it made, and lets the runs it held wait again; gives how many. */
 export async function closeIncident(sql: Sql, id: Id, reason: string): Promise<number> {
   const closed = await sql.rows(
     `UPDATE incident SET closed_at = grid_now(), close_reason = $2, next_check_at = NULL
@@ -193,6 +197,7 @@ export async function closeIncident(sql: Sql, id: Id, reason: string): Promise<n
   );
   if (closed.length === 0) return 0;
   await chronicle(sql, [{ kind: 'incident.closed', subject: `i${id}`, data: { reason } }]);
+  await liftHalts(sql, id, reason);
   return releaseHeld(sql, id, reason);
 }
 
@@ -242,13 +247,13 @@ export async function setPool(sql: Sql, pool: Id, state: 'online' | 'halted', wh
 
 /** Lets a pool go on once few enough of its hosts are in doubt; those that a person took out are not counted. */
 export async function resumePool(sql: Sql, pool: Id): Promise<void> {
-  const [left] = await sql.rows<{ bad: number; all: number }>(
-    `SELECT count(*) FILTER (WHERE health IN ('suspect', 'quarantined') AND out_by IS NULL)::integer AS bad,
-       count(*)::integer AS all
-     FROM host WHERE pool_id = $1 AND removed_at IS NULL`,
+  const [left] = await sql.rows<{ bad: number; all: number; cap: PoolCap | null; kept: boolean }>(
+    `SELECT count(*) FILTER (WHERE h.health IN ('suspect', 'quarantined') AND h.out_by IS NULL)::integer AS bad,
+       count(*)::integer AS all, p.cap, cardinality(p.halted_by) > 0 AS kept
+     FROM host h JOIN pool p ON p.id = h.pool_id WHERE p.id = $1 AND h.removed_at IS NULL GROUP BY p.id`,
     [pool],
   );
-  if (left !== undefined && left.bad <= quarantineCap(left.all))
+  if (left !== undefined && !left.kept && left.bad <= quarantineCap(left.all, left.cap ?? undefined))
     await setPool(sql, pool, 'online', 'the hosts in doubt have recovered');
 }
 

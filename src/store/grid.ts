@@ -54,7 +54,8 @@ export async function haltGrid(
 ): Promise<void> {
   await store.transaction(async (tx) => {
     await tx.rows(
-      `UPDATE grid SET since = CASE WHEN state = 'halted' THEN since ELSE grid_now() END, state = 'halted', who = $1, why = $2`,
+      `UPDATE grid SET since = CASE WHEN state = 'halted' THEN since ELSE grid_now() END, state = 'halted', who = $1, why = $2,
+         halted_by = '{}'`,
       [actor, why],
     );
     if (mode === 'kill') {
@@ -71,7 +72,7 @@ export async function haltGrid(
 export async function resumeGrid(store: Store, actor: string, why: string): Promise<void> {
   await store.transaction(async (tx) => {
     const resumed = await tx.rows(
-      `UPDATE grid SET state = 'online', who = $1, why = $2, since = grid_now() WHERE state <> 'online' RETURNING one`,
+      `UPDATE grid SET state = 'online', who = $1, why = $2, since = grid_now(), halted_by = '{}' WHERE state <> 'online' RETURNING one`,
       [actor, why],
     );
     if (resumed.length === 0) return;

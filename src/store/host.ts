@@ -3,15 +3,15 @@ import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
 import { holds } from '../domain/match/holds.js';
 import {
-  type Drift,
   driftsOf,
   type TagRecord,
   tagOnRecord,
   type WrittenTag,
   whatIsKnown,
 } from '../domain/match/known.js';
+import { driftText } from '../domain/recover/drift.js';
 import { givenBy } from '../domain/step.js';
-import type { Instance, Presence, TagSpec } from '../domain/tag.js';
+import { instanceTexts, type Presence, type TagSpec } from '../domain/tag.js';
 import { type Visible, visibleIds } from './access.js';
 import { type KnownCatalogue, readCatalogue } from './catalogue.js';
 import type { Sql } from './store.js';
@@ -155,7 +155,7 @@ function viewOf(
         name,
         presence: truth === 'yes' ? 'present' : truth === 'no' ? 'absent' : 'unknown',
         source: wordOf(spec, record),
-        values: seen?.presence === 'present' ? seen.instances.flatMap(valueText) : [],
+        values: seen?.presence === 'present' ? seen.instances.flatMap(instanceTexts) : [],
         ...(drift === undefined ? {} : { drift: driftText(drift) }),
       },
     ];
@@ -172,18 +172,4 @@ function wordOf({ name, source }: TagSpec, { gives }: TagRecord): string {
 
 function tagGiven(item: string): string {
   return givenBy(item).tag;
-}
-
-function valueText({ place, raw, attributes }: Instance): string[] {
-  if (attributes === undefined) return raw === '' ? [] : [raw];
-  const { id, ...others } = attributes;
-  const more = Object.entries(others).map(([name, value]) => `${name} = ${value}`);
-  return [[...(id === undefined ? [] : [id]), `@ ${place}`, ...more].join(' ')];
-}
-
-function driftText({ declared, seen }: Drift): string {
-  const said = valueText(declared)[0] ?? declared.tag;
-  const there = seen.flatMap(valueText);
-  if (seen.length === 0) return `declared (${said}), and not there`;
-  return `declared (${said}), and not seen so: ${there.slice(0, 3).join('; ') || 'otherwise'}`;
 }

@@ -142,6 +142,7 @@ export const SCHEMA = {
       ageingS: integer(3600),
       historyEpoch: randomUuid(),
       haltPolicy: json<HaltPolicy>("'{}'"),
+      haltedBy: bigints("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -175,6 +176,7 @@ export const SCHEMA = {
       owner: orNull(text()),
       projects: orNull(texts()),
       cap: orNull(json<PoolCap>()),
+      haltedBy: bigints("'{}'"),
       removedAt: orNull(instant()),
     },
     {
@@ -273,6 +275,19 @@ export const SCHEMA = {
       },
       indices: { host_pool_ix: { columns: ['poolId'] } },
     },
+  ),
+
+  /** What was declared of hosts and not seen so. */
+  hostDrift: table(
+    'host_drift',
+    {
+      hostId: key(bigint()),
+      name: key(text()),
+      instance: key(text()),
+      detail: text(),
+      since: instant('grid_now()'),
+    },
+    { foreignKeys: { host_drift_host_fk: ['hostId', 'host'] } },
   ),
 
   /** Hosts that a person has, or had, for themselves. */
@@ -766,6 +781,30 @@ export const SCHEMA = {
       uniques: { host_seat_attempt_uq: ['attemptId', 'role'] },
       foreignKeys: { host_seat_host_fk: ['hostId', 'host'] },
       indices: { host_seat_lease_ix: { columns: ['leaseId'] } },
+    },
+  ),
+
+  /** Which unit of an instrument serves which seat. */
+  instrumentSeat: table(
+    'instrument_seat',
+    {
+      resourceId: key(bigint()),
+      unit: key(integer()),
+      hostId: bigint(),
+      seat: integer(),
+      attemptId: bigint(),
+    },
+    {
+      foreignKeys: {
+        instrument_seat_resource_fk: ['resourceId', 'resource'],
+        instrument_seat_seat_fk: {
+          goesWith: 'host_seat',
+          columns: ['hostId', 'seat'],
+          named: ['hostId', 'seat'],
+        },
+      },
+      checks: { instrument_seat_unit_ck: 'unit >= 1' },
+      indices: { instrument_seat_seat_ix: { columns: ['hostId', 'seat'] } },
     },
   ),
 

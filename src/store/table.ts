@@ -14,8 +14,14 @@ type RowOf<Of extends Columns> = { [Name in keyof Of]: Exclude<ValueOf<Of[Name]>
 /** What holds in a table beyond its columns' types, by the names the database reports. */
 interface Rules<Name> {
   readonly uniques?: Readonly<Record<string, readonly Name[]>>;
-  /** A column, and the table whose `id` it holds. */
-  readonly foreignKeys?: Readonly<Record<string, readonly [column: Name, of: string]>>;
+  /** A column, and the table whose `id` it holds; or several, which go with the row that they name. */
+  readonly foreignKeys?: Readonly<
+    Record<
+      string,
+      | readonly [column: Name, of: string]
+      | { readonly goesWith: string; readonly columns: readonly Name[]; readonly named: readonly string[] }
+    >
+  >;
   /** SQL conditions. */
   readonly checks?: Readonly<Record<string, string>>;
   readonly indices?: Readonly<
@@ -43,12 +49,17 @@ export function table<Of extends Columns>(
     uniques: entries(rules.uniques).map(([name, columns]) => ({ name, columns: [...columns] })),
     checks: entries(rules.checks).map(([name, expression]) => ({ name, expression })),
     indices: entries(rules.indices).map(([name, index]) => ({ ...index, name, columns: [...index.columns] })),
-    foreignKeys: entries(rules.foreignKeys).map(([name, [column, of]]) => ({
-      name,
-      target: of,
-      columnNames: [column],
-      referencedColumnNames: ['id'],
-    })),
+    foreignKeys: entries(rules.foreignKeys).map(([name, rule]) =>
+      'goesWith' in rule
+        ? {
+            name,
+            target: rule.goesWith,
+            columnNames: [...rule.columns],
+            referencedColumnNames: [...rule.named],
+            onDelete: 'CASCADE' as const,
+          }
+        : { name, target: rule[1], columnNames: [rule[0]], referencedColumnNames: ['id'] },
+    ),
   });
 }
 
@@ -115,7 +126,10 @@ export const texts = <Value extends string = string>(given?: string): Column<rea
 });
 
 /** Several ids. */
-export const bigints = (): Column<readonly string[]> => ({ type: 'bigint', array: true });
+export const bigints = (given?: string): Column<readonly string[]> => ({
+  ...(column('bigint', given) as EntitySchemaColumnOptions),
+  array: true,
+});
 
 /** A moment, with its zone. */
 export const instant = (given?: string) => column<Date>('timestamp with time zone', given);

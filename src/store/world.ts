@@ -38,6 +38,8 @@ export interface World {
     readonly state: 'online' | 'offline' | 'halted';
     readonly why: string;
     readonly admin: string;
+    /** An incident's policy halted it: what shows that the incident is over goes on. */
+    readonly byIncident: boolean;
     /** Canonical; added to every run that does not contradict it. */
     readonly defaultRequirement: string;
   };
@@ -84,6 +86,7 @@ export class WorldReader {
   async read(sql: Sql): Promise<World> {
     const [seen] = await sql.rows<World['grid'] & { hosts: string; incidents: OpenIncident[] }>(
       `SELECT state, why, admin, default_requirement AS "defaultRequirement",
+         cardinality(halted_by) > 0 AS "byIncident",
          (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL AND NOT draining) || ':' ||
            coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
          (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', id::text, 'scope', scope,

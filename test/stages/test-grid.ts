@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Inventory } from '../../src/domain/inventory.js';
+import type { HaltPolicy, Inventory } from '../../src/domain/inventory.js';
 import { STANDARD_TAGS } from '../../src/domain/look/standard-tags.js';
 import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
@@ -45,6 +45,7 @@ export class TestGrid {
     parts: Partial<Omit<Inventory, 'grid'>> & {
       readonly settings?: Partial<Settings>;
       readonly default?: string;
+      readonly halt?: HaltPolicy;
     } = {},
   ): Promise<TestGrid> {
     const database = await freshDatabase();
@@ -52,7 +53,12 @@ export class TestGrid {
     const wakeup = new Wakeup(database.url);
     const settings = { ...SETTINGS, ...parts.settings };
     const inventory: Inventory = {
-      grid: { name: 'test grid', admin: 'the-admin', default: parts.default ?? '' },
+      grid: {
+        name: 'test grid',
+        admin: 'the-admin',
+        default: parts.default ?? '',
+        ...(parts.halt && { halt: parts.halt }),
+      },
       tags: parts.tags ?? [],
       aliases: parts.aliases ?? [],
       pools: parts.pools ?? [{ name: 'default' }],

@@ -215,9 +215,9 @@ describe('drift is seen', () => {
     },
     {
       name: 'a dropped key',
-      sql: 'ALTER TABLE host_seat DROP CONSTRAINT host_seat_pk',
-      seen: /^constraint host_seat\.host_seat_pk/,
-      repaired: /"host_seat" ADD CONSTRAINT .* PRIMARY KEY/,
+      sql: 'ALTER TABLE host_stack DROP CONSTRAINT host_stack_pk',
+      seen: /^constraint host_stack\.host_stack_pk/,
+      repaired: /"host_stack" ADD CONSTRAINT .* PRIMARY KEY/,
     },
     {
       name: 'a table that is no longer partitioned',

@@ -5,8 +5,10 @@ import * as access from '../../src/store/access.js';
 import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
 import * as comingBack from '../../src/store/coming-back.js';
+import * as drifting from '../../src/store/drifting.js';
 import * as failing from '../../src/store/failing.js';
 import * as grid from '../../src/store/grid.js';
+import * as halting from '../../src/store/halting.js';
 import * as history from '../../src/store/history.js';
 import * as host from '../../src/store/host.js';
 import * as incident from '../../src/store/incident.js';
@@ -83,6 +85,8 @@ const looked = new Set<unknown>();
 const HOT = [
   assigning,
   blaming,
+  drifting,
+  halting,
   judging,
   lapsing,
   leader,
@@ -256,6 +260,11 @@ describe('the heartbeat', () => {
   look('', blaming.setPool, ['1', 'halted', 'why']);
   look('', blaming.resumePool, ['1'], { rowsEach: 400 });
   look('', blaming.hostsBeingLookedAt, []);
+  look('that halts nothing more', halting.haltAsDeclared, ['2010', { scope: 'host', title: 't' }]);
+  look('that halted nothing', halting.liftHalts, ['2010', 'over']);
+  look('', drifting.driftsOnRecord, []);
+  const aDrift = { name: 'tag 1', instance: '', detail: 'declared, and not there' };
+  look('', drifting.writeDrifts, [{ id: '5', name: 'host 5', owner: 'o' }, [], [aDrift]]);
 
   const readWorld = (sql: ExplainingStore) => new world.WorldReader().read(sql);
   look('', readWorld, []);

@@ -107,7 +107,8 @@ export function familyOf(tag: string): string | undefined {
   return colon < 0 ? undefined : `${tag.slice(0, colon)}:*`;
 }
 
-function wasLookedFor(tag: string, looked: ReadonlyMap<string, boolean>): boolean {
+/** Whether a look for the tag, or for its family as a whole, worked. */
+export function wasLookedFor(tag: string, looked: ReadonlyMap<string, boolean>): boolean {
   return looked.get(tag) ?? looked.get(familyOf(tag) ?? tag) ?? false;
 }
 

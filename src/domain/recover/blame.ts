@@ -1,4 +1,5 @@
 import type { Id } from '../id.js';
+import type { PoolCap } from '../inventory.js';
 
 /** What one piece of work last came to on one host. Attempt ids order events; '0': never. */
 export interface WorkRecord {
@@ -63,9 +64,13 @@ export function blame(
   return { kind: 'host', quarantine: false, why: `${name} failed there; a canary will tell` };
 }
 
-/** How many hosts of a pool may be quarantined before it halts and a person is asked: 1 or 10 %, the larger. */
-export function quarantineCap(hostsInPool: number): number {
-  return Math.max(1, Math.floor(hostsInPool / 10));
+/**
+ * How many hosts of a pool may be quarantined before it halts and a person is asked: what was declared; else 1 or
+ * 10 %, the larger. A share is rounded down.
+ */
+export function quarantineCap(hostsInPool: number, declared?: PoolCap): number {
+  if (declared === undefined) return Math.max(1, Math.floor(hostsInPool / 10));
+  return 'hosts' in declared ? declared.hosts : Math.floor((hostsInPool * declared.percent) / 100);
 }
 
 /** Seconds until the next recovery check after `checks` that failed: doubling, at most an hour. */
