@@ -33,6 +33,12 @@ export function printInventory(inventory: Inventory): InventoryFiles {
   };
   const { grid, tags, aliases, pools, resources, types, hosts, steps, tests } = inventory;
   const { name, admin } = grid;
+  // What follows from an instrument needs no words of its own.
+  const instruments = new Map(resources.flatMap((one) => (one.instrument ? [[one.name, one]] : [])));
+  const isSaidElsewhere = (tag: TagSpec) => {
+    const { meaning, owner } = instruments.get(tag.name) ?? {};
+    return instruments.has(tag.name) && tag.meaning === meaning && tag.owner === owner;
+  };
   files.set(
     'grid.yaml',
     Buffer.from(
@@ -40,7 +46,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
     ),
   );
   put('tags.yaml', {
-    tags: tags.map((tag) => [tag.name, tagFields(tag)]),
+    tags: tags.filter((tag) => !isSaidElsewhere(tag)).map((tag) => [tag.name, tagFields(tag)]),
     aliases: aliases.map((alias) => [alias.name, { meaning: alias.meaning || undefined, is: [alias.is] }]),
   });
   put('pools.yaml', { pools: pools.filter(isSaid).map((pool) => [pool.name, poolFields(pool)]) });
@@ -59,7 +65,10 @@ export function printInventory(inventory: Inventory): InventoryFiles {
   put('hosts.yaml', {
     hosts: hosts.map((host) => [
       host.name,
-      hostFields(host, typeOf.get(host.type) ?? { name: '', tags: [] }),
+      hostFields(
+        { ...host, tags: host.tags.filter(({ tag }) => !instruments.has(tag)) },
+        typeOf.get(host.type) ?? { name: '', tags: [] },
+      ),
     ]),
   });
   put('steps.yaml', { steps: steps.map((step) => [step.name, stepFields(step)]) });

@@ -8,6 +8,7 @@ import {
 import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import { HOST_KEYS, readHost, readType, TYPE_KEYS } from './inventory-hosts.js';
+import { instrumentTags, withInstruments } from './inventory-instruments.js';
 import { checkNames } from './inventory-names.js';
 import { type Kind, PARTS, type SortedFiles, sortFiles } from './inventory-parts.js';
 import { secretsIn } from './inventory-secrets.js';
@@ -52,13 +53,15 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
   const things = reading.things();
   // What stands in a file that cannot be read would be missed everywhere.
   if (reading.isBroken) return reading.refused();
-  const { tags, aliases, catalogue } = readTags(things.tag, things.alias);
+  const resources = things.resource.map(readResource);
+  const ofInstruments = instrumentTags(things.resource, resources, things.tag);
+  const { tags, aliases, catalogue } = readTags(things.tag, things.alias, ofInstruments);
   const grid = reading.grid(catalogue);
   const types = things.type.map((thing) => readType(thing, catalogue, options.base));
   const typeOf = new Map(types.map((type) => [type.name, type]));
-  const hosts = things.host.map((thing) => readHost(thing, catalogue, options.base, typeOf));
+  const bare = things.host.map((thing) => readHost(thing, catalogue, options.base, typeOf));
+  const hosts = withInstruments(things.host, bare, resources);
   const pools = things.pool.map(readPool);
-  const resources = things.resource.map(readResource);
   const steps = things.step.map((thing) => readStep(thing, catalogue));
   checkNames(things, { pools, resources, types, hosts, steps });
   for (const kind of Object.keys(KEYS) as Kind[]) for (const thing of things[kind]) reading.finish(thing);

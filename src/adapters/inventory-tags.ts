@@ -28,8 +28,12 @@ export interface ReadTags {
   readonly catalogue: Catalogue;
 }
 
-/** Reads tags and aliases, which may speak of each other in any order. */
-export function readTags(tagThings: readonly Thing[], aliasThings: readonly Thing[]): ReadTags {
+/** Reads tags and aliases, which may speak of each other in any order; `implied`: tags that follow from other things. */
+export function readTags(
+  tagThings: readonly Thing[],
+  aliasThings: readonly Thing[],
+  implied: readonly TagSpec[] = [],
+): ReadTags {
   const standard = new Map(STANDARD_TAGS.map((tag) => [tag.name, tag]));
   const own = tagThings.filter(({ name, fields, at }) => {
     const known = standard.get(name);
@@ -38,7 +42,7 @@ export function readTags(tagThings: readonly Thing[], aliasThings: readonly Thin
     fields.wrong(at, `'${name}' is a standard tag (${meaning}): leave it out, or choose another name`);
     return false;
   });
-  const bare = own.map((thing) => readTag(thing));
+  const bare = [...own.map((thing) => readTag(thing)), ...implied];
   // Aliases are names while aliases are read, and are written out in the catalogue.
   const ofTags = new Set(bare.map(({ name }) => name));
   const flags = aliasThings.flatMap(({ name }) => (ofTags.has(name) ? [] : [word(name)]));

@@ -54,6 +54,15 @@ describe('an inventory in which everything is said', () => {
     });
   });
 
+  it('has for each instrument a tag, on the hosts that it is attached to', () => {
+    const { tags, hosts } = lab();
+    expect(byName(tags, 'meter')).toEqual({
+      ...{ name: 'meter', meaning: 'measures power', owner: 'Mia', kind: 'flag', source: { by: 'word' } },
+    });
+    const having = hosts.filter((host) => host.tags.some(({ tag }) => tag === 'meter'));
+    expect(having.map(({ name }) => name)).toEqual(['n1']);
+  });
+
   it('has pools, resources, instruments, steps and a policy of halts', () => {
     const { grid, pools, resources, steps } = lab();
     expect(grid.halt).toEqual({ step: 'pool', image: 'grid' });
@@ -104,6 +113,7 @@ describe('a host takes what its type says', () => {
       expendable: ['image', 'packages', 'boot', 'use'],
       tags: [
         { tag: 'arm64-board', place: '', raw: '' },
+        { tag: 'meter', place: '', raw: '' },
         { tag: 'site', place: '', raw: 'hall-1' },
         { tag: 'vendor:dell', place: '', raw: '' },
       ],
@@ -294,6 +304,11 @@ describe('a mistake is told with its place and what would be right', () => {
       'an unknown resource',
       host('resources: [mirrow]'),
       "hosts/b.yaml:2:42 unknown resource 'mirrow': did you mean 'mirror'?",
+    ],
+    [
+      'an instrument claimed by a host',
+      host('tags: [meter]'),
+      "hosts/b.yaml:2:36 'meter' is an instrument: name 'b' in its 'with' instead",
     ],
     [
       'an instrument as a resource',
