@@ -8,6 +8,7 @@ import {
   type HostTransport,
   type HostType,
   type Restore,
+  type SshLogin,
 } from '../domain/inventory.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { Thing } from './inventory-thing.js';
@@ -36,6 +37,11 @@ const HOST_KEY = /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+
 /** A name or an address; not one that ssh could take for an option. */
 const ADDRESS = /^[A-Za-z0-9[:][A-Za-z0-9.:%_[\]-]{0,252}$/;
 const USER = /^[a-z_][a-z0-9_.-]{0,63}$/i;
+/** What is said of a way in over ssh. */
+const LOGIN_KEYS = ['address', 'port', 'user', 'key_file', 'host_keys', 'jump'];
+/** More machines than this are not gone through to reach a host. */
+const MOST_JUMPS = 3;
+
 /** What a host says to be rid of a tag of its type. */
 const WITHOUT = /^not +(\S+)$/;
 
@@ -51,7 +57,7 @@ export function readType(
     fields.wrong(fields.at('tags'), "'not' is for hosts, which leave out a tag of their type");
   if (fields.has('ssh') && fields.has('local'))
     fields.wrong(fields.start, "its hosts are reached one way: either 'ssh' or 'local'");
-  const ssh = fields.below('ssh', ['port', 'user', 'key_file']);
+  const ssh = fields.below('ssh', ['port', 'user', 'key_file', 'jump']);
   const local = fields.below('local', ['network']);
   return {
     name,
@@ -194,12 +200,16 @@ function readTransport(
     const local = fields.below('local', ['network']);
     return { kind: 'local', network: local?.flag('network') ?? type.local?.network ?? false };
   }
-  const ssh = fields.below('ssh', ['address', 'port', 'user', 'key_file', 'host_keys']);
+  const ssh = fields.below('ssh', LOGIN_KEYS);
   if (ssh === undefined) {
     if (!says.ssh) fields.wrong(fields.start, "'ssh' is missing: its address and host keys are its own");
     return undefined;
   }
-  const { port, user, keyFile } = { ...type.ssh, ...readLogin(ssh, file, base) };
+  return { kind: 'ssh', ...wholeLogin(ssh, { ...type.ssh, ...readLogin(ssh, file, base) }) };
+}
+
+/** What is said of a login, and what must be said of each. */
+function wholeLogin(ssh: Fields, { port, user, keyFile, jump }: Partial<SshLogin>): SshLogin {
   const hostKeys = ssh.words('host_keys', HOST_KEY, "a public host key such as 'ssh-ed25519 AAAA...'");
   if (!ssh.has('host_keys') || ssh.list('host_keys').length === 0)
     ssh.wrong(
@@ -207,7 +217,6 @@ function readTransport(
       "'host_keys' is missing: `ssh-keyscan ADDRESS` shows them, to be compared",
     );
   return {
-    kind: 'ssh',
     address: ssh.required(
       'address',
       ssh.matching('address', ADDRESS, 'a host name or address'),
@@ -217,14 +226,24 @@ function readTransport(
     user: ssh.required('user', user, 'who logs in'),
     keyFile: ssh.required('key_file', keyFile, 'the path of the private key'),
     hostKeys,
+    ...(jump === undefined ? {} : { jump }),
   };
 }
 
-function readLogin(ssh: Fields, file: string, base: string | undefined): NonNullable<HostType['ssh']> {
+function readLogin(
+  ssh: Fields,
+  file: string,
+  base: string | undefined,
+  depth = 0,
+): NonNullable<HostType['ssh']> {
   const port = ssh.integer('port', 1, 65_535);
   const user = ssh.matching('user', USER, 'a user name');
   const keyFile = ssh.line('key_file');
+  const by = depth < MOST_JUMPS ? ssh.below('jump', LOGIN_KEYS) : undefined;
+  if (depth >= MOST_JUMPS && ssh.has('jump'))
+    ssh.wrong(ssh.at('jump'), `a host is reached over at most ${MOST_JUMPS} others`);
   return {
+    ...(by === undefined ? {} : { jump: wholeLogin(by, readLogin(by, file, base, depth + 1)) }),
     ...(port === undefined ? {} : { port }),
     ...(user === undefined ? {} : { user }),
     ...(keyFile === undefined ? {} : { keyFile: pathOf(keyFile, ssh, file, base) }),

@@ -9,6 +9,7 @@ import {
   type HostType,
   type Inventory,
   type PoolSpec,
+  type SshLogin,
 } from '../domain/inventory.js';
 import { STANDARD_TAGS } from '../domain/look/standard-tags.js';
 import type { StepSpec } from '../domain/step.js';
@@ -136,10 +137,18 @@ function typeFields(type: HostType): Fields {
       port: ssh.port === undefined ? undefined : `${ssh.port}`,
       user: ssh.user,
       key_file: ssh.keyFile,
+      jump: ssh.jump && loginFields(ssh.jump),
     },
     local: local && { network: `${local.network}` },
     restore: restore && { command: restore.command },
     resources,
+  };
+}
+
+function loginFields({ address, port, user, keyFile, hostKeys, jump }: SshLogin): Written {
+  return {
+    ...{ address, port: `${port}`, user, key_file: keyFile, host_keys: hostKeys },
+    jump: jump && loginFields(jump),
   };
 }
 
@@ -158,6 +167,10 @@ function hostFields(host: HostSpec, type: HostType): Fields {
             user: unless(transport.user, type.ssh?.user),
             key_file: unless(transport.keyFile, type.ssh?.keyFile),
             host_keys: transport.hostKeys,
+            jump: unless(
+              transport.jump && loginFields(transport.jump),
+              type.ssh?.jump && loginFields(type.ssh.jump),
+            ),
           },
         };
   const tags = hostTags(host.tags, type.tags);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
+import { type Duplex, Readable, Writable } from 'node:stream';
 import ssh2, { Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
+import type { SshLogin } from '../domain/inventory.js';
 import {
   Shell,
   type ShellConnection,
@@ -12,7 +13,6 @@ import {
   type ShellExit,
   type ShellProcess,
   type ShellTarget,
-  type Transport,
 } from '../ports/shell.js';
 
 /** How often a quiet connection is asked whether it is still there, and how many silences end it. */
@@ -26,8 +26,6 @@ export interface KeepAlive {
  * own, and from 256 KiB sshd drops the connection.
  */
 const longestLine = 128 * 1024 - 1;
-
-type SshTransport = Extract<Transport, { readonly kind: 'ssh' }>;
 
 /** What ssh2 adds to the errors it emits: at which level the connection failed. */
 type Ssh2Error = Error & { readonly level?: string };
@@ -43,7 +41,7 @@ const algorithmsOfKeyType: Readonly<Record<string, readonly ServerHostKeyAlgorit
 };
 
 /**
- * Reaches hosts over ssh, with public keys on both sides. The host's sshd bounds how many commands may run
+ * Reaches hosts over ssh, over jump hosts where there are some, with public keys on all sides. The host's sshd bounds how many commands may run
  * at once on one connection (MaxSessions, 10 unless it says otherwise).
  */
 export class SshShell extends Shell {
@@ -56,10 +54,64 @@ export class SshShell extends Shell {
     if (transport.kind !== 'ssh') {
       throw new ShellError('unsupported', `${host}: transport '${transport.kind}' is not ssh`);
     }
-    const pinned = pinnedKeys(host, transport.hostKeys);
-    const privateKey = await readPrivateKey(host, transport.keyFile);
-    return handshake(host, transport, pinned, privateKey, this.keepAlive, timeoutMs);
+    const deadline = performance.now() + timeoutMs;
+    const { client, socket, place } = await this.logIn(host, transport, deadline);
+    return new SshConnection(place, client, socket);
   }
+
+  /** Logs in, over the machines between, each of which is another's way. */
+  private async logIn(host: string, login: SshLogin, deadline: number): Promise<LoggedIn> {
+    const pinned = pinnedKeys(host, login.hostKeys);
+    const privateKey = await readPrivateKey(host, login.keyFile);
+    const place = `${host} (${login.user}@${login.address}:${login.port})`;
+    const socket = await this.wayTo(host, login, deadline);
+    const client = await handshake(place, login, pinned, privateKey, this.keepAlive, deadline, socket);
+    return { client, socket, place };
+  }
+
+  private async wayTo(host: string, { address, port, jump }: SshLogin, deadline: number): Promise<Duplex> {
+    // A command takes 5 ms instead of 49 without Nagle's algorithm.
+    if (jump === undefined) return connectSocket({ host: address, port, noDelay: true });
+    const between = await this.logIn(`${host}'s jump host`, jump, deadline);
+    return tunnel(between, address, port, deadline);
+  }
+}
+
+/** A client that is logged in, and what carries it. */
+interface LoggedIn {
+  readonly client: Client;
+  readonly socket: Duplex;
+  readonly place: string;
+}
+
+/** Opens a way on from a machine between; when the way is closed, so is the login there. */
+function tunnel({ client, socket, place }: LoggedIn, address: string, port: number, deadline: number) {
+  return new Promise<Duplex>((resolve, reject) => {
+    const leave = () => {
+      client.end();
+      socket.destroy();
+    };
+    const fail = (error: ShellError) => {
+      clearTimeout(timer);
+      leave();
+      reject(error);
+    };
+    const on = `${place} has opened no way on to ${address}:${port}`;
+    const timer = setTimeout(
+      () => fail(new ShellError('timeout', `${on} in time`)),
+      Math.max(deadline - performance.now(), 1),
+    );
+    client.on('error', (error) => fail(new ShellError('unreachable', `${place}: ${error.message}`)));
+    client.once('close', () => fail(new ShellError('unreachable', `${place} closed the connection`)));
+    client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+      if (error) return fail(new ShellError('unreachable', `${on}: ${error.message}`));
+      clearTimeout(timer);
+      channel.once('close', leave);
+      // A machine between that dies leaves its channels open.
+      client.once('close', () => channel.destroy());
+      resolve(channel);
+    });
+  });
 }
 
 interface PinnedKey {
@@ -101,21 +153,20 @@ function fingerprint(blob: Buffer): string {
 }
 
 function handshake(
-  host: string,
-  transport: SshTransport,
+  place: string,
+  login: SshLogin,
   pinned: readonly PinnedKey[],
   privateKey: Buffer,
   keepAlive: KeepAlive,
-  timeoutMs: number,
-): Promise<ShellConnection> {
+  deadline: number,
+  socket: Duplex,
+): Promise<Client> {
   return new Promise((resolve, reject) => {
-    const place = `${host} (${transport.user}@${transport.address}:${transport.port})`;
-    // A command takes 5 ms instead of 49 without Nagle's algorithm.
-    const socket = connectSocket({ host: transport.address, port: transport.port, noDelay: true });
     const client = new Client();
     let refusedKey: Buffer | undefined;
+    const timeoutMs = Math.max(deadline - performance.now(), 1);
     const timer = setTimeout(
-      () => fail(new ShellError('timeout', `${place} did not answer within ${timeoutMs} ms`)),
+      () => fail(new ShellError('timeout', `${place} did not answer within ${Math.ceil(timeoutMs)} ms`)),
       timeoutMs,
     );
     const fail = (error: ShellError) => {
@@ -123,18 +174,21 @@ function handshake(
       socket.destroy();
       reject(error);
     };
-    const onError = (error: Ssh2Error) => fail(connectError(place, transport, pinned, refusedKey, error));
+    const onError = (error: Ssh2Error) => fail(connectError(place, login, pinned, refusedKey, error));
     const onClose = () => fail(new ShellError('unreachable', `${place} closed the connection`));
     client.on('error', onError).on('close', onClose);
     client.once('ready', () => {
       clearTimeout(timer);
-      const connection = new SshConnection(place, client, socket);
-      client.off('error', onError).off('close', onClose);
-      resolve(connection);
+      // Whoever takes the client hears of its errors; until then an error is no crash of ours.
+      client
+        .off('error', onError)
+        .off('close', onClose)
+        .on('error', () => {});
+      resolve(client);
     });
     client.connect({
       sock: socket,
-      username: transport.user,
+      username: login.user,
       privateKey,
       authHandler: ['publickey'],
       // Only the types that are pinned, so that a host with several keys shows the one we know.
@@ -153,7 +207,7 @@ function handshake(
 
 function connectError(
   place: string,
-  transport: SshTransport,
+  login: SshLogin,
   pinned: readonly PinnedKey[],
   refusedKey: Buffer | undefined,
   error: Ssh2Error,
@@ -169,7 +223,7 @@ function connectError(
     return new ShellError('host_key', `${place} has no host key of a pinned type (pinned: ${known})`);
   }
   if (error.level === 'client-authentication') {
-    return new ShellError('authentication', `${place} refused the key ${transport.keyFile}`);
+    return new ShellError('authentication', `${place} refused the key ${login.keyFile}`);
   }
   // The kernel gave up before we did.
   if (error.message.includes('ETIMEDOUT')) return new ShellError('timeout', `${place}: ${error.message}`);
@@ -185,7 +239,7 @@ class SshConnection implements ShellConnection {
   constructor(
     private readonly place: string,
     private readonly client: Client,
-    private readonly socket: Socket,
+    private readonly socket: Duplex,
   ) {
     client.on('error', (error: Ssh2Error) => {
       this.failure ??= error;

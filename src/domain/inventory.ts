@@ -111,14 +111,20 @@ export interface Restore {
   readonly command: readonly string[];
 }
 
-/** Over ssh; key_file is a path on the executor's machine, the host's public keys are pinned. */
-export interface SshTransport {
-  readonly kind: 'ssh';
+/** Where an sshd is and who logs in; key_file is a path on the executor's machine, its public keys are pinned. */
+export interface SshLogin {
   readonly address: string;
   readonly port: number;
   readonly user: string;
   readonly keyFile: string;
   readonly hostKeys: readonly string[];
+  /** The machine from which it is reached; undefined: from the executor's. */
+  readonly jump?: SshLogin;
+}
+
+/** Over ssh. */
+export interface SshTransport extends SshLogin {
+  readonly kind: 'ssh';
 }
 
 /** How a host is reached. */

@@ -54,7 +54,9 @@ aliases:
     seats: 1
     expendable: [use]
     tags: [site = hall-2, not arm64-board, windows = 7sp1, fpga 10ee:7024 @ 01:00.0 image = "a b" firmware=1.2]
-    ssh: {address: "fe80::1", port: 22, user: tester, key_file: /keys/n2, host_keys: ["${KEY}"]}
+    ssh:
+      {address: "fe80::1", port: 22, user: tester, key_file: /keys/n2, host_keys: ["${KEY}"],
+       jump: {address: gate, port: 2022, user: hop, key_file: ~/.ssh/hop, host_keys: ["${KEY}"]}}
     restore: {command: [./other]}
     resources: []
   d1: {type: desk, owner: Dan}

@@ -127,6 +127,19 @@ describe('a host takes what its type says', () => {
     });
   });
 
+  it('and the jump host over which the hosts of a type are reached', () => {
+    const jump = `jump: {address: gate, user: hop, key_file: ~/.ssh/hop, host_keys: ["${KEY}"]}`;
+    const changes = {
+      'types/racks.yaml': (LAB['types/racks.yaml'] ?? '').replace('port: 2222,', `port: 2222, ${jump},`),
+    };
+    const result = read(changes);
+    const hosts = result.ok ? result.inventory.hosts : [];
+    expect(byName(hosts, 'n1')?.transport).toMatchObject({
+      address: '10.0.0.1',
+      jump: { address: 'gate', port: 22, user: 'hop', keyFile: '~/.ssh/hop', hostKeys: [KEY] },
+    });
+  });
+
   it('and may say otherwise, tag by tag', () => {
     expect(byName(lab().hosts, 'n2')).toEqual({
       name: 'n2',
@@ -148,6 +161,7 @@ describe('a host takes what its type says', () => {
       transport: {
         ...{ kind: 'ssh', address: 'fe80::1', port: 22, user: 'tester', keyFile: '/keys/n2' },
         hostKeys: [KEY],
+        jump: { address: 'gate', port: 2022, user: 'hop', keyFile: '~/.ssh/hop', hostKeys: [KEY] },
       },
       restore: { kind: 'command', command: ['./other'] },
       resources: [],

@@ -21,6 +21,77 @@ describe.skipIf(obstacle)(`ssh${obstacle ? ` (skipped: ${obstacle})` : ''}`, () 
     return { shell: new SshShell(), target: targetOf(host), stop: () => host.stop() };
   });
 
+  shellContract('ssh over two jump hosts', async () => {
+    const [host, near, far] = await sshdHosts(3);
+    if (!host || !near || !far) throw new Error('no hosts');
+    return {
+      shell: new SshShell(),
+      target: targetOf(behind(host, behind(near, far))),
+      stop: async () => {
+        await Promise.all([host.stop(), near.stop(), far.stop()]);
+      },
+    };
+  });
+
+  describe('a host behind a jump host', () => {
+    let host: LabHost;
+    let jump: LabHost;
+
+    beforeAll(async () => {
+      [host, jump] = (await sshdHosts(2)) as [LabHost, LabHost];
+    });
+
+    afterAll(async () => {
+      await Promise.all([host?.stop(), jump?.stop()]);
+    });
+
+    const connect = (between: Partial<SshTransport>, timeoutMs = 10_000) => {
+      const transport = { ...host.transport, jump: { ...jump.transport, ...between } };
+      return new SshShell(quickKeepAlive).connect({ host: 'n1', transport, seat: 1 }, timeoutMs);
+    };
+
+    it('is not reached by one that shows another key, which is named', async () => {
+      await expect(connect({ hostKeys: host.transport.hostKeys })).rejects.toMatchObject({
+        kind: 'host_key',
+        message: expect.stringContaining("n1's jump host"),
+      });
+    });
+
+    it('is not reached by one that is not there', async () => {
+      await expect(connect({ port: await freePort() })).rejects.toMatchObject({
+        kind: 'unreachable',
+        message: expect.stringContaining("n1's jump host"),
+      });
+    });
+
+    it('is unreachable where the jump host finds nothing there', async () => {
+      const transport = { ...host.transport, port: await freePort(), jump: jump.transport };
+      await expect(new SshShell().connect({ host: 'n1', transport, seat: 1 }, 10_000)).rejects.toMatchObject({
+        kind: 'unreachable',
+        message: expect.stringContaining('no way on to'),
+      });
+    });
+
+    it('is lost with its jump host, and takes nothing with it when it is closed', async () => {
+      const first = await connect({});
+      const ending = first.ended;
+      await jump.cutConnections();
+      expect(await ending).toMatchObject({ kind: 'lost' });
+      const second = await connect({});
+      second.close();
+      expect(await second.ended).toBeUndefined();
+    });
+
+    it('is given up in time where the jump host is frozen', async () => {
+      await jump.freeze();
+      try {
+        await expect(connect({}, 500)).rejects.toMatchObject({ kind: 'timeout' });
+      } finally {
+        await jump.thaw();
+      }
+    });
+  });
+
   describe('a host that is not the one we know, or does not know us', () => {
     let host: LabHost;
     let folder: string;
@@ -259,4 +330,9 @@ async function withServer(
   } finally {
     server.close();
   }
+}
+
+/** The host, reached over another one. */
+function behind(host: LabHost, jump: LabHost): LabHost {
+  return { ...host, transport: { ...host.transport, jump: jump.transport } };
 }
