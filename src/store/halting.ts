@@ -1,5 +1,4 @@
 import type { Id } from '../domain/id.js';
-import type { Incident } from './blaming.js';
 import { chronicle } from './chronicle.js';
 import type { Sql } from './store.js';
 
@@ -11,7 +10,7 @@ import type { Sql } from './store.js';
 export async function haltAsDeclared(
   sql: Sql,
   id: Id,
-  { scope, title }: Pick<Incident, 'scope' | 'title'>,
+  { scope, title }: { readonly scope: string; readonly title: string },
 ): Promise<void> {
   if (scope === 'step_on_host') return;
   const [policy] = await sql.rows<{ reach: string | null }>(`SELECT halt_policy->>$1 AS reach FROM grid`, [
