@@ -12,6 +12,7 @@ const Environment = z.object({
   TESTYARD_BEAT_MS: ms(SETTINGS.beatMs),
   TESTYARD_CHECK_FIRST_S: z.coerce.number().positive().max(86_400).default(SETTINGS.checkFirstS),
   TESTYARD_AGEING_S: z.coerce.number().int().min(1).max(604_800).default(SETTINGS.ageingS),
+  TESTYARD_FAIR_SHARE: z.coerce.number().min(0).max(1000).default(SETTINGS.fairShare),
   TESTYARD_HOLD_S: z.coerce.number().positive().max(31_536_000).default(SETTINGS.holdS),
   TESTYARD_RESERVE_MAX_S: z.coerce.number().positive().max(31_536_000).default(86_400),
   TESTYARD_OUTPUT_LIMIT_BYTES: z.coerce
@@ -73,6 +74,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       beatMs: e.TESTYARD_BEAT_MS,
       checkFirstS: e.TESTYARD_CHECK_FIRST_S,
       ageingS: e.TESTYARD_AGEING_S,
+      fairShare: e.TESTYARD_FAIR_SHARE,
       holdS: e.TESTYARD_HOLD_S,
       outputLimitBytes: e.TESTYARD_OUTPUT_LIMIT_BYTES,
     },

@@ -114,7 +114,7 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
   const goesOn = (spec: Demand) =>
     stopped === undefined || (world.grid.byIncident && spec.purpose === 'recovery');
   const able = demands.filter(({ spec }) => goesOn(spec));
-  const attempts = await match(sql, able, answers, { world, hosts, executors, taken, claims: means.claims });
+  const attempts = await match(sql, able, answers, { ...means, world, hosts, executors, taken });
   const says: { key: string; code: string; reason: string }[] = [];
   const holds: { key: string; incident: Id; reason: string }[] = [];
   const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
@@ -190,12 +190,11 @@ async function handOver(store: Store, assigned: readonly Assigned[], { claims }:
   await wake(store, 'testyard_executors');
 }
 
-interface Means {
+interface Means extends PlanMeans {
   readonly world: World;
   readonly hosts: readonly KnownHost[];
   readonly executors: readonly LiveExecutor[];
   readonly taken: ReadonlyMap<Id, ReadonlySet<number>>;
-  readonly claims: Claims;
 }
 
 /** Takes runs in their order and gives each the cheapest host that has a seat and an executor to work on it. */
@@ -228,6 +227,7 @@ async function match(
     sql,
     servable.map((d) => d.key),
     slots,
+    means.settings.fairShare,
   )) {
     const demand = specs.get(head.demand);
     const answer = answers.get(head.demand);

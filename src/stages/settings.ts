@@ -11,6 +11,8 @@ export interface Settings {
   readonly checkFirstS: number;
   /** A run that waits so long gains a point of priority. */
   readonly ageingS: number;
+  /** How many points of priority whoever used all of the hosts lately is behind who used none; 0: nobody is. */
+  readonly fairShare: number;
   /** A run held by an incident ends without a verdict after this. */
   readonly holdS: number;
   /** Output of an attempt beyond this is cut in the middle. */
@@ -25,6 +27,7 @@ export const SETTINGS: Settings = {
   beatMs: 1_000,
   checkFirstS: 15,
   ageingS: 3600,
+  fairShare: 5,
   holdS: 7 * 86_400,
   outputLimitBytes: 16 * 1024 * 1024,
 };

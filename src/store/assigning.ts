@@ -71,7 +71,7 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
          claimed_at = CASE WHEN g."handOver" THEN grid_now() END, reason_code = 'running',
          reason = 'runs on ' || (g.place->'host'->>'name'), stop_why = NULL
        FROM given g WHERE q.run_id = g."runId" AND q.state = 'waiting' AND q.demand = g.demand AND q.cancelled_by IS NULL
-       RETURNING q.run_id, q.attempt_id, q.attempts, q.lease_id, q.project_id, q.test_id, g."handOver"),
+       RETURNING q.run_id, q.attempt_id, q.attempts, q.lease_id, q.project_id, q.test_id, q.owner, g."handOver"),
      tried AS (
        INSERT INTO attempt (run_id, id, number, lease_id, plan)
        SELECT t.run_id, t.attempt_id, t.attempts, t.lease_id, jsonb_build_array(g.place)
@@ -81,8 +81,8 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
        SELECT t.run_id, t.attempt_id, 'main', g."hostId", g.seat, g.requirement, g.fresh
        FROM taken t JOIN given g ON g."runId" = t.run_id),
      seated AS (
-       INSERT INTO host_seat (host_id, seat, run_id, attempt_id, lease_id, role)
-       SELECT g."hostId", s.seat, t.run_id, t.attempt_id, t.lease_id, s.role
+       INSERT INTO host_seat (host_id, seat, run_id, attempt_id, lease_id, role, owner)
+       SELECT g."hostId", s.seat, t.run_id, t.attempt_id, t.lease_id, s.role, t.owner
        FROM taken t JOIN given g ON g."runId" = t.run_id CROSS JOIN LATERAL (
          SELECT g.seat, 'main' AS role UNION ALL SELECT k, 'kept ' || k FROM unnest(g.kept) AS k) AS s),
      told AS (

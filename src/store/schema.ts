@@ -724,6 +724,7 @@ export const SCHEMA = {
       priority: integer(0),
       enqueuedAt: instant('grid_now()'),
       turnAt: instant('grid_now()'),
+      owner: text("''"),
       state: text<'waiting' | 'held' | 'running'>("'waiting'"),
       since: instant('grid_now()'),
       reasonCode: text("'new'"),
@@ -752,7 +753,7 @@ export const SCHEMA = {
         queue_ended_ck: 'ended IS NULL OR attempt_id IS NOT NULL',
       },
       indices: {
-        queue_wait_ix: { columns: ['demand', 'turnAt', 'runId'], where: "state = 'waiting'" },
+        queue_wait_ix: { columns: ['demand', 'owner', 'turnAt', 'runId'], where: "state = 'waiting'" },
         queue_ended_ix: { columns: ['runId'], where: 'ended IS NOT NULL' },
         queue_cancelled_ix: { columns: ['runId'], where: 'cancelled_by IS NOT NULL' },
         queue_lease_ix: { columns: ['leaseId'], where: 'lease_id IS NOT NULL' },
@@ -776,6 +777,7 @@ export const SCHEMA = {
       leaseId: bigint(),
       role: text(),
       takenAt: instant('grid_now()'),
+      owner: text("''"),
     },
     {
       uniques: { host_seat_attempt_uq: ['attemptId', 'role'] },
@@ -783,6 +785,9 @@ export const SCHEMA = {
       indices: { host_seat_lease_ix: { columns: ['leaseId'] } },
     },
   ),
+
+  /** Host-seconds that people have used, as of a moment: they halve each day. */
+  hostUse: table('host_use', { owner: key(text()), seconds: double(), asOf: instant('grid_now()') }),
 
   /** Which unit of an instrument serves which seat. */
   instrumentSeat: table(

@@ -126,9 +126,10 @@ export async function insertRuns(
          never, CASE WHEN never IS NOT NULL THEN grid_now() END
        FROM given),
      waiting AS (
-       INSERT INTO queue (run_id, project_id, purpose, test_id, demand, target, priority, turn_at, deadline, incident_id)
+       INSERT INTO queue (run_id, project_id, purpose, test_id, demand, target, priority, turn_at, deadline, incident_id, owner)
        SELECT id, $2, $4, "testId", "demandKey", target, $6,
-         grid_now() - $6 * (SELECT ageing_s FROM grid) * interval '1 s', grid_now() + $7 * interval '1 s', $8
+         grid_now() - $6 * (SELECT ageing_s FROM grid) * interval '1 s', grid_now() + $7 * interval '1 s', $8,
+         CASE WHEN $4 = 'test' THEN $2::bigint || ' ' || (SELECT actor FROM submission WHERE id = $3) ELSE '' END
        FROM given WHERE never IS NULL),
      told AS (
        INSERT INTO history (project_id, run_id, kind, subject, actor, data)

@@ -36,23 +36,43 @@ export async function waitingDemands(sql: Sql): Promise<WaitingDemand[]> {
 
 /**
  * The first runs of demands in the order they will be served: by effective priority, which is priority + age /
- * ageing time. That is the order of `turn_at` whatever the hour (see the migration that made it), so that the
- * index gives each demand's first runs and nothing else is looked at.
+ * ageing time - `fairShare` * the owner's share. The share, from 0 to 1, is what the owner has used hosts lately and uses
+ * them now, of all that those have who wait here. Of one owner's runs that is the order of `turn_at` whatever the hour
+ * (see the migration that made it), so that the index gives each owner's first runs and nothing else is looked at.
  */
 export async function headOfDemand(
   sql: Sql,
   keys: readonly string[],
   limit: number,
+  fairShare: number,
 ): Promise<{ runId: Id; demand: string; testId: Id }[]> {
   return sql.rows(
-    `SELECT q.run_id AS "runId", q.demand, q.test_id AS "testId"
-     FROM unnest($1::text[]) AS k(key) CROSS JOIN LATERAL (
+    `WITH RECURSIVE heads AS (
+       SELECT k.key, (SELECT owner FROM queue WHERE state = 'waiting' AND demand = k.key ORDER BY owner LIMIT 1) AS owner
+       FROM unnest($1::text[]) AS k(key)
+       UNION ALL
+       SELECT h.key, (SELECT q.owner FROM queue q WHERE q.state = 'waiting' AND q.demand = h.key AND q.owner > h.owner
+         ORDER BY q.owner LIMIT 1)
+       FROM heads h WHERE h.owner IS NOT NULL),
+     owners AS MATERIALIZED (SELECT DISTINCT owner FROM heads WHERE owner <> ''),
+     -- Whoever waits alone is behind nobody: only where two meet is anything reckoned.
+     uses AS MATERIALIZED (
+       SELECT o.owner, coalesce((SELECT decayed_use(u.seconds, u.as_of) FROM host_use u WHERE u.owner = o.owner), 0)
+         + coalesce((SELECT sum(extract(epoch FROM grid_now() - s.taken_at)) FROM host_seat s WHERE s.owner = o.owner), 0)::float8
+         AS used
+       FROM owners o WHERE (SELECT count(*) FROM owners) > 1),
+     behind AS MATERIALIZED (
+       SELECT owner, $3::float8 * used / nullif(sum(used) OVER (), 0) * (SELECT ageing_s FROM grid) * interval '1 s' AS by
+       FROM uses)
+     SELECT q.run_id AS "runId", q.demand, q.test_id AS "testId"
+     FROM heads h LEFT JOIN behind b ON b.owner = h.owner CROSS JOIN LATERAL (
        SELECT run_id, demand, turn_at, test_id FROM queue
-       WHERE state = 'waiting' AND demand = k.key AND cancelled_by IS NULL
+       WHERE state = 'waiting' AND demand = h.key AND owner = h.owner AND cancelled_by IS NULL
          AND (not_before IS NULL OR not_before <= grid_now())
        ORDER BY turn_at, run_id LIMIT $2) AS q
-     ORDER BY q.turn_at, q.run_id`,
-    [keys, limit],
+     WHERE h.owner IS NOT NULL
+     ORDER BY q.turn_at + coalesce(b.by, interval '0'), q.run_id`,
+    [keys, limit, fairShare],
   );
 }
 

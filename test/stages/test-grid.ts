@@ -152,12 +152,13 @@ export class TestGrid {
       priority?: number;
       wait?: boolean;
       project?: string;
+      actor?: string;
     } = {},
   ): Promise<string[]> {
     const list = typeof names === 'string' ? [names] : names;
     const [row] = await this.store.rows<{ id: string }>(
       `INSERT INTO submission (project_id, source, actor, tests, variants, targets, queue_timeout, priority, wait)
-       SELECT p.id, 'user', 'qe', ARRAY(SELECT (SELECT max(t.id) FROM test t WHERE t.project_id = p.id AND t.name = n)
+       SELECT p.id, 'user', $8, ARRAY(SELECT (SELECT max(t.id) FROM test t WHERE t.project_id = p.id AND t.name = n)
          FROM unnest($1::text[]) WITH ORDINALITY AS u(n, i) ORDER BY i), $2, $3, $4 * interval '1 s', $5, $6
        FROM project p WHERE p.name = $7 RETURNING id`,
       [
@@ -168,6 +169,7 @@ export class TestGrid {
         more.priority ?? 0,
         more.wait ?? false,
         more.project ?? 'default',
+        more.actor ?? 'qe',
       ],
     );
     await this.beat();
