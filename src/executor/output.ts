@@ -61,7 +61,8 @@ export class Output {
     if (this.waitingBytes > 0) this.cancelTimer ??= this.timing.after(SEGMENT_MS, () => this.flush());
   }
 
-  private flush(): void {
+  /** Sends what has been gathered; what is held back beyond the limit stays. */
+  flush(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
     if (this.waitingBytes === 0) return;

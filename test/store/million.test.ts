@@ -274,7 +274,7 @@ describe('the desk that records', () => {
       testStarted: true,
       outcome: 'ended',
       detail: {},
-      ended: {},
+      ended: { outcome: { kind: 'cancelled' }, teardown: 'none' },
     })),
     stepsStarted: running.map((n) => ({ ...place(n), seq: 3, kind: 'test', step: 'test' })),
     stepsEnded: running.map((n) => ({ ...place(n), seq: 2, result: 'ok', durationMs: 1, message: '' })),
