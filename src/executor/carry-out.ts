@@ -59,10 +59,12 @@ export async function carryOut(assignment: Assignment, hands: Hands, stop: Abort
   tellEnd(place, state, outcome);
 }
 
-/** The verdict need not wait for the host to be tidied up. Where nothing is left to do there, the end says it all. */
+/**
+ * The verdict need not wait for the host to be tidied up. What the test printed is evidence, and told no later: where
+ * the last part of it is held back until nothing more can come, or nothing is left to do on the host, the end says all.
+ */
 function tellDecided(place: Place, state: State, outcome: Outcome): void {
-  if (state.session === undefined || !isSettled(outcome)) return;
-  // What the test printed is evidence, and told no later.
+  if (state.session === undefined || !isSettled(outcome) || place.output.holdsBack) return;
   place.output.flush();
   place.emit({ kind: 'decided', outcome });
 }
