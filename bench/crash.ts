@@ -210,6 +210,12 @@ async function check(
     const { stdout } = await host.exec('cat /var/tmp/ty-shared 2>/dev/null | wc -l');
     sharedOnHosts += Number(stdout.trim()) || 0;
   }
+  const [books] = await campaign.rows<{ seats: number; open: number }>(
+    `SELECT (SELECT count(*)::integer FROM host_seat s WHERE NOT EXISTS (
+         SELECT FROM queue q WHERE q.attempt_id = s.attempt_id)) AS seats,
+       (SELECT count(*)::integer FROM attempt a JOIN run r ON r.id = a.run_id
+        WHERE r.purpose = 'test' AND a.ended_at IS NULL AND r.verdict IS NOT NULL) AS open`,
+  );
   const of = (name: string) => trials.get(name)?.right;
   const right = runs.filter((r) => r.verdict === of(r.name)).length;
   const wrong = runs.filter((r) => r.verdict !== null && r.verdict !== 'none' && r.verdict !== of(r.name));
@@ -229,6 +235,9 @@ async function check(
       bound: { kind: 'exactly', than: 0 },
     },
     judged_twice: { value: runs.filter((r) => r.done > 1).length, bound: { kind: 'exactly', than: 0 } },
+    // A verdict may come before the end of its attempt, which must come all the same.
+    ends_lost: { value: books?.open ?? -1, bound: { kind: 'exactly', than: 0 } },
+    seats_lost: { value: books?.seats ?? -1, bound: { kind: 'exactly', than: 0 } },
     host_shared: { value: sharedOnHosts, bound: { kind: 'exactly', than: 0 } },
     wrong_verdicts: { value: wrong.length, bound: { kind: 'exactly', than: 0 } },
     true_reds_kept: {

@@ -3,8 +3,8 @@ import { pause } from './grid.js';
 
 /** The part of an attempt in which an injection is to strike. */
 export const PHASES = ['begin', 'chain', 'setup', 'test', 'teardown'] as const;
-/** See PHASES. */
-export type Phase = (typeof PHASES)[number];
+/** See PHASES; `end`: the host is tidied up after the verdict, which is too short to be waited for. */
+export type Phase = (typeof PHASES)[number] | 'end';
 
 /** An attempt that is under way. */
 export interface Living {
@@ -81,9 +81,9 @@ export async function living(campaign: Campaign): Promise<Living[]> {
   return campaign.rows<Living>(
     `SELECT h.name AS host, x.name AS executor, coalesce(
        (SELECT s.kind FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id AND s.result IS NULL
-        ORDER BY s.seq DESC LIMIT 1), 'begin') AS phase
+        ORDER BY s.seq DESC LIMIT 1), CASE q.state WHEN 'ending' THEN 'end' ELSE 'begin' END) AS phase
      FROM queue q JOIN host_seat hs ON hs.attempt_id = q.attempt_id JOIN host h ON h.id = hs.host_id
      JOIN lease l ON l.id = q.lease_id JOIN executor x ON x.id = l.executor_id
-     WHERE q.state = 'running' AND q.ended IS NULL`,
+     WHERE q.state IN ('running', 'ending') AND q.ended IS NULL`,
   );
 }

@@ -19,16 +19,29 @@ export class VerdictClock {
     return new VerdictClock(client);
   }
 
-  async verdictOf(submission: string): Promise<number> {
+  verdictOf(submission: string): Promise<number> {
+    return this.firstTime(
+      'verdict',
+      'SELECT verdict IS NOT NULL AS so FROM run WHERE submission_id = $1',
+      submission,
+    );
+  }
+
+  /** When the seat of a judged run could be given to another. */
+  freeAfter(submission: string): Promise<number> {
+    return this.firstTime(
+      'free',
+      `SELECT NOT EXISTS (SELECT FROM host_seat s JOIN run r ON r.id = s.run_id WHERE r.submission_id = $1) AS so`,
+      submission,
+    );
+  }
+
+  private async firstTime(name: string, text: string, submission: string): Promise<number> {
     for (;;) {
       this.notified = false;
-      const { rows } = await this.client.query<{ verdict: string | null }>({
-        name: 'verdict',
-        text: 'SELECT verdict FROM run WHERE submission_id = $1',
-        values: [submission],
-      });
+      const { rows } = await this.client.query<{ so: boolean }>({ name, text, values: [submission] });
       const at = performance.now();
-      if (rows[0]?.verdict) return at;
+      if (rows[0]?.so) return at;
       if (!this.notified) await new Promise<void>((resolve) => this.wait(resolve));
     }
   }

@@ -72,6 +72,12 @@ export interface MissingCommands {
   readonly underTest: readonly string[];
 }
 
+/** An outcome that nothing seen after it could change: it may be told while the host is still tidied up. */
+export function isSettled(outcome: Outcome): boolean {
+  if (outcome.kind === 'timed_out') return outcome.hostAnswered;
+  return outcome.kind === 'ended' || outcome.kind === 'never_started';
+}
+
 /** What came of the teardown. */
 export type Teardown = 'none' | 'ok' | 'failed' | 'timed_out';
 

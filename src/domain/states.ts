@@ -7,7 +7,7 @@ export interface Move<State extends string> {
   readonly by: string;
 }
 
-/** Where a run is; `accepted` and `done` are not in the queue. */
+/** Where a run is; `accepted` is not in the queue, and `done` only while its last attempt is ending. */
 export type RunState = 'accepted' | 'waiting' | 'held' | 'running' | 'done';
 
 /** How runs move: docs/states/run.md. */
@@ -73,20 +73,30 @@ export type AttemptState =
   | 'chain_done'
   | 'verified'
   | 'test_started'
+  | 'decided'
+  | 'ending'
   | 'ended'
   | 'judged';
 
-/** How an attempt goes: docs/states/attempt.md. An attempt may end from anywhere, and only once. */
+/**
+ * How an attempt goes: docs/states/attempt.md. An attempt may end from anywhere, and only once. One that is `ending`
+ * has proven its run's verdict, and keeps its seat until it is over.
+ */
 export const ATTEMPT_MOVES: readonly Move<AttemptState>[] = [
   { from: 'assigned', to: 'begun', by: 'the executor starts on it' },
   { from: 'begun', to: 'chain_done', by: 'every step worked' },
   { from: 'chain_done', to: 'verified', by: 'the needed tags were seen' },
   { from: 'verified', to: 'test_started', by: "the test's own process runs" },
+  { from: 'test_started', to: 'decided', by: 'the test ended, or its time was over' },
+  { from: 'verified', to: 'decided', by: 'the test could not be started' },
+  { from: 'decided', to: 'ending', by: 'the judge has a verdict' },
   { from: 'assigned', to: 'ended', by: 'its executor is gone' },
   { from: 'begun', to: 'ended', by: 'host or chain failed' },
   { from: 'chain_done', to: 'ended', by: 'a tag lied, or the host was lost' },
   { from: 'verified', to: 'ended', by: 'the own setup failed, or it never started' },
   { from: 'test_started', to: 'ended', by: 'whatever was seen' },
+  { from: 'decided', to: 'ended', by: 'the host is tidied up, or its executor is gone' },
+  { from: 'ending', to: 'judged', by: 'the host is tidied up, or its executor is gone' },
   { from: 'ended', to: 'judged', by: 'the judge' },
 ];
 

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { Fingerprint } from '../domain/host.js';
-import type { AttemptEnd, Outcome, Teardown } from '../domain/outcome.js';
+import { type AttemptEnd, isSettled, type Outcome, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
 import type { Assignment } from '../protocol/messages.js';
 import { type Bundle, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bundle.js';
@@ -30,7 +30,10 @@ interface State {
 /** How long a test runs without a word before it counts as started; an exec that fails says so at once. */
 const STARTED_AFTER_MS = 250;
 
-/** Carries out one attempt, and tells about it in the order of the protocol, `ended` last. Never rejects. */
+/**
+ * Carries out one attempt, and tells about it in the order of the protocol: its outcome as soon as it is settled, and
+ * `ended` last. Never rejects.
+ */
 export async function carryOut(assignment: Assignment, hands: Hands, stop: AbortSignal): Promise<void> {
   hands.onEvent({ kind: 'begun' });
   const [plan, ...others] = assignment.places;
@@ -51,8 +54,19 @@ export async function carryOut(assignment: Assignment, hands: Hands, stop: Abort
   } catch (error) {
     outcome = await outcomeOfFailure(place, state, error);
   }
+  tellDecided(place, state, outcome);
   await finish(place, state);
   tellEnd(place, state, outcome);
+}
+
+/**
+ * The verdict need not wait for the host to be tidied up. What the test printed is evidence, and told no later: where
+ * the last part of it is held back until nothing more can come, or nothing is left to do on the host, the end says all.
+ */
+function tellDecided(place: Place, state: State, outcome: Outcome): void {
+  if (state.session === undefined || !isSettled(outcome) || place.output.holdsBack) return;
+  place.output.flush();
+  place.emit({ kind: 'decided', outcome });
 }
 
 function tellEnd(place: Place, state: State, outcome: Outcome): void {

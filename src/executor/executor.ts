@@ -4,7 +4,7 @@ import type { Images } from '../ports/images.js';
 import type { Shell } from '../ports/shell.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
-import { LeaseDead, PROTOCOL, Refused } from '../protocol/terms.js';
+import { LeaseDead, PROTOCOL, Refused, takesDecided } from '../protocol/terms.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
 import { Outbox } from './outbox.js';
@@ -266,8 +266,10 @@ export class Executor {
     let seq = 0;
     const onEvent = (event: AttemptEvent) => {
       if (stop.signal.reason === 'quiet') return;
+      if (event.kind === 'decided' && !takesDecided(tenure.registered.protocol)) return;
       const entry = { run, attempt, seq: ++seq, event };
-      tenure.outbox.add({ kind: 'entry', attempt, entry }, event.kind === 'ended');
+      const isUrgent = event.kind === 'decided' || event.kind === 'ended';
+      tenure.outbox.add({ kind: 'entry', attempt, entry }, isUrgent);
     };
     const hands = {
       connections: this.connections,

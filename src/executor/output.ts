@@ -36,6 +36,11 @@ export class Output {
     this.tail = new Tail(limitBytes - this.head);
   }
 
+  /** True where a part of it is told only at the end. */
+  get holdsBack(): boolean {
+    return !this.tail.isEmpty;
+  }
+
   take(bytes: Buffer): void {
     const room = Math.max(0, this.head - this.kept);
     if (room > 0) this.emit(bytes.subarray(0, room));
@@ -61,7 +66,8 @@ export class Output {
     if (this.waitingBytes > 0) this.cancelTimer ??= this.timing.after(SEGMENT_MS, () => this.flush());
   }
 
-  private flush(): void {
+  /** Sends what has been gathered; what is held back beyond the limit stays. */
+  flush(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
     if (this.waitingBytes === 0) return;
@@ -79,6 +85,10 @@ class Tail {
   private length = 0;
 
   constructor(private readonly limit: number) {}
+
+  get isEmpty(): boolean {
+    return this.length === 0;
+  }
 
   /** Returns how many bytes fell out. */
   push(bytes: Buffer): number {

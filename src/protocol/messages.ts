@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Fingerprint } from '../domain/host.js';
 import { LAYERS } from '../domain/layer.js';
-import type { AttemptEnd } from '../domain/outcome.js';
+import { type AttemptEnd, isSettled, type Outcome } from '../domain/outcome.js';
 import type { Promised } from '../domain/plan/promise.js';
 import type { StepSpec } from '../domain/step.js';
 import type { TagSpec } from '../domain/tag.js';
@@ -57,6 +57,8 @@ export interface Registered {
   readonly lease: string;
   readonly ttlMs: number;
   readonly renewEveryMs: number;
+  /** The version that the grid speaks; undefined before 1.2. */
+  readonly protocol?: string;
 }
 
 /** A tag, with the probe or the part of the standard look that sees it; without either, what is declared counts. */
@@ -165,6 +167,14 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
     message,
     measurement: z.strictObject({ raw: z.string().max(200), unit: z.string().max(50) }).optional(),
   }),
+  /**
+   * The outcome, as soon as nothing more can change it (since 1.2): the host is still tidied up. All output and
+   * cases of the test have been told before it; only the teardown and the end follow.
+   */
+  z.strictObject({
+    kind: z.literal('decided'),
+    outcome: z.custom<Outcome>((value) => isOutcome(value) && isSettled(value)),
+  }),
   /** The end: what was seen, and what the host looks like after it. Nothing may follow. */
   z.strictObject({
     kind: z.literal('ended'),
@@ -262,12 +272,19 @@ const OUTCOMES = new Set([
 
 function isAttemptEnd(value: unknown): value is AttemptEnd {
   if (typeof value !== 'object' || value === null) return false;
-  const { outcome, teardown } = value as { outcome?: { kind?: unknown }; teardown?: unknown };
+  const { outcome, teardown } = value as { outcome?: unknown; teardown?: unknown };
   return (
-    typeof outcome === 'object' &&
-    outcome !== null &&
-    OUTCOMES.has(String(outcome.kind)) &&
+    isOutcome(outcome) &&
     ['none', 'ok', 'failed', 'timed_out'].includes(String(teardown)) &&
+    JSON.stringify(value).length < 20_000
+  );
+}
+
+function isOutcome(value: unknown): value is Outcome {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    OUTCOMES.has(String((value as { kind?: unknown }).kind)) &&
     JSON.stringify(value).length < 20_000
   );
 }

@@ -1,5 +1,11 @@
 /** The version of the protocol between executors and the grid; a different major is refused. */
-export const PROTOCOL = '1.1';
+export const PROTOCOL = '1.2';
+
+/** Whether somebody who speaks this version understands the event `decided`; who says no version is older. */
+export function takesDecided(version = '1.1'): boolean {
+  const [major, minor] = version.split('.').map(Number);
+  return major === 1 && (minor ?? 0) >= 2;
+}
 
 /** The lease has ended: what runs under it must stop, and nothing of it is written any more. */
 export class LeaseDead extends Error {

@@ -1,11 +1,15 @@
 import { digestOf } from '../domain/digest.js';
+import { type AttemptEnd, isSettled, type Outcome } from '../domain/outcome.js';
 import type { AttemptEvent, Report } from '../protocol/messages.js';
 import type { Batch } from '../store/recording.js';
 
 type Entry = Report['entries'][number];
 
+/** An entry of a report; one without an event has its number, and nothing comes of it. */
+export type CountedEntry = Omit<Entry, 'event'> & { readonly event: AttemptEvent | undefined };
+
 /** Sorts events and output into the rows that they come to, table by table. */
-export function batchOf(entries: readonly Entry[], segments: Report['segments']): Batch {
+export function batchOf(entries: readonly CountedEntry[], segments: Report['segments']): Batch {
   const progress = new Map<string, Batch['progress'][number]>();
   const batch = {
     stepsStarted: [] as Batch['stepsStarted'][number][],
@@ -15,7 +19,7 @@ export function batchOf(entries: readonly Entry[], segments: Report['segments'])
     tags: [] as Batch['tags'][number][],
   };
   const places = new Map<string, Batch['places'][number]>();
-  const place = (entry: Entry, role: string, news: Partial<Batch['places'][number]>) => {
+  const place = (entry: CountedEntry, role: string, news: Partial<Batch['places'][number]>) => {
     const key = `${entry.attempt} ${role}`;
     places.set(key, { run: entry.run, attempt: entry.attempt, role, ...places.get(key), ...news });
   };
@@ -31,7 +35,7 @@ export function batchOf(entries: readonly Entry[], segments: Report['segments'])
       testStarted: false,
     };
     const now = { ...so, seq: entry.seq };
-    switch (event.kind) {
+    switch (event?.kind) {
       case 'begun':
         now.begun = true;
         break;
@@ -71,6 +75,11 @@ export function batchOf(entries: readonly Entry[], segments: Report['segments'])
         if (event.measurement !== undefined)
           batch.measurements.push({ ...ids, seq: event.seq, ...measured(event.measurement) });
         break;
+      case 'decided': {
+        const decided: AttemptEnd = { outcome: event.outcome, teardown: 'none' };
+        Object.assign(now, { decided });
+        break;
+      }
       case 'ended': {
         const { outcome } = event.end;
         Object.assign(now, { outcome: outcome.kind, detail: { ...event.end }, ended: event.end });
@@ -89,6 +98,30 @@ export function batchOf(entries: readonly Entry[], segments: Report['segments'])
     progress.set(attempt, now);
   }
   return { ...batch, progress: [...progress.values()], places: [...places.values()], segments };
+}
+
+/** What may still be told of an attempt once its outcome is: the teardown, and the end. */
+const AFTER_DECIDED: ReadonlySet<string> = new Set(['step_started', 'step_ended', 'ended']);
+
+/**
+ * What counts of the events of attempts, in order. The outcome that was told first stands, whatever is said at the
+ * end; a case, or another outcome, that is told after it is passed over. `decided`: outcomes told in earlier reports.
+ */
+export function whatCounts(
+  entries: readonly Entry[],
+  decided: ReadonlyMap<string, Outcome>,
+): readonly CountedEntry[] {
+  const told = new Map(decided);
+  return entries.map((entry) => {
+    const { attempt, event } = entry;
+    const first = told.get(attempt);
+    const isLate = first !== undefined && !AFTER_DECIDED.has(event.kind);
+    if (isLate || (event.kind === 'decided' && !isSettled(event.outcome)))
+      return { ...entry, event: undefined };
+    if (event.kind === 'decided') told.set(attempt, event.outcome);
+    if (event.kind !== 'ended' || first === undefined) return entry;
+    return { ...entry, event: { ...event, end: { ...event.end, outcome: first } } };
+  });
 }
 
 function seenTags(attempt: string, event: Extract<AttemptEvent, { kind: 'seen' | 'verified' }>) {

@@ -16,7 +16,9 @@ import {
   type BackInQueue,
   type EndedAttempt,
   endedAttempts,
+  holdEarly,
   keepRecords,
+  leaveToTheEnd,
   type NewVerdict,
   putBack,
   type Result,
@@ -33,7 +35,10 @@ import { checkEnded } from './recover.js';
 import { recognizable } from './red.js';
 import type { Settings } from './settings.js';
 
-/** Gives every ended attempt's run its answer: a verdict, another attempt, or a place in somebody's incident. */
+/**
+ * Gives every ended attempt's run its answer: a verdict, another attempt, or a place in somebody's incident. An outcome
+ * that is told before the end is answered only with a verdict; for anything else the host must be free first.
+ */
 export async function judgeEnded(
   store: Store,
   epoch: string,
@@ -45,7 +50,8 @@ export async function judgeEnded(
   reading.catch(() => {});
   return decide(store, epoch, async (tx) => {
     const { decided, survived } = await reading;
-    if (decided.length > 0) await answer(tx, decided, survived, world, settings);
+    const now = await stillSo(tx, decided);
+    if (now.length > 0) await answer(tx, now, survived, world, settings);
     return decided.length;
   });
 }
@@ -73,6 +79,26 @@ async function decideEnded(
   const again = decided.some(({ decision }) => decision.do === 'again');
   const survived: Survived = again ? await survivors(store, world) : () => 'unknown';
   return { decided, survived };
+}
+
+/**
+ * What may be answered now. An attempt that ended after it was read is judged at the next beat, by all that is known
+ * of it then; one whose run gets no verdict is left until it ends.
+ */
+async function stillSo(tx: Transaction, decided: readonly Decided[]): Promise<readonly Decided[]> {
+  const early = decided.filter(({ attempt }) => attempt.early);
+  if (early.length === 0) return decided;
+  const held = await holdEarly(
+    tx,
+    early.map(({ attempt }) => attempt.attemptId),
+  );
+  const open = early.filter(({ attempt }) => held.has(attempt.attemptId));
+  const put = open.filter(({ decision }) => decision.do !== 'verdict');
+  await leaveToTheEnd(
+    tx,
+    put.map(({ attempt }) => attempt.runId),
+  );
+  return decided.filter((one) => !one.attempt.early || (open.includes(one) && !put.includes(one)));
 }
 
 async function answer(
@@ -180,6 +206,7 @@ function newVerdict(attempt: EndedAttempt, decision: Extract<Decision, { do: 've
     reason: verdict.reason,
     marks: verdict.marks,
     hadCases: attempt.cases.length > 0,
+    early: attempt.early,
     ...(verdict.verdict === 'none' ? { noVerdict: verdict.noVerdict } : {}),
     ...(decision.proof === undefined ? {} : { proof: decision.proof }),
     ...(decision.evidence === undefined ? {} : { evidence: decision.evidence }),

@@ -25,6 +25,7 @@ import {
 import {
   type Batch,
   changeStack,
+  closeEndings,
   endedBy,
   type Handout,
   handOut,
@@ -34,7 +35,7 @@ import {
 } from '../store/recording.js';
 import { type Sql, type Store, wake } from '../store/store.js';
 import type { Wakeup } from '../store/wakeup.js';
-import { batchOf } from './batch.js';
+import { batchOf, type CountedEntry, whatCounts } from './batch.js';
 import { Claims } from './claims.js';
 import { stackChanges } from './host-facts.js';
 import type { Settings } from './settings.js';
@@ -84,6 +85,7 @@ export class RecordDesk extends GridLink {
       lease: granted.lease,
       ttlMs: this.settings.leaseTtlMs,
       renewEveryMs: this.settings.leaseRenewMs,
+      protocol: PROTOCOL,
     };
   }
 
@@ -162,18 +164,28 @@ export class RecordDesk extends GridLink {
       const open = new Map([...locked.values()].filter((a) => !a.ended).map((a) => [a.attempt, a]));
       const entries = inOrder(request.entries, open);
       const segments = request.segments.filter((s) => open.get(s.attempt)?.run === s.run);
-      const batch = batchOf(entries, segments);
+      const told = mine.flatMap((a) => (a.decided === null ? [] : [[a.attempt, a.decided] as const]));
+      const counted = whatCounts(entries, new Map(told));
+      const batch = batchOf(counted, segments);
       const kinds = new Map([...named.keys()].map((attempt) => [attempt, [] as string[]]));
-      for (const { attempt, event } of entries) kinds.get(attempt)?.push(event.kind);
+      for (const { attempt, event } of counted) if (event) kinds.get(attempt)?.push(event.kind);
       const news = [...named].flatMap(([attempt, run]) => {
         const project = open.get(attempt)?.project;
         if (project === undefined) return [];
         const data = { events: kinds.get(attempt) };
         return [{ kind: 'attempt.news', subject: `a${attempt}`, run, project, data }];
       });
-      await Promise.all([writeBatch(tx, batch), this.facts(tx, entries, batch), chronicle(tx, news)]);
-      const ended = entries.filter((e) => e.event.kind === 'ended');
-      await wake(tx, 'testyard_history', ...(ended.length > 0 ? (['testyard_scheduler'] as const) : []));
+      const facts = entries.filter((_, i) => counted[i]?.event !== undefined);
+      await Promise.all([writeBatch(tx, batch), this.facts(tx, facts, batch), chronicle(tx, news)]);
+      await closeEndings(
+        tx,
+        batch.progress.filter((p) => p.ended !== undefined && locked.get(p.attempt)?.state === 'ending'),
+      );
+      await wake(
+        tx,
+        'testyard_history',
+        ...(isForScheduler(counted) ? (['testyard_scheduler'] as const) : []),
+      );
       const upTo = new Map(entries.map((e) => [e.attempt, e.seq]));
       const asked = new Map<string, number>();
       for (const e of request.entries) asked.set(e.attempt, Math.max(asked.get(e.attempt) ?? 0, e.seq));
@@ -209,6 +221,11 @@ export class RecordDesk extends GridLink {
 }
 
 type Entry = Report['entries'][number];
+
+/** An outcome is there to be judged, or a seat to be given. */
+function isForScheduler(entries: readonly CountedEntry[]): boolean {
+  return entries.some(({ event }) => event?.kind === 'decided' || event?.kind === 'ended');
+}
 
 async function leaseLives(sql: Sql, lease: string): Promise<boolean> {
   const rows = await sql.rows(`SELECT 1 FROM lease WHERE id = $1 AND ended_at IS NULL`, [lease]);

@@ -43,7 +43,7 @@ export async function tagsAskedFor(sql: Sql, before: Inventory, after: Inventory
   const rows = await sql.rows<{ requirement: string; runs: number; first: Id[] }>(
     `SELECT d.spec->>'requirement' AS requirement, count(*)::integer AS runs,
        (array_agg(q.run_id::text ORDER BY q.run_id))[1:5] AS first
-     FROM queue q JOIN demand d ON d.key = q.demand GROUP BY 1`,
+     FROM queue q JOIN demand d ON d.key = q.demand WHERE q.state <> 'ending' GROUP BY 1`,
   );
   const asked = new Map<string, { runs: number; first: Id[] }>();
   for (const { requirement, runs, first } of rows)

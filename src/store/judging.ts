@@ -5,7 +5,7 @@ import type { AttemptEnd } from '../domain/outcome.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Sql } from './store.js';
 
-/** An attempt that has ended and whose run has no answer yet. */
+/** An attempt that has ended, or whose outcome is told before its end, and whose run has no answer yet. */
 export interface EndedAttempt {
   readonly runId: Id;
   readonly projectId: Id;
@@ -23,6 +23,8 @@ export interface EndedAttempt {
   readonly memory: RunMemory;
   readonly cancelledBy: string | null;
   readonly end: AttemptEnd;
+  /** It has not ended: only its outcome is told. */
+  readonly early: boolean;
   /** It did, after the chain had succeeded and the needed tags had been seen. */
   readonly testStarted: boolean;
   readonly hostId: Id;
@@ -36,13 +38,13 @@ export interface EndedAttempt {
   readonly last: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean } | null;
 }
 
-/** The oldest ended attempts with all that the judge asks for. */
+/** The oldest of them with all that the judge asks for. */
 export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttempt[]> {
   return sql.rows<EndedAttempt>(
     `SELECT q.run_id AS "runId", q.project_id AS "projectId", q.purpose, q.incident_id AS "incidentId",
        q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
        t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec AS demanded, t.owner, q.target, q.memory,
-       q.cancelled_by AS "cancelledBy", q.ended AS "end", num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
+       q.cancelled_by AS "cancelledBy", coalesce(q.ended, q.decided) AS "end", q.ended IS NULL AS early, num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
        p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
        ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
              AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
@@ -61,7 +63,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
      JOIN place p ON p.run_id = q.run_id AND p.attempt_id = q.attempt_id AND p.role = 'main'
      JOIN test t ON t.id = q.test_id
      JOIN demand d ON d.key = q.demand
-     WHERE q.ended IS NOT NULL ORDER BY q.run_id LIMIT $1`,
+     WHERE q.ended IS NOT NULL OR q.judge_early ORDER BY q.run_id LIMIT $1`,
     [limit],
   );
 }
@@ -88,22 +90,51 @@ export interface NewVerdict {
   readonly proof?: Id;
   readonly evidence?: Readonly<Record<string, unknown>>;
   readonly hadCases: boolean;
+  /** Its attempt has not ended: see `holdEarly`. */
+  readonly early?: boolean;
   /** What is the same of this failure and others of the test. */
   readonly failureSignature?: string;
 }
 
-/** Writes verdicts, once each, and clears the runs from queue and seats. Gives the ids that were written. */
+/**
+ * Of attempts that have not ended, those of which that is still so, locked until the transaction ends: reports about
+ * them and the end of their leases wait.
+ */
+export async function holdEarly(sql: Sql, attempts: readonly Id[]): Promise<ReadonlySet<Id>> {
+  if (attempts.length === 0) return new Set();
+  const rows = await sql.rows<{ id: Id }>(
+    `SELECT attempt_id AS id FROM queue WHERE attempt_id = ANY($1::bigint[]) AND judge_early
+     ORDER BY attempt_id FOR UPDATE`,
+    [attempts],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Leaves runs to be judged when their attempts have ended. */
+export async function leaveToTheEnd(sql: Sql, runs: readonly Id[]): Promise<void> {
+  if (runs.length === 0) return;
+  await sql.rows(`UPDATE queue SET judge_early = false WHERE run_id = ANY($1::bigint[])`, [runs]);
+}
+
+/**
+ * Writes verdicts, once each, and clears the runs from queue and seats; one that is early leaves the attempt its seat.
+ * Gives the ids that were written.
+ */
 export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): Promise<ReadonlySet<Id>> {
   if (verdicts.length === 0) return new Set();
   const rows = await sql.rows<{ id: Id }>(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
-         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean, "failureSignature" text)),
-     gone AS (DELETE FROM queue q USING given v WHERE q.run_id = v."runId" RETURNING q.run_id, q.attempts),
-     freed AS (DELETE FROM host_seat s USING given v WHERE s.run_id = v."runId"),
+         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean, early boolean, "failureSignature" text)),
+     gone AS (DELETE FROM queue q USING given v WHERE q.run_id = v."runId" AND v.early IS NOT TRUE
+       RETURNING q.run_id, q.attempts),
+     freed AS (DELETE FROM host_seat s USING given v WHERE s.run_id = v."runId" AND v.early IS NOT TRUE),
+     left_ending AS (
+       UPDATE queue q SET state = 'ending', since = grid_now(), reason_code = 'ending', judge_early = false
+       FROM given v WHERE q.run_id = v."runId" AND v.early AND q.judge_early RETURNING q.run_id, q.attempts),
      judged AS (
        UPDATE run r SET verdict = v.verdict, no_verdict = v."noVerdict", reason = v.reason, marks = v.marks,
          verdict_attempt = v.proof, evidence = v.evidence, failure_signature = v."failureSignature", judged_at = grid_now(), attempts = g.attempts
-       FROM given v JOIN gone g ON g.run_id = v."runId"
+       FROM given v JOIN (SELECT * FROM gone UNION ALL SELECT * FROM left_ending) g ON g.run_id = v."runId"
        WHERE r.id = v."runId" AND r.verdict IS NULL
        RETURNING r.id, r.project_id, r.test_name, r.variant_key, r.purpose, r.verdict, r.no_verdict, r.reason,
          r.submission_id, v."hadCases"),
@@ -152,7 +183,7 @@ export async function putBack(sql: Sql, runs: readonly BackInQueue[]): Promise<v
          not_before = CASE WHEN g."putOff" THEN 'infinity'::timestamptz END,
          deadline = CASE WHEN g.incident IS NOT NULL THEN grid_now() + g."holdS" * interval '1 s' ELSE q.deadline END,
          incident_id = coalesce(g.incident, CASE WHEN q.purpose = 'test' THEN NULL ELSE q.incident_id END),
-         attempt_id = NULL, lease_id = NULL, report_seq = 0, ended = NULL, claimed_at = NULL, stop_why = NULL
+         attempt_id = NULL, lease_id = NULL, report_seq = 0, ended = NULL, decided = NULL, judge_early = false, claimed_at = NULL, stop_why = NULL
        FROM given g WHERE q.run_id = g."runId"
        RETURNING q.run_id, q.project_id, q.state, q.reason, q.incident_id)
      INSERT INTO history (project_id, run_id, kind, subject, actor, data)

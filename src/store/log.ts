@@ -148,6 +148,7 @@ function findFinishedOutput(sql: Sql, limit: number): Promise<PlaceKey[]> {
      SELECT o.run_id AS run, o.attempt_id AS attempt, o.role
      FROM having_output o
      JOIN run r ON r.id = o.run_id AND r.judged_at IS NOT NULL
+     JOIN attempt a ON a.run_id = o.run_id AND a.id = o.attempt_id AND a.ended_at IS NOT NULL
      JOIN place p ON p.run_id = o.run_id AND p.attempt_id = o.attempt_id AND p.role = o.role
        AND p.output_blob IS NULL
      LIMIT $1`,

@@ -3,6 +3,7 @@ import type { Sql } from './store.js';
 
 /** Whether there is anything for each stage to do: one round trip that saves an idle beat the rest. */
 export interface Pulse {
+  /** An attempt has ended, or its outcome is told before. */
   readonly ended: boolean;
   readonly pending: boolean;
   readonly waiting: boolean;
@@ -22,11 +23,11 @@ export interface Pulse {
 /** Feels the pulse, for a scheduler that may lead. */
 export async function pulse(sql: Sql, holder = ''): Promise<Pulse> {
   const [row] = await sql.rows<Pulse>(
-    `SELECT EXISTS (SELECT FROM queue WHERE ended IS NOT NULL) AS ended,
+    `SELECT EXISTS (SELECT FROM queue WHERE ended IS NOT NULL) OR EXISTS (SELECT FROM queue WHERE judge_early) AS ended,
        EXISTS (SELECT FROM submission WHERE unfolded_at IS NULL) AS pending,
        EXISTS (SELECT FROM queue WHERE state = 'waiting') AS waiting,
-       EXISTS (SELECT FROM queue WHERE state <> 'running' AND cancelled_by IS NOT NULL)
-         OR EXISTS (SELECT FROM queue WHERE state <> 'running' AND deadline <= grid_now()) AS overdue,
+       EXISTS (SELECT FROM queue WHERE state IN ('waiting', 'held') AND cancelled_by IS NOT NULL)
+         OR EXISTS (SELECT FROM queue WHERE state IN ('waiting', 'held') AND deadline <= grid_now()) AS overdue,
        EXISTS (SELECT FROM lease WHERE ended_at IS NULL AND expires_at <= grid_now()) AS lapsed,
        EXISTS (${CHANGED_TESTS}) AS "changedTests",
        EXISTS (SELECT FROM queue WHERE state = 'waiting' AND not_before = 'infinity') AS "crashWaits",

@@ -1,5 +1,6 @@
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
+import type { AttemptEnd, Outcome } from '../domain/outcome.js';
 import type { Artefact } from '../domain/submit/artefact.js';
 import type { TestSpec } from '../domain/test.js';
 import type { PlacePlan, TagSeen } from '../protocol/messages.js';
@@ -36,14 +37,24 @@ export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> 
   );
 }
 
+/** An attempt that a lease may write to. */
+export interface Writable {
+  readonly attempt: Id;
+  readonly run: Id;
+  readonly project: Id;
+  readonly seq: number;
+  readonly ended: boolean;
+  /** `ending`: its run has the verdict already. */
+  readonly state: 'running' | 'ending';
+  /** The outcome that was told before the end. */
+  readonly decided: Outcome | null;
+}
+
 /** Attempts named in a report: those that this lease may still write to, locked until the transaction ends. */
-export function lockAttempts(
-  sql: Sql,
-  lease: Id,
-  attempts: readonly Id[],
-): Promise<{ attempt: Id; run: Id; project: Id; seq: number; ended: boolean }[]> {
+export function lockAttempts(sql: Sql, lease: Id, attempts: readonly Id[]): Promise<Writable[]> {
   return sql.rows(
-    `SELECT attempt_id AS attempt, run_id AS run, project_id AS project, report_seq AS seq, ended IS NOT NULL AS ended
+    `SELECT attempt_id AS attempt, run_id AS run, project_id AS project, report_seq AS seq, ended IS NOT NULL AS ended,
+       state, decided->'outcome' AS decided
      FROM queue WHERE attempt_id = ANY($2::bigint[]) AND lease_id = $1 ORDER BY attempt_id FOR UPDATE`,
     [lease, attempts],
   );
@@ -65,6 +76,9 @@ export async function endedBy(
   return new Set(rows.map((r) => r.id));
 }
 
+/** Purposes of runs whose verdict does not wait for the end: what checks a host has to leave it well, too. */
+export const JUDGED_EARLY = `'test', 'trial'`;
+
 /** What a batch of events comes to, table by table. */
 export interface Batch {
   readonly progress: {
@@ -77,7 +91,9 @@ export interface Batch {
     testStarted: boolean;
     outcome?: string;
     detail?: unknown;
-    ended?: unknown;
+    /** The outcome alone, told before the end. */
+    decided?: AttemptEnd;
+    ended?: AttemptEnd;
   }[];
   readonly stepsStarted: {
     run: Id;
@@ -206,22 +222,54 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
       sql.rows(
         `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, seq integer,
            begun boolean, "chainDone" boolean, verified boolean, "testStarted" boolean, outcome text, detail jsonb,
-           ended jsonb)),
+           ended jsonb, decided jsonb)),
        moved AS (
          UPDATE attempt a SET begun_at = CASE WHEN g.begun THEN coalesce(a.begun_at, grid_now()) ELSE a.begun_at END,
            chain_done_at = CASE WHEN g."chainDone" THEN coalesce(a.chain_done_at, grid_now()) ELSE a.chain_done_at END,
            tags_verified_at = CASE WHEN g.verified THEN coalesce(a.tags_verified_at, grid_now()) ELSE a.tags_verified_at END,
            test_started_at = CASE WHEN g."testStarted" THEN coalesce(a.test_started_at, grid_now()) ELSE a.test_started_at END,
+           decided_at = CASE WHEN g.decided IS NOT NULL THEN grid_now() ELSE a.decided_at END,
            ended_at = CASE WHEN g.outcome IS NOT NULL THEN grid_now() ELSE a.ended_at END,
            outcome = coalesce(g.outcome, a.outcome), detail = coalesce(g.detail, a.detail)
          FROM given g WHERE a.run_id = g.run AND a.id = g.attempt)
-       UPDATE queue q SET report_seq = g.seq, ended = coalesce(g.ended, q.ended)
+       UPDATE queue q SET report_seq = g.seq, ended = coalesce(g.ended, q.ended), decided = coalesce(g.decided, q.decided),
+         judge_early = g.ended IS NULL AND (q.judge_early OR (g.decided IS NOT NULL AND q.purpose IN (${JUDGED_EARLY})))
        FROM given g WHERE q.run_id = g.run AND q.attempt_id = g.attempt`,
         [json(batch.progress)],
       ),
     );
   }
   await Promise.all(said);
+}
+
+/**
+ * Attempts whose runs have their verdicts are over: their seats are free. Of a teardown that failed the test's owner
+ * is told now, and the verdict, which stands, is marked.
+ */
+export async function closeEndings(
+  sql: Sql,
+  over: readonly { readonly run: Id; readonly attempt: Id; readonly ended?: AttemptEnd }[],
+): Promise<void> {
+  if (over.length === 0) return;
+  const given = over.map(({ run, attempt, ended }) => ({
+    run,
+    attempt,
+    untidy: ended?.teardown === 'failed' || ended?.teardown === 'timed_out',
+  }));
+  await sql.rows(
+    `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, untidy boolean)),
+     gone AS (DELETE FROM queue q USING given g WHERE q.run_id = g.run AND q.attempt_id = g.attempt
+       RETURNING q.run_id, q.attempt_id, q.project_id, q.test_id, g.untidy),
+     freed AS (DELETE FROM host_seat s USING given g WHERE s.run_id = g.run AND s.attempt_id = g.attempt),
+     marked AS (
+       UPDATE run r SET marks = r.marks || '{teardown_failed}'::text[] FROM gone g
+       WHERE g.untidy AND r.id = g.run_id AND (r.verdict_attempt = g.attempt_id OR r.no_verdict = 'tested_nothing'))
+     INSERT INTO history (project_id, run_id, kind, subject, actor, data)
+     SELECT g.project_id, g.run_id, 'test.teardown_failed', 'r' || g.run_id, 'testyard',
+       jsonb_build_object('test', t.name, 'owner', coalesce(t.owner, (SELECT admin FROM grid)))
+     FROM gone g JOIN test t ON t.id = g.test_id WHERE g.untidy`,
+    [JSON.stringify(given)],
+  );
 }
 
 /**

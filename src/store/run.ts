@@ -60,7 +60,7 @@ const runsOf = (chosen: string, more = '') => `
          r.failure_signature AS failure, k.known,
          r.created_at AS "createdAt", r.judged_at AS "judgedAt" ${more}
   FROM (${chosen}) r JOIN project p ON p.id = r.project_id JOIN test t ON t.id = r.test_id
-  LEFT JOIN queue q ON q.run_id = r.id
+  LEFT JOIN queue q ON q.run_id = r.id AND q.state <> 'ending'
   LEFT JOIN LATERAL (${WHY_WAITING}) w ON true
   LEFT JOIN LATERAL (
     SELECT host.name FROM place JOIN host ON host.id = place.host_id WHERE place.run_id = r.id
@@ -270,7 +270,7 @@ export async function cancelRun(
   why: string,
 ): Promise<boolean> {
   const asked = await tx.rows(
-    `UPDATE queue SET cancelled_by = $2 WHERE run_id = $1 AND cancelled_by IS NULL RETURNING run_id`,
+    `UPDATE queue SET cancelled_by = $2 WHERE run_id = $1 AND cancelled_by IS NULL AND state <> 'ending' RETURNING run_id`,
     [run.id, actor],
   );
   if (asked.length === 0) return false;

@@ -149,7 +149,7 @@ export async function overdue(
   return sql.rows(
     `SELECT run_id AS "runId", state, cancelled_by AS "cancelledBy", memory, 
        coalesce((SELECT w.reason FROM (${WHY_WAITING}) w), reason) AS reason
-     FROM queue q WHERE state <> 'running' AND (cancelled_by IS NOT NULL OR deadline <= grid_now())
+     FROM queue q WHERE state IN ('waiting', 'held') AND (cancelled_by IS NOT NULL OR deadline <= grid_now())
      ORDER BY run_id LIMIT 1000 FOR UPDATE`,
   );
 }

@@ -99,6 +99,7 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
       'test started',
       'test_started',
       'step_ended',
+      'decided',
       'ended',
     ]);
     expect(heard.seqs).toEqual(heard.seqs.map((_, index) => index + 1));
@@ -173,6 +174,28 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
       outcome: { kind: 'setup_failed', result: 'timed_out' },
       dirtied: 'boot',
     });
+  });
+
+  it('tells the outcome, and all that the test printed, while the host is tidied up', async () => {
+    const teardown =
+      'until [ -e /var/tmp/go-on ]; do sleep 0.05; done; rm /var/tmp/go-on; echo after; exit 1';
+    const heard = grid.give(assignmentOf('echo before; exit 3', here(), { teardown }));
+    ends++;
+    await until(() => heard.events.some(({ kind }) => kind === 'decided'));
+    const told = heard.events.find((event) => event.kind === 'decided');
+    expect(told).toMatchObject({ outcome: { kind: 'ended', exit: { code: 3 } } });
+    expect(heard.output.toString()).toBe('before\n');
+    await host.exec('touch /var/tmp/go-on');
+    const { end } = await heard.ended;
+    expect(end).toMatchObject({ outcome: { exit: { code: 3 } }, teardown: 'failed' });
+    expect(heard.output.toString()).toBe('before\nafter\n');
+  });
+
+  it('tells nothing early that could still be another outcome, or that lacks its last lines', async () => {
+    const flood = await run('seq 1 100000; exit 1', {}, {}, 10_000);
+    const failed = await run('true', { setup: 'exit 3', teardown: 'true' });
+    for (const { heard } of [flood, failed]) expect(heard.kinds()).not.toContain('decided');
+    expect(flood.text).toContain('\n100000\n');
   });
 
   it('lets no teardown change the outcome, but the host is dirty', async () => {

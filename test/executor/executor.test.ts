@@ -56,8 +56,12 @@ describe('the executor', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const start = async (more: Partial<ExecutorOptions> = {}) => {
+  const start = async (
+    more: Partial<ExecutorOptions> = {},
+    protocol?: { readonly grid: string | undefined },
+  ) => {
     const grid = new FakeGrid();
+    if (protocol) grid.protocol = protocol.grid;
     const shell = new BareShell(folder);
     const spoolDir = join(folder, 'spool');
     const waits = { backOffFirstMs: 20, backOffMostMs: 50, gatherMs: 20, claimMs: 2000, ...more.waits };
@@ -97,6 +101,20 @@ describe('the executor', () => {
     expect([shell.connections, shell.starts]).toEqual([4, 5]);
     await executor.stop();
     expect(grid.released).toEqual(['1']);
+  });
+
+  it.each([
+    [undefined, false],
+    ['1.1', false],
+    ['1.2', true],
+    ['1.10', true],
+  ])('tells a grid that speaks %s of an outcome before the end: %s', async (grid, told) => {
+    const one = await start({}, { grid });
+    const heard = one.grid.give(assignmentOf('true', one.host));
+    await heard.ended;
+    expect(heard.kinds().includes('decided')).toBe(told);
+    expect(heard.seqs).toEqual(heard.seqs.map((_, index) => index + 1));
+    await one.executor.stop();
   });
 
   it('keeps results on disk through an outage, repeats nothing, and tells all once and in order', async () => {

@@ -13,7 +13,7 @@ import {
   Report,
   type Reported,
 } from '../../src/protocol/messages.js';
-import { LeaseDead } from '../../src/protocol/terms.js';
+import { LeaseDead, PROTOCOL } from '../../src/protocol/terms.js';
 
 /** The end of an attempt as it was reported. */
 export type Ended = Extract<AttemptEvent, { readonly kind: 'ended' }>;
@@ -81,10 +81,18 @@ export class FakeGrid extends GridLink {
     for (const wake of this.wakes.splice(0)) wake();
   }
 
+  /** What it says that it speaks. */
+  protocol: string | undefined = PROTOCOL;
+
   override async register(request: Register): Promise<Registered> {
     this.check();
     this.incarnations.push(request.incarnation);
-    return { lease: String(++this.lease), ttlMs: 3000, renewEveryMs: 100 };
+    return {
+      lease: String(++this.lease),
+      ttlMs: 3000,
+      renewEveryMs: 100,
+      ...(this.protocol && { protocol: this.protocol }),
+    };
   }
 
   override async claim({ lease, waitMs }: Claim): Promise<Claimed> {

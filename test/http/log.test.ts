@@ -79,6 +79,36 @@ describe('the log of an attempt', () => {
     expect(await stream.rest()).toBe('abcd');
   });
 
+  test('is followed, and no blob yet, while an attempt whose run has its verdict is tidied up', async () => {
+    await rows.segment(run, attempt, 1, 0, 'test ');
+    await api.store.rows(
+      `UPDATE attempt SET chain_done_at = grid_now(), tags_verified_at = grid_now(), test_started_at = grid_now(),
+         decided_at = grid_now() WHERE run_id = $1 AND id = $2`,
+      [run, attempt],
+    );
+    await api.store.rows(`UPDATE queue SET state = 'ending' WHERE run_id = $1`, [run]);
+    await api.store.rows(
+      `UPDATE run SET verdict = 'passed', reason = 'exit 0', verdict_attempt = $2, judged_at = grid_now() WHERE id = $1`,
+      [run, attempt],
+    );
+    await compactOutput(api.store, api.blobs, 10);
+    const isBlob = () =>
+      api.store.rows(`SELECT 1 FROM place WHERE run_id = $1 AND output_blob IS NOT NULL`, [run]);
+    expect(await isBlob()).toEqual([]);
+    expect((await api.ask(viewer, 'GET', `/api/v1/runs/r${run}`)).json).toMatchObject({ state: 'done' });
+    const stream = await OpenStream.open(api, viewer, `/api/v1/runs/r${run}/log?follow=true`);
+    await stream.until((text) => text === 'test ');
+    await rows.segment(run, attempt, 2, 5, 'teardown');
+    await api.store.rows(`UPDATE attempt SET ended_at = grid_now(), outcome = 'ended' WHERE run_id = $1`, [
+      run,
+    ]);
+    await api.store.rows(`DELETE FROM queue WHERE run_id = $1`, [run]);
+    expect(await stream.rest()).toBe('test teardown');
+    await compactOutput(api.store, api.blobs, 10);
+    expect(await isBlob()).toHaveLength(1);
+    expect((await log()).text).toBe('test teardown');
+  });
+
   test('is followed over its becoming a blob', async () => {
     await rows.segment(run, attempt, 1, 0, 'before ');
     const stream = await OpenStream.open(api, viewer, `/api/v1/runs/r${run}/log?follow=true`);

@@ -232,17 +232,45 @@ export class TestGrid {
   async end(
     assignment: Assignment,
     outcome: Outcome,
-    more: Partial<AttemptEnd> & {
-      cases?: readonly {
-        name: string;
-        result: 'pass' | 'fail' | 'skip';
-        measurement?: { raw: string; unit: string };
-      }[];
-      looksAfter?: typeof LOOKS;
-      looks?: typeof LOOKS;
-    } = {},
+    more: Partial<AttemptEnd> & Played & { looksAfter?: typeof LOOKS } = {},
   ): Promise<void> {
     const { cases = [], looksAfter, looks = LOOKS, ...end } = more;
+    const answer = await this.report(assignment, [
+      ...this.untilItsOutcome(assignment, outcome, { cases, looks }),
+      endOf(outcome, end, cameToLook(outcome) ? (looksAfter ?? looks) : undefined),
+    ]);
+    if (answer !== this.seqs.get(assignment.attempt))
+      throw new Error(`the report was answered with ${answer}`);
+    await this.beat();
+  }
+
+  /** Plays an attempt until its outcome is told; the host is not tidied up yet. */
+  async decide(assignment: Assignment, outcome: Outcome, more: Played = {}): Promise<void> {
+    await this.tell(assignment, outcome, more);
+    await this.beat();
+  }
+
+  /** As `decide`, and nobody has looked at it yet. */
+  async tell(assignment: Assignment, outcome: Outcome, more: Played = {}): Promise<void> {
+    const answer = await this.report(assignment, [
+      ...this.untilItsOutcome(assignment, outcome, more),
+      { kind: 'decided', outcome },
+    ]);
+    if (answer !== this.seqs.get(assignment.attempt))
+      throw new Error(`the report was answered with ${answer}`);
+  }
+
+  /** Plays the rest of an attempt whose outcome is told. */
+  async tidyUp(assignment: Assignment, outcome: Outcome, end: Partial<AttemptEnd> = {}, looksAfter = LOOKS) {
+    await this.report(assignment, [endOf(outcome, end, looksAfter)]);
+    await this.beat();
+  }
+
+  private untilItsOutcome(
+    assignment: Assignment,
+    outcome: Outcome,
+    { cases = [], looks = LOOKS }: Played,
+  ): AttemptEvent[] {
     const place = assignment.places[0];
     if (place === undefined) throw new Error('an assignment has a place');
     const seen = this.sees.get(place.host.name) ?? {};
@@ -251,11 +279,8 @@ export class TestGrid {
       presence: seen[tag] ?? ('present' as const),
     }));
     const events: AttemptEvent[] = [{ kind: 'begun' }];
-    const before =
-      ['host_lost', 'unclean', 'fenced', 'executor_unable'].includes(outcome.kind) &&
-      !('phase' in outcome && outcome.phase === 'test');
     const inChain = outcome.kind === 'chain_failed';
-    if (!before) {
+    if (cameToLook(outcome)) {
       events.push({ kind: 'seen', role: 'main', tags: [], fingerprint: looks });
       for (const [i, step] of place.chain.entries()) {
         const failed = inChain && outcome.step === step.name;
@@ -301,22 +326,7 @@ export class TestGrid {
         }
       }
     }
-    events.push({
-      kind: 'ended',
-      end: { outcome, teardown: 'none', ...end },
-      places: [
-        {
-          role: 'main',
-          ...(before ? {} : { fingerprint: looksAfter ?? looks }),
-          outputBytes: 0,
-          outputCut: 0,
-        },
-      ],
-    });
-    const answer = await this.report(assignment, events);
-    if (answer !== this.seqs.get(assignment.attempt))
-      throw new Error(`the report was answered with ${answer}`);
-    await this.beat();
+    return events;
   }
 
   /** The hosts' first look: canaries that the grid gives itself. Other work stays for who asks for it. */
@@ -381,6 +391,28 @@ export class TestGrid {
        WHERE i.closed_at IS NULL ORDER BY i.id`,
     );
   }
+}
+
+/** What is said and seen in an attempt that is played. */
+interface Played {
+  readonly cases?: readonly {
+    name: string;
+    result: 'pass' | 'fail' | 'skip';
+    measurement?: { raw: string; unit: string };
+  }[];
+  readonly looks?: typeof LOOKS;
+}
+
+/** Whether an attempt of this outcome came so far that the host was seen. */
+function cameToLook(outcome: Outcome): boolean {
+  const early = ['host_lost', 'unclean', 'fenced', 'executor_unable'].includes(outcome.kind);
+  return !early || ('phase' in outcome && outcome.phase === 'test');
+}
+
+function endOf(outcome: Outcome, end: Partial<AttemptEnd>, fingerprint?: typeof LOOKS): AttemptEvent {
+  const looks = fingerprint === undefined ? {} : { fingerprint };
+  const places = [{ role: 'main', ...looks, outputBytes: 0, outputCut: 0 }];
+  return { kind: 'ended', end: { outcome, teardown: 'none', ...end }, places };
 }
 
 /** A run as tests look at it. */

@@ -170,6 +170,8 @@ describe('the heartbeat', () => {
 
   look('', assigning.notHandedOut, [running.map((n) => attemptId(n))]);
   look('', judging.endedAttempts, [50], { rowsEach: 20, blocksEach: 100 });
+  look('', judging.holdEarly, [running.map(attemptId)]);
+  look('', judging.leaveToTheEnd, [running.map(runId)], { queue: true });
   look('on a host that was never restored', judging.ranBefore, ['3', attemptId(RUNNING)], { partitions: 4 });
   look('on a host that was', judging.ranBefore, ['2', attemptId(RUNNING)], { partitions: 4 });
   look(
@@ -283,7 +285,7 @@ describe('the desk that records', () => {
       testStarted: true,
       outcome: 'ended',
       detail: {},
-      ended: {},
+      ended: { outcome: { kind: 'cancelled' }, teardown: 'none' },
     })),
     stepsStarted: running.map((n) => ({ ...place(n), seq: 3, kind: 'test', step: 'test' })),
     stepsEnded: running.map((n) => ({ ...place(n), seq: 2, result: 'ok', durationMs: 1, message: '' })),
@@ -312,6 +314,7 @@ describe('the desk that records', () => {
     running.map((n) => ({ run: runId(n), attempt: attemptId(n) })),
   ]);
   look('of 20', recording.writeBatch, [batch], { queue: true });
+  look('of 20', recording.closeEndings, [batch.progress], { queue: true });
   look('', recording.seeTags, [batch]);
   for (const change of [
     { kind: 'step_started', layer: 'boot' },
