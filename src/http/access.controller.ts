@@ -37,7 +37,12 @@ export class AccessController {
   async createToken(@Ask() ask: Asked<'createToken'>): Promise<TokenCreated> {
     const { kind, gridAdmin, roles } = ask.body;
     if (kind === 'executor' && (gridAdmin || Object.keys(roles).length > 0)) {
-      throw unprocessable("An executor's token has no roles: it is good for the executors' protocol only");
+      throw unprocessable('The token is not made', [
+        {
+          where: gridAdmin ? 'gridAdmin' : 'roles',
+          message: "an executor's token has no roles: it is good for the executors' protocol only",
+        },
+      ]);
     }
     const made = await createToken(this.store, ask.body, ask.caller.name);
     if (!made.ok) {

@@ -9,7 +9,7 @@ import { findTests, readTestNames } from '../store/test.js';
 import type { KnownView } from './contract.js';
 import { INJECT } from './deps.js';
 import { withinProject } from './grid.controller.js';
-import { conflict, notFound, unprocessable } from './problem.js';
+import { conflict, notFound, type Refusal, unprocessable } from './problem.js';
 import { wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
 import { wantSubmitter } from './submission.controller.js';
@@ -52,7 +52,7 @@ export class KnownController {
     const { projectId, test, signature } = failed;
     wantSubmitter(ask.caller, projectId);
     if (ask.body.test !== undefined && ask.body.test !== test)
-      throw unprocessable(`Run ${shown} is of test '${test}', not of '${ask.body.test}'`);
+      throw wrong('test', `run ${shown} is of test '${test}', not of '${ask.body.test}'`);
     if (signature === null) throw conflict(`Run ${shown} is not red: there is no failure to know`);
     return { projectId, test, signature };
   }
@@ -66,11 +66,18 @@ export class KnownController {
     if (!(await findTests(this.store, projectId, [test])).has(test)) {
       const near = nearest(test, await readTestNames(this.store, projectId));
       const hint = near === undefined ? '' : `: did you mean '${near}'?`;
-      throw unprocessable(`Project ${project} has no test '${test}'${hint}`);
+      throw wrong('test', `project ${project} has no test '${test}'${hint}`);
     }
     const signature = readSignature(text);
     if (signature === undefined)
-      throw unprocessable("Nothing is left of this signature to recognize a failure by: copy a red run's");
+      throw wrong(
+        'signature',
+        "nothing is left of this signature to recognize a failure by: copy a red run's",
+      );
     return { projectId, test, signature };
   }
+}
+
+function wrong(where: 'test' | 'signature', message: string): Refusal {
+  return unprocessable('The failure is not understood', [{ where, message }]);
 }

@@ -69,15 +69,25 @@ export function refusalOf(error: unknown): { readonly refusal: Refusal; readonly
   };
 }
 
+const MOST_CHARACTERS = 2000;
+
 /** The body of a refusal, as application/problem+json. */
 export function problemOf(refusal: Refusal): Problem {
   return {
     type: `/problems/${refusal.kind}`,
     title: STATUS_CODES[refusal.status] ?? 'Error',
     status: refusal.status,
-    detail: refusal.message,
-    ...(refusal.more.errors === undefined ? {} : { errors: [...refusal.more.errors] }),
+    detail: legible(refusal.message),
+    ...(refusal.more.errors === undefined
+      ? {}
+      : { errors: refusal.more.errors.map((one) => ({ ...one, message: legible(one.message) })) }),
   };
+}
+
+/** Messages quote what strangers wrote: without what steers a terminal or is not seen, and not without end. */
+function legible(text: string): string {
+  const safe = text.slice(0, MOST_CHARACTERS).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+  return text.length > MOST_CHARACTERS ? `${safe}...` : safe;
 }
 
 function wordOf(status: number): string {

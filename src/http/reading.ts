@@ -111,7 +111,12 @@ function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): readon
     const best = branches.reduce((a, b) => (closeness(b) > closeness(a) ? b : a));
     return best.length > 0 ? best : [{ where: whereOf(path), message: issue.message }];
   }
-  return [{ where: whereOf(path), message: issue.message }];
+  return [{ where: whereOf(path), message: spokenOf(issue) }];
+}
+
+/** What is not there is missing: that zod received `undefined` helps nobody. */
+function spokenOf({ message }: z.core.$ZodIssue): string {
+  return message.replace(/^Invalid (?:input|option): (.*), received undefined$/, 'is missing: $1');
 }
 
 function closeness(mistakes: readonly Mistake[]): number {

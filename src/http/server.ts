@@ -52,6 +52,10 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   app.useGlobalFilters(new ProblemFilter(deps.log));
   await app.init();
   await server.ready();
+  // By itself node refuses an Expect header that it does not know without a word; it is no reason to refuse anything.
+  server.server.on('checkExpectation', (request, response) =>
+    server.server.emit('request', request, response),
+  );
   await server.listen({ host: deps.listen.host, port: deps.listen.port });
   const every = deps.upkeepEveryMs ?? 5000;
   const upkeep = every > 0 ? startUpkeep(deps.store, deps.blobs, every, deps.log) : undefined;

@@ -1,15 +1,30 @@
 import { z } from 'zod';
 import type { Fingerprint } from '../domain/host.js';
 import { LAYERS } from '../domain/layer.js';
-import { type AttemptEnd, isSettled, type Outcome } from '../domain/outcome.js';
+import { isSettled } from '../domain/outcome.js';
 import type { Promised } from '../domain/plan/promise.js';
 import type { StepSpec } from '../domain/step.js';
 import type { TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { Transport } from '../ports/shell.js';
+import { End, SaidOutcome } from './attempt-end.js';
 
-const id = z.string().regex(/^[0-9]{1,19}$/);
+/** What the database counts with: an executor is not trusted to know where its numbers end. */
+const id = z
+  .string()
+  .regex(/^[0-9]{1,19}$/)
+  .refine((digits) => digits.length < 19 || digits <= '9223372036854775807', 'is no id: it exceeds 64 bits');
+const int32 = z
+  .int()
+  .min(-(2 ** 31))
+  .max(2 ** 31 - 1);
+const seq = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
+const bytes = z.int().min(0);
+const role = z.string().max(100);
 const layer = z.enum(LAYERS);
 const fingerprint = z.strictObject({
   boot: z.string().max(200),
@@ -122,14 +137,14 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
   /** What the host looked like before anything was done: tags seen, fingerprint, boot id. */
   z.strictObject({
     kind: z.literal('seen'),
-    role: z.string(),
+    role,
     tags: z.array(TagSeen).max(1000),
     fingerprint: fingerprint.optional(),
   }),
   /** A step, setup, test or teardown began. */
   z.strictObject({
     kind: z.literal('step_started'),
-    role: z.string(),
+    role,
     seq: z.int().min(1).max(1000),
     what: z.enum(['chain', 'setup', 'test', 'teardown']),
     step: z.string().max(200),
@@ -139,10 +154,10 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
   /** It ended. A chain step that ended ok is what the host now carries. */
   z.strictObject({
     kind: z.literal('step_ended'),
-    role: z.string(),
+    role,
     seq: z.int().min(1).max(1000),
     result: z.enum(['ok', 'failed', 'timed_out', 'killed']),
-    exitCode: z.int().optional(),
+    exitCode: int32.optional(),
     durationMs: z.number(),
     message,
   }),
@@ -151,7 +166,7 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
   /** The needed tags were seen after the chain, with what the host looks like now. */
   z.strictObject({
     kind: z.literal('verified'),
-    role: z.string(),
+    role,
     tags: z.array(TagSeen).max(1000),
     fingerprint: fingerprint.optional(),
   }),
@@ -160,8 +175,8 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
   /** A signal from the test: a named part of it has a result. */
   z.strictObject({
     kind: z.literal('case'),
-    role: z.string(),
-    seq: z.int().min(1),
+    role,
+    seq,
     name: z.string().min(1).max(500),
     result: z.enum(['pass', 'fail', 'skip']),
     message,
@@ -173,20 +188,20 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
    */
   z.strictObject({
     kind: z.literal('decided'),
-    outcome: z.custom<Outcome>((value) => isOutcome(value) && isSettled(value)),
+    outcome: SaidOutcome.refine(isSettled, 'is not settled before the end'),
   }),
   /** The end: what was seen, and what the host looks like after it. Nothing may follow. */
   z.strictObject({
     kind: z.literal('ended'),
-    end: z.custom<AttemptEnd>((value) => isAttemptEnd(value)),
+    end: End,
     /** Per role: fingerprint after the attempt and output sizes. */
     places: z
       .array(
         z.strictObject({
-          role: z.string(),
+          role,
           fingerprint: fingerprint.optional(),
-          outputBytes: z.number(),
-          outputCut: z.number(),
+          outputBytes: bytes,
+          outputCut: bytes,
         }),
       )
       .max(100),
@@ -198,20 +213,18 @@ export type AttemptEvent = z.infer<typeof AttemptEvent>;
 /** A batch of news about attempts of one lease. Entries of one attempt are numbered from 1 without gaps. */
 export const Report = z.strictObject({
   lease: id,
-  entries: z
-    .array(z.strictObject({ run: id, attempt: id, seq: z.int().min(1), event: AttemptEvent }))
-    .max(5000),
+  entries: z.array(z.strictObject({ run: id, attempt: id, seq, event: AttemptEvent })).max(5000),
   /** Output: numbered per attempt and role from 1; at most 256 KiB each, base64. */
   segments: z
     .array(
       z.strictObject({
         run: id,
         attempt: id,
-        role: z.string(),
-        seq: z.int().min(1),
+        role,
+        seq,
         /** Where in the output this segment begins. */
-        atByte: z.number().int().min(0),
-        data: z.string().max(350_000),
+        atByte: bytes,
+        data: z.base64().max(350_000),
       }),
     )
     .max(2000),
@@ -251,40 +264,4 @@ export interface Renewed {
   readonly stop: readonly { readonly attempt: string; readonly why: string }[];
   /** Attempts it reported that are no longer its own: end them quietly. */
   readonly gone: readonly string[];
-}
-
-const OUTCOMES = new Set([
-  'ended',
-  'timed_out',
-  'crashed',
-  'never_started',
-  'chain_failed',
-  'tag_lied',
-  'setup_failed',
-  'host_lost',
-  'unclean',
-  'stale',
-  'fenced',
-  'executor_lost',
-  'executor_unable',
-  'cancelled',
-]);
-
-function isAttemptEnd(value: unknown): value is AttemptEnd {
-  if (typeof value !== 'object' || value === null) return false;
-  const { outcome, teardown } = value as { outcome?: unknown; teardown?: unknown };
-  return (
-    isOutcome(outcome) &&
-    ['none', 'ok', 'failed', 'timed_out'].includes(String(teardown)) &&
-    JSON.stringify(value).length < 20_000
-  );
-}
-
-function isOutcome(value: unknown): value is Outcome {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    OUTCOMES.has(String((value as { kind?: unknown }).kind)) &&
-    JSON.stringify(value).length < 20_000
-  );
 }

@@ -66,7 +66,10 @@ export class RecordDesk extends GridLink {
     }
     const granted = await this.store.transaction(async (tx) => {
       const allowed = await mayRegister(tx, request, token);
-      if (typeof allowed === 'string') return allowed;
+      // Thrown in the transaction: who is refused does not keep the name that was asked for.
+      if (allowed === 'not_yours')
+        throw new NotYours(`executor ${request.executor} belongs to another token`);
+      if (allowed === 'incarnation_over') throw new LeaseDead('this incarnation is over: start anew');
       if (allowed.lease !== undefined) return { lease: allowed.lease };
       // A new incarnation means that the old one is over, whatever its lease says.
       for (const old of await olderLeases(tx, allowed.executor)) {
@@ -79,8 +82,6 @@ export class RecordDesk extends GridLink {
       await wake(tx, 'testyard_scheduler', 'testyard_history');
       return { lease };
     });
-    if (granted === 'not_yours') throw new NotYours(`executor ${request.executor} belongs to another token`);
-    if (granted === 'incarnation_over') throw new LeaseDead('this incarnation is over: start anew');
     return {
       lease: granted.lease,
       ttlMs: this.settings.leaseTtlMs,

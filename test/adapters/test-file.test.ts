@@ -4,6 +4,7 @@ import { MAX_TEST_FILE_BYTES, readTestFile } from '../../src/adapters/test-file.
 import { makeCatalogue } from '../../src/domain/catalogue.js';
 import { fromCanonical, tagsOf } from '../../src/domain/requirement.js';
 import type { Catalogue, TagSpec } from '../../src/domain/tag.js';
+import { count, SEED } from '../fuzz/seed.js';
 
 const TAGS = catalogueOf('root', 'net-loopback', 'kvm', 'g++', 'kernel-6.10', 'e1000-82540em');
 
@@ -450,7 +451,7 @@ describe('any file is either refused with a place or read, and read the same aga
           }
         }
       }),
-      { numRuns: 400 },
+      { seed: SEED, numRuns: count(400) },
     );
   });
 });
