@@ -41,9 +41,14 @@ export function readTestFile(file: NamedBytes, catalogue: Catalogue | undefined)
 
 function isYaml({ name, bytes }: NamedBytes): boolean {
   if (/\.ya?ml$/i.test(name)) return true;
-  // Without the ending: what begins like our YAML, after comments, would be no program anyway.
+  // Without the ending: what begins like our YAML would be no program anyway.
+  return isYamlTest(bytes);
+}
+
+/** Whether a file begins, after comments, as a test in YAML does. */
+export function isYamlTest(bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes.subarray(0, 4096)).toString('latin1');
-  return !head.startsWith('#!') && /^(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
+  return !head.startsWith('#!') && /^(?:---[ \t]*\r?\n)?(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
 }
 
 function readExecutable(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
