@@ -1,3 +1,4 @@
+import { TAP_FORMS } from '../domain/judge/tap-in.js';
 import type { Catalogue } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { readMatrix } from './matrix-source.js';
@@ -100,6 +101,7 @@ function readYamlTest(file: NamedBytes, catalogue: Catalogue | undefined): TestF
 function common(fields: Fields, fileName: string, catalogue: Catalogue | undefined) {
   const owner = fields.line('owner');
   const dirties = fields.oneOf('dirties', DIRTIES);
+  const output = fields.oneOf('output', TAP_FORMS);
   const { requirement, prefer } = fields.formula('requires', catalogue, 'prefer');
   return {
     name: fields.has('name') ? (fields.name('name') ?? '') : defaultName(fields, fileName),
@@ -113,6 +115,7 @@ function common(fields: Fields, fileName: string, catalogue: Catalogue | undefin
     teardownTimeoutMs: fields.duration('teardown_timeout') ?? TEST_DEFAULTS.teardownTimeoutMs,
     ...(dirties === undefined ? {} : { dirties }),
     cases: fields.words('cases', CASE, 'the name of a case'),
+    ...(output === undefined ? {} : { output }),
     commands: fields.words('commands', COMMAND, 'the name of a command'),
     underTest: fields.words('under_test', COMMAND, 'the name of a command'),
     network: fields.flag('network') ?? false,

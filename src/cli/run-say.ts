@@ -10,6 +10,7 @@ import { counted, verdictWord } from './words.js';
 /** Shows what happens, as it happens: to a person, or in lines of JSON. */
 export class Show implements Witness {
   private readonly printed: Output;
+  private endsLine = true;
 
   constructor(
     private readonly screen: Screen,
@@ -32,12 +33,18 @@ export class Show implements Witness {
 
   output(bytes: Uint8Array): void {
     if (this.json) this.screen.json({ kind: 'output', data: Buffer.from(bytes).toString('base64') }, 'line');
-    else this.printed.write(bytes);
+    else {
+      this.printed.write(bytes);
+      this.endsLine = bytes.at(-1) === NEWLINE;
+    }
   }
 
   end({ run, verdict, cases, lacks, durationMs }: DoneRun): void {
     this.printed.end();
     const { screen } = this;
+    // What it printed last may have no end of line; in a pipe our own word begins in a line of its own too.
+    if (!this.endsLine && !screen.isTerminal) screen.line();
+    this.endsLine = true;
     if (this.json) {
       const variant = Object.keys(run.variant).length === 0 ? {} : { variant: run.variant };
       const lacking = lacks.length === 0 ? {} : { lacks };
@@ -86,6 +93,7 @@ export class Show implements Witness {
 }
 
 const MOST_NAMED = 50;
+const NEWLINE = 10;
 
 function wordOf(verdict: Verdict) {
   return verdictWord(verdict.verdict, verdict.verdict === 'none' ? verdict.noVerdict : undefined);
