@@ -159,8 +159,10 @@ describe.skipIf(canRunSshdHosts())('testyard run --host', () => {
     mkdirSync(path.join(lab, 'hosts'), { recursive: true });
     mkdirSync(path.join(lab, 'tests'));
     writeFileSync(path.join(lab, 'grid.yaml'), 'name: lab\nadmin: A <a@example.org>\n');
-    writeFileSync(path.join(lab, 'tags.yaml'), 'site: {kind: text, meaning: Where it stands.}\n');
-    const board = `ssh: {address: ${address}, port: ${port}, user: ${user}, key_file: ${keyFile}, host_keys: ["${hostKeys[0]}"]}\ntags: [site = hall-1]\n`;
+    writeFileSync(path.join(lab, 'tags.yaml'), 'tags:\n  site: {kind: text, meaning: Where it stands.}\n');
+    const ssh = { address, port, user, key_file: keyFile, host_keys: hostKeys };
+    // JSON is YAML.
+    const board = JSON.stringify({ hosts: { board: { ssh, tags: ['site = hall-1'] } } });
     writeFileSync(path.join(lab, 'hosts/board.yaml'), board);
     writeFileSync(
       path.join(lab, 'tests/stands.sh'),
