@@ -8,8 +8,8 @@ import { promiseOf } from '../domain/plan/promise.js';
 import { fromCanonical, tagsOf } from '../domain/requirement.js';
 import type { Catalogue, Sighting, TagFacts } from '../domain/tag.js';
 import type { PlacePlan } from '../protocol/messages.js';
+import type { Knowledge } from './place.js';
 import { type Lack, lacksOf } from './run-lacks.js';
-import type { Knowledge } from './run-place.js';
 
 /** What must be seen before a test starts, or all that it needs and that can never be here. */
 export type Needs = Pick<PlacePlan, 'verify' | 'promised'> | { readonly lacks: readonly Lack[] };

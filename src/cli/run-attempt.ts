@@ -5,8 +5,8 @@ import type { Assignment, AttemptEvent, PlacePlan, TagProbe, TagSeen } from '../
 import { executeHere } from './local-executor.js';
 import { LocalLink } from './local-link.js';
 import type { Needs } from './local-tags.js';
+import type { RunPlace } from './place.js';
 import type { Lack } from './run-lacks.js';
-import type { RunPlace } from './run-place.js';
 
 /** One test in one variant, as it is to be run. */
 export interface PlannedRun {

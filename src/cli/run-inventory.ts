@@ -6,7 +6,7 @@ import { whatIsKnown } from '../domain/match/known.js';
 import type { TagFacts } from '../domain/tag.js';
 import { Failure } from './failure.js';
 import { factsHere } from './local-tags.js';
-import type { RunPlace } from './run-place.js';
+import type { RunPlace } from './place.js';
 
 /** A host of an inventory, with what is declared of it; this machine, with the inventory's words, where none is named. */
 export async function placeInInventory(folder: string, name: string | undefined): Promise<RunPlace> {

@@ -6,7 +6,7 @@ import { canonical, clausesOf, fromCanonical, tagsOf } from '../domain/requireme
 import { doesGive } from '../domain/step.js';
 import type { Catalogue, Sighting, TagFacts } from '../domain/tag.js';
 import type { TagSeen } from '../protocol/messages.js';
-import type { Knowledge } from './run-place.js';
+import type { Knowledge } from './place.js';
 
 /** A part of what a test needs that is not here. */
 export interface Lack {

@@ -1,35 +1,5 @@
-import type { HostTransport, Inventory } from '../domain/inventory.js';
-import type { Catalogue, TagFacts } from '../domain/tag.js';
 import { Failure } from './failure.js';
-
-/** What says where tests are run. */
-export interface PlaceOptions {
-  readonly host?: string;
-  readonly key?: string;
-  readonly knownHosts?: string;
-  readonly hostKey?: string;
-  readonly inventory?: string;
-}
-
-/** What is known before anything was looked at. */
-export interface Knowledge {
-  readonly catalogue: Catalogue;
-  readonly facts: TagFacts;
-  /** The steps of an inventory by name, with what each gives. */
-  readonly steps: readonly { readonly name: string; readonly gives: readonly string[] }[];
-  /** The common set-up that is asked of every run; '' where there is none. */
-  readonly common: string;
-}
-
-/** Where tests are run: this machine, or one host over ssh. */
-export interface RunPlace {
-  readonly name: string;
-  readonly transport: HostTransport;
-  /** The lab's description, where one was named. */
-  readonly inventory?: Inventory;
-  /** Read when a test first needs it: most need nothing. */
-  readonly knowledge: () => Promise<Knowledge>;
-}
+import type { Knowledge, PlaceOptions, RunPlace } from './place.js';
 
 /** Finds out where tests are to be run; refuses what cannot be reached as it was said. */
 export async function placeOf(options: PlaceOptions): Promise<RunPlace> {
@@ -56,7 +26,7 @@ export async function placeOf(options: PlaceOptions): Promise<RunPlace> {
 }
 
 /** The same promise for everybody who asks. */
-export function remembered<Value>(make: () => Promise<Value>): () => Promise<Value> {
+function remembered<Value>(make: () => Promise<Value>): () => Promise<Value> {
   let made: Promise<Value> | undefined;
   return () => {
     made ??= make();

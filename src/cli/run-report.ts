@@ -2,8 +2,8 @@ import { access, constants, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Report, ReportedRun } from '../domain/report/reported.js';
 import { Failure } from './failure.js';
+import type { RunPlace } from './place.js';
 import type { DoneRun } from './run-attempt.js';
-import type { RunPlace } from './run-place.js';
 
 /** Where reports are to be written. */
 export interface ReportFiles {

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { digestOf } from '../domain/digest.js';
 import type { AttemptEvent, TagProbe } from '../protocol/messages.js';
 import { Failure } from './failure.js';
+import type { RunPlace } from './place.js';
 import type { DoneRun, PlannedRun, Witness } from './run-attempt.js';
 import { environmentRecord, OBSERVED } from './run-environment.js';
-import type { RunPlace } from './run-place.js';
 
 /** What is looked at on top, for the environment record. */
 export const WHAT_IS_OBSERVED: readonly TagProbe[] = OBSERVED;

@@ -2,8 +2,8 @@ import type { Verdict } from '../domain/outcome.js';
 import type { AttemptEvent } from '../protocol/messages.js';
 import { EXIT } from './failure.js';
 import { Output } from './output.js';
+import type { RunPlace } from './place.js';
 import type { DoneRun, PlannedRun, Witness } from './run-attempt.js';
-import type { RunPlace } from './run-place.js';
 import { plain, type Screen, shorten, span } from './screen.js';
 import { counted, verdictWord } from './words.js';
 

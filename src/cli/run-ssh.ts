@@ -5,7 +5,7 @@ import { knownKeys } from '../adapters/known-hosts.js';
 import { HOST_KEY_TYPES, shownHostKey } from '../adapters/ssh-host-key.js';
 import type { SshTransport } from '../domain/inventory.js';
 import { Failure } from './failure.js';
-import type { PlaceOptions } from './run-place.js';
+import type { PlaceOptions } from './place.js';
 
 const USER = /^[a-z_][a-z0-9_.-]{0,63}$/i;
 const ADDRESS = /^[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}$/;
@@ -22,7 +22,7 @@ export async function sshTransport(to: string, options: PlaceOptions): Promise<S
 type Login = Pick<SshTransport, 'user' | 'address' | 'port'>;
 
 /** Reads `user@host`, `user@host:port`, `user@[::1]:port`; without a user it is who types. */
-export function loginOf(to: string): Login {
+function loginOf(to: string): Login {
   const match =
     /^(?:([^@]*)@)?(?:\[([^\]]+)\]|([^:[\]]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.%]*))(?::([0-9]{1,5}))?$/.exec(to);
   const [, named, bracketed, bare, digits = '22'] = match ?? [];

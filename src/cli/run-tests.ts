@@ -3,8 +3,8 @@ import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { TestSpec } from '../domain/test.js';
 import { EXIT, Failure } from './failure.js';
 import type { Needs } from './local-tags.js';
+import type { RunPlace } from './place.js';
 import type { PlannedRun } from './run-attempt.js';
-import type { RunPlace } from './run-place.js';
 
 /** Which tests of those that are named, and in which variants. */
 export interface TestOptions {

@@ -1,6 +1,7 @@
 import { EXIT } from './failure.js';
+import type { PlaceOptions, RunPlace } from './place.js';
 import { type DoneRun, noVerdict, type PlannedRun, RunAttempt, reasonOf } from './run-attempt.js';
-import { type PlaceOptions, placeOf, type RunPlace } from './run-place.js';
+import { placeOf } from './run-place.js';
 import type { Results } from './run-results.js';
 import { exitOf, Show, showPlanned } from './run-say.js';
 import { planRuns, type TestOptions } from './run-tests.js';
