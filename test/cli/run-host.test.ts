@@ -117,6 +117,17 @@ describe.skipIf(canRunSshdHosts())('testyard run --host', () => {
     expect(await verdicts(...there())).toEqual(here);
   });
 
+  it('is root there where the login is, which this machine never gives', async () => {
+    const test = file('as-root.sh', 'exit 0', '# testyard: requires: root');
+    expect((await run(test)).out).toMatch(
+      /^not compatible as-root: tests never run as root on the machine itself/,
+    );
+    const done = await run(test, ...there());
+    expect(done.out, done.err).toMatch(
+      host.transport.user === 'root' ? /^passed as-root/ : /^not compatible as-root/,
+    );
+  });
+
   it('leaves nothing running there, keeps results, and ends on Ctrl-C', async () => {
     const results = path.join(folder, 'results');
     const test = file('endless.sh', 'echo begun; sleep 987123 & sleep 987123');
