@@ -248,6 +248,17 @@ describe('whatever is printed', () => {
     );
   });
 
+  it('has names of bounded length, however deep it is nested', () => {
+    const long = 'x'.repeat(400);
+    const text = `        ok 1 - ${long}\n    ok 1 - ${long}\nok 1 - ${long}`;
+    expect(read('tap', text).said.map((one) => one.length)).toEqual([505, 505, 405]);
+  });
+
+  it('is the same with the line ends of other systems', () => {
+    const text = '1..2\nok 1 - a # SKIP why\n  ---\n  ...\nok 2 - b';
+    expect(read('tap', text.replaceAll('\n', '\r\n'))).toEqual(read('tap', text));
+  });
+
   it('holds no more than a bounded number of cases of a subtest without an end', () => {
     const reader = new TapReader('tap');
     let told = 0;

@@ -62,8 +62,7 @@ export class TapReader {
   }
 
   /** How deep a line stands, and what it says. */
-  private placed(printed: string): { depth: number; indent: number; text: string } {
-    const line = printed.replace(/\r$/, '');
+  private placed(line: string): { depth: number; indent: number; text: string } {
     if (this.form === 'tap') {
       const indent = spacesOf(line);
       return {
