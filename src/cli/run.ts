@@ -101,7 +101,7 @@ async function carryOut(
     return one;
   }
   const { transport, name } = place;
-  const id = transport.kind === 'local' ? '1' : (await import('./run-seat.js')).seatOf(name);
+  const id = transport.kind === 'local' ? ownId() : (await import('./run-seat.js')).seatOf(name);
   // Nothing is expendable: no step and no power action is ever carried out from here.
   const host = { id, name, transport, expendable: [] };
   const witnesses = result === undefined ? [show] : [show, result];
@@ -110,6 +110,14 @@ async function carryOut(
   const one = await attempt.carryOut(masked);
   result?.end(one, place, attempt.seen);
   return one;
+}
+
+/**
+ * The number under which this process works on its own machine. A grid may have the same machine as a host over ssh, and
+ * ends there whatever bears the number of a seat of its own: so it is none that a grid would give.
+ */
+function ownId(): string {
+  return String(9_100_000_000_000 + process.pid);
 }
 
 function notRun(run: PlannedRun, why: Parameters<typeof noVerdict>[0], reason: string): DoneRun {
