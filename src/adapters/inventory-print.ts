@@ -250,6 +250,7 @@ function testFields(test: TestSpec, run: string): Fields {
     teardown_timeout: unless(test.teardownTimeoutMs, TEST_DEFAULTS.teardownTimeoutMs),
     dirties: test.dirties,
     cases: some(test.cases),
+    output: test.output,
     commands: some(test.commands),
     under_test: some(test.underTest),
     network: test.network ? 'yes' : undefined,

@@ -31,7 +31,7 @@ const longestLine = 128 * 1024 - 1;
 type Ssh2Error = Error & { readonly level?: string };
 
 /** The signature algorithms by which a host proves that it has a key of a type. */
-const algorithmsOfKeyType: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = {
+export const algorithmsOfKeyType: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = {
   'ssh-ed25519': ['ssh-ed25519'],
   'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
   'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
@@ -148,7 +148,7 @@ async function readPrivateKey(host: string, keyFile: string): Promise<Buffer> {
 }
 
 /** How OpenSSH writes a key's fingerprint, so that it can be compared with `ssh-keygen -l`. */
-function fingerprint(blob: Buffer): string {
+export function fingerprint(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 

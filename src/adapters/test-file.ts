@@ -1,3 +1,4 @@
+import { TAP_FORMS } from '../domain/judge/tap-in.js';
 import type { Catalogue } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { readMatrix } from './matrix-source.js';
@@ -41,9 +42,14 @@ export function readTestFile(file: NamedBytes, catalogue: Catalogue | undefined)
 
 function isYaml({ name, bytes }: NamedBytes): boolean {
   if (/\.ya?ml$/i.test(name)) return true;
-  // Without the ending: what begins like our YAML, after comments, would be no program anyway.
+  // Without the ending: what begins like our YAML would be no program anyway.
+  return isYamlTest(bytes);
+}
+
+/** Whether a file begins, after comments, as a test in YAML does. */
+export function isYamlTest(bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes.subarray(0, 4096)).toString('latin1');
-  return !head.startsWith('#!') && /^(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
+  return !head.startsWith('#!') && /^(?:---[ \t]*\r?\n)?(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
 }
 
 function readExecutable(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
@@ -95,6 +101,7 @@ function readYamlTest(file: NamedBytes, catalogue: Catalogue | undefined): TestF
 function common(fields: Fields, fileName: string, catalogue: Catalogue | undefined) {
   const owner = fields.line('owner');
   const dirties = fields.oneOf('dirties', DIRTIES);
+  const output = fields.oneOf('output', TAP_FORMS);
   const { requirement, prefer } = fields.formula('requires', catalogue, 'prefer');
   return {
     name: fields.has('name') ? (fields.name('name') ?? '') : defaultName(fields, fileName),
@@ -108,6 +115,7 @@ function common(fields: Fields, fileName: string, catalogue: Catalogue | undefin
     teardownTimeoutMs: fields.duration('teardown_timeout') ?? TEST_DEFAULTS.teardownTimeoutMs,
     ...(dirties === undefined ? {} : { dirties }),
     cases: fields.words('cases', CASE, 'the name of a case'),
+    ...(output === undefined ? {} : { output }),
     commands: fields.words('commands', COMMAND, 'the name of a command'),
     underTest: fields.words('under_test', COMMAND, 'the name of a command'),
     network: fields.flag('network') ?? false,

@@ -21,6 +21,7 @@ export const TEST_KEYS = [
   'teardown_timeout',
   'dirties',
   'cases',
+  'output',
   'commands',
   'under_test',
   'network',

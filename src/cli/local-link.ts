@@ -40,6 +40,11 @@ export class LocalLink extends GridLink {
     super();
   }
 
+  /** The way to the one host of it. */
+  get transport(): 'local' | 'ssh' {
+    return this.assignment.places[0]?.host.transport.kind ?? 'local';
+  }
+
   /** Asks the executor to stop; it then ends the attempt as cancelled. */
   cancel(why: string): void {
     this.cancelled = why;

@@ -4,11 +4,15 @@ import { makeCatalogue } from '../domain/catalogue.js';
 import { nearest } from '../domain/language/nearest.js';
 import { STANDARD_TAGS } from '../domain/look/standard-tags.js';
 import { holds } from '../domain/match/holds.js';
-import { misses } from '../domain/match/misses.js';
 import { promiseOf } from '../domain/plan/promise.js';
 import { fromCanonical, tagsOf } from '../domain/requirement.js';
 import type { Catalogue, Sighting, TagFacts } from '../domain/tag.js';
 import type { PlacePlan } from '../protocol/messages.js';
+import type { Knowledge } from './place.js';
+import { type Lack, lacksOf } from './run-lacks.js';
+
+/** What must be seen before a test starts, or all that it needs and that can never be here. */
+export type Needs = Pick<PlacePlan, 'verify' | 'promised'> | { readonly lacks: readonly Lack[] };
 
 /** The catalogue that comes along: what every Linux machine can be asked, and the samples' own tags. */
 export async function catalogueHere(): Promise<Catalogue> {
@@ -18,36 +22,36 @@ export async function catalogueHere(): Promise<Catalogue> {
   return made.catalogue;
 }
 
+/** What is known before it is looked at of a machine of which nothing is declared; nobody is root on this one. */
+export function factsHere(catalogue: Catalogue, isLocal: boolean): TagFacts {
+  return (tag): Sighting => {
+    if (tag === 'root' && isLocal) return { presence: 'absent' };
+    return { presence: catalogue.find(tag)?.source.by === 'word' ? 'absent' : 'unknown' };
+  };
+}
+
 /**
- * What must be seen on this machine before a test starts that needs `requirement`, or why it cannot run here.
- * Nothing is taken for granted: a tag that nobody can look at is not there.
+ * What must be seen before a test starts that needs `requirement`, or why it cannot run here. Nothing is taken for
+ * granted: a tag that nobody can look at and nobody declared is not there.
  */
-export function promisedHere(
-  requirement: string,
-  catalogue: Catalogue,
-): Pick<PlacePlan, 'verify' | 'promised'> | { readonly impossible: string } {
+export function needsOf(requirement: string, known: Knowledge, isLocal: boolean): Needs {
+  const { catalogue, facts } = known;
   const formula = fromCanonical(requirement);
-  const unknown = tagsOf(formula).find((name) => catalogue.find(name) === undefined);
-  if (unknown !== undefined) {
-    const near = nearest(unknown, catalogue.names);
-    const hint = near === undefined ? '' : ` (did you mean '${near}'?)`;
-    return { impossible: `needs ${unknown}: nothing here knows how to see it${hint}` };
-  }
-  if (holds(formula, facts(catalogue), catalogue) === 'no') {
-    const [miss] = misses(formula, facts(catalogue), catalogue);
-    const clause = miss?.clause ?? requirement;
-    if (clause === 'root')
-      return { impossible: 'tests never run as root on the machine itself; a grid has hosts' };
-    return { impossible: `needs ${clause}: only a host or a step of a grid gives it` };
-  }
-  const { promised, sights } = promiseOf(requirement, catalogue, facts(catalogue));
+  const unknown = tagsOf(formula).filter((name) => catalogue.find(name) === undefined);
+  if (unknown.length > 0) return { lacks: unknown.map((name) => unheardOf(name, catalogue)) };
+  if (holds(formula, facts, catalogue) === 'no')
+    return { lacks: lacksOf(requirement, facts, known, isLocal).filter(({ isSure }) => isSure) };
+  const { promised, sights } = promiseOf(requirement, catalogue, facts);
   return { verify: sights, promised };
 }
 
-/** What is known of this machine before it is looked at. */
-function facts(catalogue: Catalogue): TagFacts {
-  return (tag): Sighting => {
-    if (tag === 'root') return { presence: 'absent' };
-    return { presence: catalogue.find(tag)?.source.by === 'word' ? 'absent' : 'unknown' };
+function unheardOf(name: string, catalogue: Catalogue): Lack {
+  const near = nearest(name, catalogue.names);
+  const why = `needs ${name}: nothing here knows how to see it`;
+  return {
+    clause: name,
+    isSure: true,
+    why,
+    ...(near === undefined ? {} : { hint: `did you mean '${near}'?` }),
   };
 }

@@ -59,8 +59,28 @@ First steps:
     );
   testyard
     .command('run')
-    .description('run one test on this machine: no server, no database, nothing altered')
-    .argument('<file>', 'an executable with its needs in comments, or YAML')
+    .description('run tests on this machine, or one host over ssh: no server, no database, nothing altered')
+    .argument('[test...]', 'executables with their needs in comments, YAML, or folders of them')
+    .option('--dry-run', 'only say what would be run, and what never could be here')
+    .option('--label <label>', 'only tests that have it; repeat for all of several', gather)
+    .option('--not <label>', 'of those, none that has it; repeat for more', gather)
+    .option('--variant <K=V,...>', 'run once with this environment; repeat for more runs', gatherVariant)
+    .option(
+      '--matrix <NAME=a,b,...>',
+      'run with each of these values; repeat for every combination',
+      gatherAxes,
+    )
+    .option('--junit <file>', 'write JUnit XML there')
+    .option('--tap <file>', 'write TAP 14 there')
+    .option('--results <dir>', 'keep verdict, log, cases, events and environment of every run there')
+    .option(
+      '--host <user@host[:port]>',
+      'on this host over ssh; with --inventory the name of one of its hosts',
+    )
+    .option('--key <file>', 'the private key to log in with')
+    .option('--known-hosts <file>', "where the host's key is written down, in place of ~/.ssh/known_hosts")
+    .option('--host-key <SHA256:...>', "the fingerprint of the host's key")
+    .option('--inventory <dir>', 'the folder that describes a lab: its tags, hosts and tests')
     .action(does(async (...args: Parameters<RunModule['run']>) => (await import('./run.js')).run(...args)));
 
   testyard

@@ -11,7 +11,13 @@ export type Phase = 'connect' | 'begin' | 'chain' | 'verify' | 'setup' | 'test' 
 /** What was seen in an attempt; only facts, the verdict is the judge's. */
 export type Outcome =
   /** The test's process started and ended by itself. */
-  | { readonly kind: 'ended'; readonly exit: Exit; readonly missing: MissingCommands }
+  | {
+      readonly kind: 'ended';
+      readonly exit: Exit;
+      readonly missing: MissingCommands;
+      /** Of a test whose output is TAP or KTAP. */
+      readonly printed?: Printed;
+    }
   /** The test's own limit passed; `hostAnswered` tells whether the host still did then. */
   | { readonly kind: 'timed_out'; readonly afterMs: number; readonly hostAnswered: boolean }
   /** The test had started and the host came back with a boot id that nobody ordered, or its console shows a panic. */
@@ -128,3 +134,13 @@ export type Verdict =
       readonly reason: string;
       readonly marks: readonly Mark[];
     };
+
+/** What a test that prints TAP or KTAP said as a whole. */
+export interface Printed {
+  /** Test points of the outermost level. */
+  readonly cases: number;
+  /** Why all of it was skipped, where the plan is `1..0`; '' where it does not say. */
+  readonly skipped?: string;
+  /** Why the cases are not all that there should be: 'planned 5 cases and printed 3'. */
+  readonly flaw?: string;
+}

@@ -1,3 +1,4 @@
+import type { TapForm } from './judge/tap-in.js';
 import type { Dirties } from './layer.js';
 import type { Matrix } from './submit/matrix.js';
 
@@ -27,6 +28,8 @@ export interface TestSpec {
   readonly dirties?: Dirties;
   /** Cases that the test promises to report; a pass without them has tested nothing. */
   readonly cases: readonly string[];
+  /** Its standard output is read as this, and its test points are cases; undefined: it is only kept. */
+  readonly output?: TapForm;
   /** Commands the test needs; a pass while one is missing has tested nothing. */
   readonly commands: readonly string[];
   /** Commands that the artefact under test brings; one missing makes exit 126 or 127 a failure. */

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { Fingerprint } from '../domain/host.js';
-import { type AttemptEnd, isSettled, type Outcome, type Teardown } from '../domain/outcome.js';
+import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
 import type { Assignment } from '../protocol/messages.js';
 import { type Bundle, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bundle.js';
@@ -12,6 +12,7 @@ import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
 import { type PhaseEnd, type Session, SessionCut } from './session.js';
+import { TapOutput } from './tap-output.js';
 
 /** What is known when the attempt is over. */
 interface State {
@@ -112,7 +113,8 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const failed = await runSetup(place, state, session);
   if (failed) return failed;
   place.phase = 'test';
-  return runTest(place, state, session, bytes, started);
+  const tap = test.output === undefined ? undefined : new TapOutput(test.output, cases);
+  return runTest(place, state, session, bytes, started, tap);
 }
 
 /** A session that only looks: what the host is before the chain. */
@@ -173,12 +175,15 @@ async function runTest(
   session: Session,
   bytes: Buffer,
   started: () => void,
+  tap: TapOutput | undefined,
 ): Promise<Outcome> {
   const { test } = place.assignment;
   const way = wayToStart(bytes);
   if (typeof way === 'object') return { kind: 'never_started', why: way.never };
   const cancel = place.hands.timing.after(STARTED_AFTER_MS, started);
   let end: PhaseEnd;
+  let printed: Printed | undefined;
+  place.reader = tap;
   try {
     end = await phase(
       place,
@@ -188,7 +193,11 @@ async function runTest(
       test.timeoutMs,
       () => {},
       way,
-      () => cancel(),
+      () => {
+        cancel();
+        place.reader = undefined;
+        printed = tap?.end();
+      },
     );
   } finally {
     cancel();
@@ -209,7 +218,7 @@ async function runTest(
     needed: test.commands.filter((name) => absent.includes(name)),
     underTest: test.underTest.filter((name) => absent.includes(name)),
   };
-  return { kind: 'ended', exit: end, missing };
+  return { kind: 'ended', exit: end, missing, ...(printed === undefined ? {} : { printed }) };
 }
 
 function tellStarted(place: Place, state: State): void {

@@ -1,5 +1,7 @@
 import type { AttemptEvent } from '../protocol/messages.js';
 
+type Case = Extract<AttemptEvent, { readonly kind: 'case' }>;
+
 /** More cases than this are refused in one attempt. */
 export const MOST_CASES = 10_000;
 
@@ -22,15 +24,18 @@ export class Cases {
     if (raw.length > 200 || unit.length > 50) return 'the measurement is too long';
     if (this.seq >= MOST_CASES) return `more than ${MOST_CASES} cases`;
     const measurement = raw === '' ? {} : { measurement: { raw, unit } };
-    this.emit({
-      kind: 'case',
-      role: this.role,
-      seq: ++this.seq,
-      name,
-      result,
-      message: message.slice(0, 4000),
-      ...measurement,
-    });
+    this.record({ name, result, message: message.slice(0, 4000), ...measurement });
     return 'ok';
+  }
+
+  /** Records a case that was printed; false where there are too many, unless it is to be the last. */
+  add(one: Pick<Case, 'name' | 'result' | 'message'>, isLast = false): boolean {
+    if (this.seq >= MOST_CASES && !isLast) return false;
+    this.record(one);
+    return true;
+  }
+
+  private record(one: Pick<Case, 'name' | 'result' | 'message' | 'measurement'>): void {
+    this.emit({ kind: 'case', role: this.role, seq: ++this.seq, ...one });
   }
 }

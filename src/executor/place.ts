@@ -49,6 +49,8 @@ export class Place {
   phase: Phase = 'connect';
   /** Numbers steps and phases of the attempt. */
   seq = 0;
+  /** Reads what is printed while the test itself runs. */
+  reader: { take(bytes: Buffer): void } | undefined;
   private connection: ShellConnection | undefined;
   private lastOutput = Buffer.alloc(0);
 
@@ -130,6 +132,7 @@ export class Place {
   print(bytes: Buffer): void {
     this.lastOutput = Buffer.concat([this.lastOutput, bytes.subarray(-1000)]).subarray(-1000);
     this.output.take(bytes);
+    this.reader?.take(bytes);
   }
 
   /** The last lines printed since this was asked before, for messages. */

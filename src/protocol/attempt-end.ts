@@ -23,6 +23,16 @@ const Said = z.discriminatedUnion('kind', [
     kind: kind('ended'),
     exit: Exit,
     missing: z.object({ needed: commands, underTest: commands }),
+    printed: z
+      .object({
+        cases: z
+          .int()
+          .min(0)
+          .max(2 ** 31 - 1),
+        skipped: text.optional(),
+        flaw: text.optional(),
+      })
+      .optional(),
   }),
   z.object({ kind: kind('timed_out'), afterMs: z.number(), hostAnswered: z.boolean() }),
   z.object({ kind: kind('crashed'), evidence: text }),

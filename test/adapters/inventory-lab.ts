@@ -77,7 +77,7 @@ aliases:
   'tests/smoke.sh':
     '#!/bin/sh\n# testyard: owner: Bob\n# testyard: requires: best, not virtual\n# testyard: prefer: cpus >= 64\ntrue\n',
   'tests/other.yaml':
-    'testyard: 1\nname: net.other\nowner: Bob\nrequires: [{any: [kvm, site = hall-1]}]\nlabels: [slow]\ntimeout: 90s\nenvironment: {A: "1"}\nrun: |\n  echo "$A"\n',
+    'testyard: 1\nname: net.other\nowner: Bob\nrequires: [{any: [kvm, site = hall-1]}]\nlabels: [slow]\noutput: ktap\ntimeout: 90s\nenvironment: {A: "1"}\nrun: |\n  echo "$A"\n',
 };
 
 /** The files of a lab with some changed (undefined: left out). */

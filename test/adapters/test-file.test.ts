@@ -50,6 +50,7 @@ describe('an executable says what it needs in comments at its top', () => {
 # testyard: teardown-timeout: 2h
 # testyard: dirties: packages
 # testyard: cases: ping, dns lookup
+# testyard: output: tap
 # testyard: commands: curl, /usr/bin/dig
 # testyard: under-test: mytool
 # testyard: network: yes
@@ -69,6 +70,7 @@ exit 0
       teardownTimeoutMs: 7_200_000,
       dirties: 'packages',
       cases: ['ping', 'dns lookup'],
+      output: 'tap',
       commands: ['curl', '/usr/bin/dig'],
       underTest: ['mytool'],
       network: true,
@@ -236,6 +238,7 @@ teardown_timeout: 1m
 environment: {VERSION: 6.10, OCTAL: 0012, YES: yes, NOTHING: }
 dirties: nothing
 cases: [a]
+output: ktap
 commands: [gcc, g++]
 under_test: tool
 network: false
@@ -255,6 +258,7 @@ network: false
       teardownTimeoutMs: 60_000,
       dirties: 'nothing',
       cases: ['a'],
+      output: 'ktap',
       commands: ['gcc', 'g++'],
       underTest: ['tool'],
       network: false,

@@ -97,6 +97,11 @@ describe('testyard run says what a grid would say', () => {
     });
   });
 
+  it('bears no number that a grid would give a seat, whose executor on the same machine would end it', async () => {
+    const { out } = await cli.run(['run', script('seat', 'echo "$TESTYARD_SEAT"')]);
+    expect(out).toMatch(/^91[0-9]{11}\.1\n/);
+  });
+
   it('--json prints everything that happened, in lines', async () => {
     const { out } = await cli.run(['run', '--json', script('json', 'echo hi')]);
     const lines = out

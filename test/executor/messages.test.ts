@@ -4,11 +4,12 @@ import { End } from '../../src/protocol/attempt-end.js';
 import { Claim, Report } from '../../src/protocol/messages.js';
 
 /** One of each kind, with all that it can say. */
-const OUTCOMES: { readonly [Kind in Outcome['kind']]: Extract<Outcome, { kind: Kind }> } = {
+const OUTCOMES: { readonly [Kind in Outcome['kind']]: Required<Extract<Outcome, { kind: Kind }>> } = {
   ended: {
     kind: 'ended',
     exit: { kind: 'signalled', signal: 'KILL' },
     missing: { needed: ['a'], underTest: [] },
+    printed: { cases: 3, skipped: 's', flaw: 'f' },
   },
   timed_out: { kind: 'timed_out', afterMs: 1.5, hostAnswered: false },
   crashed: { kind: 'crashed', evidence: 'panic' },
@@ -37,10 +38,17 @@ describe('the end of an attempt', () => {
     ['a message that is no text', { ...OUTCOMES.host_lost, message: {} }],
     ['no message', { kind: 'host_lost', phase: 'begin', error: 'e' }],
     ['a layer that nobody knows', { ...OUTCOMES.chain_failed, layer: 'cellar' }],
-    ['what nobody asked for', { ...OUTCOMES.cancelled, more: 1 }],
     ['more than is taken', { ...OUTCOMES.stale, message: 'x'.repeat(20_000) }],
   ])('with %s is refused', (_, outcome) => {
     expect(End.safeParse({ outcome, teardown: 'none' }).success).toBe(false);
+  });
+});
+
+it('what a newer executor says beside is passed over', () => {
+  const outcome = { ...OUTCOMES.cancelled, more: 1 };
+  expect(End.parse({ outcome, teardown: 'none', more: 1 })).toEqual({
+    outcome: OUTCOMES.cancelled,
+    teardown: 'none',
   });
 });
 

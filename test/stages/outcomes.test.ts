@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Exit, Outcome, Phase, Teardown } from '../../src/domain/outcome.js';
+import type { Exit, Outcome, Phase, Printed, Teardown } from '../../src/domain/outcome.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
 import { aHost, aStep, aTag, aTest, exit, LOOKS, TestGrid } from './test-grid.js';
 
@@ -54,6 +54,12 @@ const ended = (what: Exit): Outcome => ({
   kind: 'ended',
   exit: what,
   missing: { needed: [], underTest: [] },
+});
+const printed = (what: Printed): Outcome => ({
+  kind: 'ended',
+  exit: { kind: 'exited', code: 0 },
+  missing: { needed: [], underTest: [] },
+  printed: what,
 });
 const lost = (phase: Phase, back = false): Outcome => ({
   kind: 'host_lost',
@@ -126,6 +132,13 @@ const BEYOND: Record<string, Played> = {
   'T-0-CASE': { part: 'test', outcome: exit(0), declares: { cases: ['one'] } },
   'T-1-CASE': { part: 'test', outcome: exit(1), cases: ['pass', 'pass'] },
   'T-0-FAIL': { part: 'test', outcome: exit(0), cases: ['pass', 'fail'] },
+  'T-0-PLAN': {
+    part: 'test',
+    outcome: printed({ cases: 1, flaw: 'planned 2 cases and printed 1' }),
+    cases: ['pass'],
+  },
+  'T-0-TAPLESS': { part: 'test', outcome: printed({ cases: 0 }) },
+  'T-0-SKIPALL': { part: 'test', outcome: printed({ cases: 0, skipped: 'no such card' }) },
   'T-NEVER': { part: 'verify', outcome: { kind: 'never_started', why: 'no such interpreter' } },
   'T-HANG-GONE': { part: 'test', outcome: { kind: 'timed_out', afterMs: 600_000, hostAnswered: false } },
   'X-UNCLEAN': { part: 'transport', outcome: { kind: 'unclean', message: 'pid 7 is still there' } },

@@ -1,4 +1,4 @@
-import type { AttemptEnd, Exit, Mark, Outcome, Verdict } from '../outcome.js';
+import type { AttemptEnd, Exit, Mark, Outcome, Printed, Verdict } from '../outcome.js';
 import type { TestSpec } from '../test.js';
 
 /** A case as the test reported it. */
@@ -31,7 +31,14 @@ export function verdictOf(outcome: Outcome, end: AttemptEnd, context: Said): Ver
   if (exit.kind === 'signalled') return { verdict: 'failed', reason: exitText(exit), marks };
   switch (exit.code) {
     case 0: {
-      const nothing = testedNothing(context, missing.needed);
+      const { printed } = outcome;
+      if (printed?.skipped !== undefined && context.cases.length === 0)
+        return {
+          verdict: 'skipped',
+          reason: `the test skipped itself (${skippedText(printed.skipped)})`,
+          marks,
+        };
+      const nothing = testedNothing(context, missing.needed, printed);
       if (nothing !== undefined)
         return { verdict: 'none', noVerdict: 'tested_nothing', reason: nothing, marks };
       return { verdict: 'passed', reason: 'exit 0', marks };
@@ -54,10 +61,17 @@ export function verdictOf(outcome: Outcome, end: AttemptEnd, context: Said): Ver
 }
 
 /** Why a pass rests on nothing, if it does. */
-function testedNothing(context: Said, neededMissing: readonly string[]): string | undefined {
+function testedNothing(
+  context: Said,
+  neededMissing: readonly string[],
+  printed: Printed | undefined,
+): string | undefined {
   const names = new Set(context.cases.map((c) => c.name));
   const silent = context.spec.cases.filter((name) => !names.has(name));
   if (silent.length > 0) return `exit 0, but the declared cases ${some(silent)} never reported`;
+  if (printed?.flaw !== undefined) return `exit 0, but it ${printed.flaw}`;
+  if (printed !== undefined && context.cases.length === 0)
+    return 'exit 0, but it printed no case, and its output is declared to be TAP';
   if (context.cases.length === 0 && context.last?.hadCases)
     return 'exit 0, but no case reported where there were some before';
   const empty = context.cases.find((c) => c.measurement !== undefined && !isNumber(c.measurement.raw));
@@ -65,6 +79,10 @@ function testedNothing(context: Said, neededMissing: readonly string[]): string 
     return `exit 0, but the measurement of case ${empty.name} is '${empty.measurement?.raw}', no number`;
   if (neededMissing.length > 0) return `exit 0, but the needed command ${some(neededMissing)} is not there`;
   return undefined;
+}
+
+function skippedText(why: string): string {
+  return why === '' ? 'plan 1..0' : `plan 1..0: ${why}`;
 }
 
 function isNumber(raw: string): boolean {

@@ -1,0 +1,69 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isYamlTest } from '../adapters/test-file.js';
+import { Failure } from './failure.js';
+
+/** What of a folder is run, and what lies in it beside that. */
+export interface FoundTests {
+  /** Paths, in order. */
+  readonly tests: readonly string[];
+  /** Files that are no tests. */
+  readonly others: readonly string[];
+}
+
+/** More files than a folder of tests has. */
+const MOST_FILES = 10_000;
+const HEAD_BYTES = 4096;
+
+/**
+ * The tests of a folder and of all folders in it, in order of their paths: files that begin with `#!`, executable
+ * binaries, and YAML that begins with `testyard:`. What is hidden, a back-up or a README is no test, as in an inventory.
+ */
+export async function testsIn(folder: string): Promise<FoundTests> {
+  const tests: string[] = [];
+  const others: string[] = [];
+  const look = async (under: string): Promise<void> => {
+    const entries = await readdir(under, { withFileTypes: true }).catch((error: Error) => {
+      throw new Failure(`${under} cannot be read: ${error.message}`);
+    });
+    const names = entries.filter(({ name }) => !/^\.|~$|^README/i.test(name)).sort(byName);
+    for (const entry of names) {
+      const file = path.join(under, entry.name);
+      // A link to a folder may lead back to where we are.
+      if (entry.isDirectory()) await look(file);
+      else if (await isTest(file)) tests.push(file);
+      else others.push(file);
+      if (tests.length + others.length > MOST_FILES)
+        throw new Failure(`${folder} has more than ${MOST_FILES} files: name the folder of the tests`);
+    }
+  };
+  await look(folder);
+  return { tests, others };
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+async function isTest(file: string): Promise<boolean> {
+  const about = await stat(file).catch(() => undefined);
+  // Reading a pipe would wait for ever.
+  if (!about?.isFile()) return false;
+  const head = await headOf(file);
+  const text = Buffer.from(head).toString('latin1');
+  if (text.startsWith('#!')) return true;
+  if (text.startsWith('\x7fELF')) return (about.mode & 0o111) !== 0;
+  return isYamlTest(head);
+}
+
+async function headOf(file: string): Promise<Uint8Array> {
+  const handle = await open(file).catch((error: Error) => {
+    throw new Failure(`${file} cannot be read: ${error.message}`);
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
