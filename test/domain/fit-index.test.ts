@@ -172,4 +172,72 @@ describe('the answers kept from beat to beat', () => {
       { numRuns: 400 },
     );
   });
+
+  const asked = (requirement: string): Demand => ({
+    requirement,
+    target: {},
+    purpose: 'test',
+    fresh: false,
+    avoid: [],
+  });
+  const named = (id: string, said = {}, more: Partial<Candidate> = {}) =>
+    candidate(said, { id, name: `h${id}`, catalogue, ...more });
+  const kinds = (index: FitIndex, demand: Demand, ground: Partial<Ground>) => {
+    const whole = { hosts: [], steps: [], incidents: [], catalogue, ...ground };
+    const { fits, laters, nevers } = index.answers(new Map([['d', demand]]), whole).get('d') as Answer;
+    return [fits, laters, nevers].map((all) => all.map(({ host }) => host.id).join());
+  };
+
+  it('follow incidents that shut a step, everywhere or on one host, though no host has changed', () => {
+    const index = new FitIndex();
+    const make = aStep('make', 'root');
+    const ground = { hosts: [named('1'), named('2')], steps: [make] };
+    const shut = (scope: 'step' | 'step_on_host', hostId?: string): OpenIncident[] => [
+      { id: '1', scope, step: 'make', title: 'it burns', ...(hostId === undefined ? {} : { hostId }) },
+    ];
+    expect(kinds(index, asked('root'), ground)).toEqual(['1,2', '', '']);
+    expect(kinds(index, asked('root'), { ...ground, incidents: shut('step') })).toEqual(['', '1,2', '']);
+    expect(kinds(index, asked('root'), ground)).toEqual(['1,2', '', '']);
+    expect(kinds(index, asked('root'), { ...ground, incidents: shut('step_on_host', '2') })).toEqual([
+      '1',
+      '2',
+      '',
+    ]);
+    expect(kinds(index, asked('root'), ground)).toEqual(['1,2', '', '']);
+  });
+
+  it('follow a stack from which something can be taken away that no step gives any more', () => {
+    const index = new FitIndex();
+    const steps = [
+      aStep('pristine', 'memory = 8', { layer: 'image', action: { kind: 'restore', image: 'i' } }),
+    ];
+    const old = aStep('old', 'virtual', { layer: 'packages' });
+    const hosts = [named('1', { virtual: 'present' })];
+    expect(kinds(index, asked('not virtual'), { hosts, steps })).toEqual(['', '', '1']);
+    const carrying = [named('1', {}, { stack: [entry(old)] })];
+    expect(kinds(index, asked('not virtual'), { hosts: carrying, steps })).toEqual(['1', '', '']);
+  });
+
+  it('ask nothing of hosts that have not changed', () => {
+    const index = new FitIndex();
+    let asks = 0;
+    const hosts = ['1', '2', '3'].map((id) => {
+      const one = named(id);
+      const facts = (tag: string) => {
+        asks++;
+        return one.facts(tag);
+      };
+      return { ...one, facts };
+    });
+    const steps = [aStep('make', 'root')];
+    expect(kinds(index, asked('root & not virtual'), { hosts, steps })).toEqual(['1,2,3', '', '']);
+    const first = asks;
+    expect(first).toBeGreaterThan(0);
+    expect(kinds(index, asked('root & not virtual'), { hosts: [...hosts], steps })).toEqual([
+      '1,2,3',
+      '',
+      '',
+    ]);
+    expect(asks).toBe(first);
+  });
 });
