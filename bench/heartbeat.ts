@@ -48,7 +48,7 @@ const held = report(
     ms_per_beat: { value: quantile(times.index, 0.5) * options.demands, bound: { kind: 'most', than: 50 } },
     vs_naive: {
       value: quantile(times.index, 0.5) / quantile(times.naive, 0.5),
-      bound: { kind: 'most', than: 0.05 },
+      bound: { kind: 'most', than: 0.01 },
     },
     disagreements: { value: disagreements, bound: { kind: 'exactly', than: 0 } },
     ms_per_beat_p90: { value: quantile(times.index, 0.9) * options.demands },
