@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { FitIndex } from '../domain/plan/fit-index.js';
 import { chronicle } from '../store/chronicle.js';
 import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
 import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
@@ -27,6 +28,7 @@ export class Heartbeat {
   private readonly holder = randomUUID();
   private readonly reader = new WorldReader();
   private readonly drifts = new Drifts();
+  private readonly fits = new FitIndex();
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private wanted = false;
@@ -117,7 +119,7 @@ export class Heartbeat {
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
     if (felt.changedTests) done += await releaseChanged(store, epoch, world);
-    const means = { settings, claims: this.claims };
+    const means = { settings, claims: this.claims, fits: this.fits };
     let planned = NOTHING;
     if (felt.pending) planned = await planAfter(unfolding(store, world), store, epoch, world, means);
     else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);

@@ -1,7 +1,8 @@
 import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import { factsWith } from '../domain/match/holds.js';
-import { type Answer, fitsOf, why } from '../domain/plan/fit.js';
+import { type Answer, why } from '../domain/plan/fit.js';
+import { FitIndex } from '../domain/plan/fit-index.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
@@ -52,6 +53,8 @@ const MOST_ATTEMPTS = 500;
 export interface PlanMeans {
   readonly settings: Settings;
   readonly claims: Claims;
+  /** What earlier beats found; undefined: every host is asked anew. */
+  readonly fits?: FitIndex;
 }
 
 /** What is to be written, as queue and hosts were when they were looked at. */
@@ -105,8 +108,10 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
     seatsTaken(sql),
   ]);
   if (demands.length === 0) return { found: NOTHING, attempts: [], says: [], holds: [] };
-  const hosts = demands.some((d) => d.spec.avoid.length > 0) ? await withRecords(sql, world) : world.hosts;
-  const answers = new Map(demands.map((d) => [d.key, fitsOf(d.spec, hosts, world.steps, world.incidents)]));
+  const { hosts } = world;
+  const okOf = demands.some((d) => d.spec.avoid.length > 0) ? await okAttempts(sql) : new Map<Id, Id>();
+  const fits = means.fits ?? new FitIndex();
+  const answers = fits.answers(new Map(demands.map((d) => [d.key, d.spec])), world, okOf);
 
   const stopped =
     world.grid.state === 'online' ? undefined : `the grid is ${world.grid.state}: ${world.grid.why}`;
@@ -324,9 +329,4 @@ function placePlan(
     fresh: chain.fresh,
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };
-}
-
-async function withRecords(sql: Sql, world: World): Promise<readonly KnownHost[]> {
-  const ok = await okAttempts(sql);
-  return world.hosts.map((h) => ({ ...h, okAttempt: ok.get(h.id) ?? '0' }));
 }

@@ -8,14 +8,21 @@ export interface KnownCatalogue {
   readonly catalogue: Catalogue;
   /** Tags and families that can be seen on a host without being asked for by name. */
   readonly visible: readonly string[];
+  /** Equal where the catalogues are. */
+  readonly signature: string;
 }
 
-/** Reads the catalogue; what is in the database was checked when it was applied. */
-export async function readCatalogue(sql: Sql): Promise<KnownCatalogue> {
+/**
+ * Reads the catalogue; what is in the database was checked when it was applied. Where nothing has changed since
+ * `before` was read that is what comes back, so that who keeps something by it may go on.
+ */
+export async function readCatalogue(sql: Sql, before?: KnownCatalogue): Promise<KnownCatalogue> {
   const [tags, aliases] = await Promise.all([
     sql.rows<{ spec: TagSpec }>(`SELECT spec FROM tag WHERE removed_at IS NULL ORDER BY name`),
     sql.rows<{ spec: Alias }>(`SELECT spec FROM alias ORDER BY name`),
   ]);
+  const signature = JSON.stringify([tags, aliases]);
+  if (before?.signature === signature) return before;
   const specs = [...STANDARD_TAGS, ...tags.map((row) => row.spec)];
   const made = makeCatalogue(
     specs,
@@ -23,7 +30,8 @@ export async function readCatalogue(sql: Sql): Promise<KnownCatalogue> {
   );
   if ('problems' in made)
     throw new Error(`the catalogue does not hold together: ${made.problems[0]?.message ?? ''}`);
-  return { catalogue: made.catalogue, visible: specs.filter(isVisible).map((spec) => spec.name) };
+  const visible = specs.filter(isVisible).map((spec) => spec.name);
+  return { catalogue: made.catalogue, visible, signature };
 }
 
 /** Programs are looked for by name only: nobody lists them all. */

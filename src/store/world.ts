@@ -74,13 +74,17 @@ interface HostRow {
   ok_attempt: Id;
 }
 
-/** Keeps what did not change from beat to beat: hosts are read again only when their version moved. */
+/**
+ * Keeps what did not change from beat to beat: hosts are read again only when their version moved. What has not
+ * changed, a host, the steps or the catalogue, is the same object again: that is how others know.
+ */
 export class WorldReader {
-  private readonly cached = new Map<Id, { version: string; row: HostRow }>();
+  private readonly cached = new Map<Id, { version: string; row: HostRow; host?: KnownHost }>();
   private steps: readonly StepSpec[] = [];
   private catalogue: KnownCatalogue | undefined;
   private signature = '';
   private hosts: readonly KnownHost[] = [];
+  private byId: ReadonlyMap<Id, KnownHost> = new Map();
 
   /** Reads the world as it is now. */
   async read(sql: Sql): Promise<World> {
@@ -105,7 +109,7 @@ export class WorldReader {
     const { catalogue, visible } = this.catalogue;
     return {
       hosts: this.hosts,
-      byId: new Map(this.hosts.map((h) => [h.id, h])),
+      byId: this.byId,
       steps: this.steps,
       catalogue,
       visible,
@@ -126,18 +130,25 @@ export class WorldReader {
     if (changed.size > 0) {
       for (const row of await hostRows(sql, [...changed.keys()]))
         this.cached.set(row.id, { version: changed.get(row.id) ?? '', row });
-      this.catalogue = await readCatalogue(sql);
+      const { catalogue } = this.catalogue ?? {};
+      this.catalogue = await readCatalogue(sql, this.catalogue);
+      // Every host's tags are read by the catalogue.
+      if (this.catalogue.catalogue !== catalogue) for (const entry of this.cached.values()) delete entry.host;
       const steps = await sql.rows<{ spec: StepSpec }>(
         `SELECT spec FROM step WHERE removed_at IS NULL ORDER BY name`,
       );
-      this.steps = steps.map((s) => s.spec);
+      const specs = steps.map((s) => s.spec);
+      if (JSON.stringify(specs) !== JSON.stringify(this.steps)) this.steps = specs;
     }
     this.catalogue ??= await readCatalogue(sql);
     const { catalogue, visible } = this.catalogue;
     this.hosts = versions.flatMap((v) => {
       const entry = this.cached.get(v.id);
-      return entry === undefined ? [] : [known(entry.row, catalogue, visible)];
+      if (entry === undefined) return [];
+      entry.host ??= known(entry.row, catalogue, visible);
+      return [entry.host];
     });
+    this.byId = new Map(this.hosts.map((h) => [h.id, h]));
   }
 }
 

@@ -1,9 +1,9 @@
 /** A set of hosts by number: bit `n & 31` of word `n >> 5`. */
 export type Bits = Uint32Array;
 
-/** An empty set with room for hosts 0 to `hosts - 1`. */
+/** An empty set with room for hosts 0 to `hosts - 1` at least; its words are a multiple of 4. */
 export function noBits(hosts: number): Bits {
-  return new Uint32Array((hosts + 31) >>> 5);
+  return new Uint32Array(((hosts + 127) >>> 7) << 2);
 }
 
 /** The same set with room for more. */
@@ -47,6 +47,35 @@ export function hostsOf(bits: Bits): number[] {
     }
   }
   return hosts;
+}
+
+/**
+ * Writes what all four sets have, and into `words` which words of that are not 0; how many these are. That is written
+ * down for every word and counted or not, as nobody can foresee which it will be, a processor neither.
+ */
+export function meet(a: Bits, b: Bits, c: Bits, d: Bits, into: Bits, words: Int32Array): number {
+  let count = 0;
+  const { length } = into;
+  // Four words a turn: the loop itself costs as much as one of them.
+  for (let n = 0; n < length; n += 4) {
+    const one = (a[n] as number) & (b[n] as number) & (c[n] as number) & (d[n] as number);
+    const two = (a[n + 1] as number) & (b[n + 1] as number) & (c[n + 1] as number) & (d[n + 1] as number);
+    const three = (a[n + 2] as number) & (b[n + 2] as number) & (c[n + 2] as number) & (d[n + 2] as number);
+    const four = (a[n + 3] as number) & (b[n + 3] as number) & (c[n + 3] as number) & (d[n + 3] as number);
+    into[n] = one;
+    into[n + 1] = two;
+    into[n + 2] = three;
+    into[n + 3] = four;
+    words[count] = n;
+    count += (one | -one) >>> 31;
+    words[count] = n + 1;
+    count += (two | -two) >>> 31;
+    words[count] = n + 2;
+    count += (three | -three) >>> 31;
+    words[count] = n + 3;
+    count += (four | -four) >>> 31;
+  }
+  return count;
 }
 
 /** The number of the lowest bit of a word that is not 0. */

@@ -1,21 +1,24 @@
 import { type Bits, noBits, putBit, widened } from './bits.js';
 import type { Place } from './dictionary.js';
 
-/** A value that was asked for: where it stands, and from the second time on which hosts stand below and up to it. */
+/** A value that was asked for: where it stands, and where that is worth while which hosts stand below and up to it. */
 export interface Cut {
   readonly place: Place;
-  times: number;
+  /** Its sets would have been of use before. */
+  wasWanted: boolean;
   /** Hosts whose rank is below the place, and those whose rank is not above it. */
   sets?: { below: Bits; upTo: Bits };
 }
 
-/** The set of the hosts of these ranks: by number of the sighting, and its rank. */
-export function drawCut(cut: Cut, numberOf: Int32Array, rankOf: Int32Array): void {
-  const sets = { below: noBits(numberOf.length), upTo: noBits(numberOf.length) };
+/** By host: the rank of its value among all that are seen; negative: it has none. */
+export type Ranks = Int16Array | Int32Array;
+
+/** Gives a value its sets. */
+export function drawCut(cut: Cut, ranks: Ranks): void {
+  const sets = { below: noBits(ranks.length), upTo: noBits(ranks.length) };
   const { from, to } = cut.place;
-  for (let host = 0; host < numberOf.length; host++) {
-    const number = numberOf[host] as number;
-    const rank = number < 0 ? -1 : (rankOf[number] as number);
+  for (let host = 0; host < ranks.length; host++) {
+    const rank = ranks[host] as number;
     if (rank < 0) continue;
     if (rank < from) putBit(sets.below, host, true);
     if (rank < to) putBit(sets.upTo, host, true);

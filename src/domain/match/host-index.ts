@@ -110,7 +110,7 @@ export class HostIndex {
         const range = column.range(parts);
         return range === undefined
           ? { kind: 'each', asked: requirement }
-          : { kind: 'range', column, parts, range, wasAsked: false };
+          : { kind: 'range', column, parts, range };
       }
       case 'all':
         return allOf(requirement.of.map((part) => this.compiled(part, within)));

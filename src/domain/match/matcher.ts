@@ -1,9 +1,10 @@
 import type { Catalogue, TagFacts } from '../tag.js';
-import { type Bits, lowestBit } from './bits.js';
+import { type Bits, lowestBit, meet } from './bits.js';
 import type { Sets } from './column.js';
+import { type Few, hostOf, listed, mostFew } from './few.js';
 import { holds } from './holds.js';
-import type { Program } from './program.js';
-import { asNumber } from './value-column.js';
+import type { Program, RangeProgram } from './program.js';
+import { asNumber, type Range } from './value-column.js';
 
 /**
  * Asks programs of sets of hosts. Every part is asked only of the hosts that the parts before it left open, so that
@@ -12,6 +13,8 @@ import { asNumber } from './value-column.js';
 export class Matcher {
   /** Sets to work with that nobody uses at the moment. */
   private spare: Bits[] = [];
+  private few: Few = new Int32Array(0);
+  private words = new Int32Array(0);
 
   constructor(
     private readonly factsOf: (host: number) => TagFacts,
@@ -26,9 +29,7 @@ export class Matcher {
         both(within, setsOf(program), yes, maybe);
         break;
       case 'range':
-        maybe.set(within);
-        yes.set(within);
-        program.column.narrow(current(program), yes, maybe);
+        this.matchRanges([], [program], within, yes, maybe);
         break;
       case 'unknown':
         yes.fill(0);
@@ -60,15 +61,9 @@ export class Matcher {
     yes: Bits,
     maybe: Bits,
   ): void {
-    const [a, b, c] = [sets[0], sets[1], sets[2]];
-    if (a === undefined) {
-      yes.set(within);
-      maybe.set(within);
-    } else if (b === undefined || c === undefined) both(within, setsOf(a), yes, maybe);
-    else allThree(within, setsOf(a), setsOf(b), setsOf(c), yes, maybe);
-    const done = a === undefined ? 0 : c === undefined ? 1 : 3;
-    for (let n = done; n < sets.length; n++) narrowBoth(setsOf(sets[n] as (typeof sets)[number]), yes, maybe);
-    for (const range of ranges) range.column.narrow(current(range), yes, maybe);
+    const asked: Sets[] = [];
+    for (const one of sets) asked.push(setsOf(one));
+    this.matchRanges(asked, ranges, within, yes, maybe);
     if (others.length === 0) return;
     const [thenYes, thenMaybe] = [this.take(within.length), this.take(within.length)];
     for (const other of others) {
@@ -76,6 +71,66 @@ export class Matcher {
       narrowBoth({ yes: thenYes, maybe: thenMaybe }, yes, maybe);
     }
     this.spare.push(thenYes, thenMaybe);
+  }
+
+  /** First who may be left at all; ranges are then asked of those one by one, or, where they are many, by sets. */
+  private matchRanges(
+    sets: readonly Sets[],
+    ranges: readonly RangeProgram[],
+    within: Bits,
+    yes: Bits,
+    maybe: Bits,
+  ): void {
+    const words = this.narrowMaybe(sets, within, maybe);
+    if (ranges.length > 0 && this.askFew(sets, ranges, yes, maybe, words)) return;
+    narrowYes(sets, maybe, yes);
+    for (const range of ranges) range.column.narrow(current(range), yes, maybe);
+  }
+
+  /** Writes the hosts on which none of these is known to fail, into `words` which words have some; how many. */
+  private narrowMaybe(sets: readonly Sets[], within: Bits, maybe: Bits): number {
+    if (this.words.length <= maybe.length) {
+      this.words = new Int32Array(maybe.length + 1);
+      this.few = new Int32Array(maybe.length * 32);
+    }
+    let [done, count] = [0, 0];
+    let among = within;
+    // Three in one go: that is the usual requirement.
+    do {
+      const b = sets[done]?.maybe ?? among;
+      const c = sets[done + 1]?.maybe ?? among;
+      const d = sets[done + 2]?.maybe ?? among;
+      count = meet(among, b, c, d, maybe, this.words);
+      among = maybe;
+      done += 3;
+    } while (done < sets.length);
+    return count;
+  }
+
+  /** Asks ranges of the hosts of these words one by one; false where sets are the cheaper way, and there are some. */
+  private askFew(
+    sets: readonly Sets[],
+    ranges: readonly RangeProgram[],
+    yes: Bits,
+    maybe: Bits,
+    words: number,
+  ): boolean {
+    const { few } = this;
+    const hosts = maybe.length * 32;
+    let isDrawn = true;
+    for (const range of ranges) isDrawn = range.column.isDrawn(current(range)) && isDrawn;
+    let count = listed(maybe, this.words, words, few, isDrawn ? mostFew(hosts) : hosts);
+    if (count < 0) return false;
+    for (const range of ranges) count = range.column.keep(range.range, few, count);
+    yes.fill(0);
+    maybe.fill(0);
+    for (let n = 0; n < count; n++) {
+      const host = hostOf(few[n] as number);
+      const [word, bit] = [host >>> 5, 1 << (host & 31)];
+      maybe[word] = (maybe[word] as number) | bit;
+      if ((few[n] as number) >= 0) yes[word] = (yes[word] as number) | (bit & wordOf(sets, word));
+    }
+    return true;
   }
 
   private matchAny(of: readonly Program[], within: Bits, yes: Bits, maybe: Bits): void {
@@ -122,11 +177,10 @@ function setsOf(program: Extract<Program, { kind: 'there' | 'device' }>): Sets {
   return program.kind === 'there' ? program.column.there : program.column.answer(program.key, program.asked);
 }
 
-/** The program's range, found again where the tag's values have changed since, or where it may now be had as sets. */
-function current(program: Extract<Program, { kind: 'range' }>) {
-  if (!program.column.isCurrent(program.range) || (!program.range.isDrawn && program.wasAsked))
+/** The program's range, found again where the tag's values have changed since. */
+function current(program: RangeProgram): Range {
+  if (!program.column.isCurrent(program.range))
     program.range = program.column.range(program.parts) ?? program.range;
-  program.wasAsked = true;
   return program.range;
 }
 
@@ -139,20 +193,19 @@ function both(within: Bits, sets: Sets, yes: Bits, maybe: Bits): void {
   }
 }
 
-/** In one go: three flags are the usual requirement. */
-function allThree(within: Bits, a: Sets, b: Sets, c: Sets, yes: Bits, maybe: Bits): void {
-  const [aMaybe, bMaybe, cMaybe] = [a.maybe, b.maybe, c.maybe];
-  const [aYes, bYes, cYes] = [a.yes, b.yes, c.yes];
-  for (let word = 0; word < within.length; word++) {
-    const open =
-      (within[word] as number) &
-      (aMaybe[word] as number) &
-      (bMaybe[word] as number) &
-      (cMaybe[word] as number);
-    maybe[word] = open;
-    yes[word] =
-      open === 0 ? 0 : open & (aYes[word] as number) & (bYes[word] as number) & (cYes[word] as number);
+/** Writes the hosts of `maybe` on which all of these hold. */
+function narrowYes(sets: readonly Sets[], maybe: Bits, yes: Bits): void {
+  for (let word = 0; word < maybe.length; word++) {
+    const open = maybe[word] as number;
+    yes[word] = open === 0 ? 0 : open & wordOf(sets, word);
   }
+}
+
+/** One word of the hosts on which all of these hold. */
+function wordOf(sets: readonly Sets[], word: number): number {
+  let all = -1;
+  for (let n = 0; n < sets.length; n++) all &= (sets[n] as Sets).yes[word] as number;
+  return all;
 }
 
 function narrowBoth(sets: Sets, yes: Bits, maybe: Bits): void {

@@ -13,7 +13,6 @@ export type Program =
       readonly parts: readonly RangePart[];
       /** What they admit together, found again where the column's dictionary has changed. */
       range: Range;
-      wasAsked: boolean;
     }
   | {
       readonly kind: 'device';
@@ -40,19 +39,21 @@ export function allOf(parts: readonly Program[]): Program {
   const sets: Extract<Program, { kind: 'there' | 'device' }>[] = [];
   const ranges: RangeProgram[] = [];
   const others: Exclude<Program, { kind: 'there' | 'device' | 'range' | 'all' }>[] = [];
-  const sort = (part: Program): void => {
+  for (const part of parts) {
     if (part.kind === 'there' || part.kind === 'device') sets.push(part);
     else if (part.kind === 'range') addRange(ranges, part);
-    else if (part.kind === 'all')
-      for (const list of [part.sets, part.ranges, part.others]) list.forEach(sort);
-    else others.push(part);
-  };
-  parts.forEach(sort);
-  others.sort((a, b) => Number(a.kind === 'each') - Number(b.kind === 'each'));
+    else if (part.kind === 'all') {
+      sets.push(...part.sets);
+      for (const range of part.ranges) addRange(ranges, range);
+      others.push(...part.others);
+    } else others.push(part);
+  }
+  if (others.length > 1) others.sort((a, b) => Number(a.kind === 'each') - Number(b.kind === 'each'));
   return { kind: 'all', sets, ranges, others };
 }
 
-type RangeProgram = Extract<Program, { kind: 'range' }>;
+/** Comparisons of one tag's value. */
+export type RangeProgram = Extract<Program, { kind: 'range' }>;
 
 /** Comparisons of one tag become one range where they can. */
 function addRange(ranges: RangeProgram[], part: RangeProgram): void {
@@ -61,7 +62,7 @@ function addRange(ranges: RangeProgram[], part: RangeProgram): void {
     const parts = [...(ranges[same]?.parts ?? []), ...part.parts];
     const range = part.column.range(parts);
     if (range !== undefined) {
-      ranges[same] = { kind: 'range', column: part.column, parts, range, wasAsked: false };
+      ranges[same] = { kind: 'range', column: part.column, parts, range };
       return;
     }
   }

@@ -1,9 +1,10 @@
 import type { Operator, Requirement, Truth } from '../requirement.js';
 import type { Catalogue, Sighting, TagFacts, Value } from '../tag.js';
-import { type Bits, noBits, putBit, widened } from './bits.js';
+import { type Bits, lowestBit, noBits, putBit, widened } from './bits.js';
 import { type Column, PresenceColumn, type Sets } from './column.js';
-import { type Cut, drawCut, moveInCut, widenCut } from './cut.js';
+import { type Cut, drawCut, moveInCut, type Ranks, widenCut } from './cut.js';
 import { ABSENT, Dictionary, type SeenValue } from './dictionary.js';
+import { type Few, hostOf, inDoubt, mostFew } from './few.js';
 import { holds } from './holds.js';
 
 /** Comparisons that one and the same value must meet, and the requirement that says so. */
@@ -19,14 +20,14 @@ interface Comparison {
 
 /** The ranks that comparisons admit, and what they say where there is no rank. */
 export interface Range {
+  /** Ranks from this one. */
   readonly from: number;
+  /** Up to but not with this one. */
   readonly to: number;
-  /** Undefined: from the first rank on. */
-  readonly low?: Bits | undefined;
-  /** Undefined: up to the last rank. */
-  readonly high?: Bits | undefined;
-  /** `low` and `high` are there where they are needed. */
-  readonly isDrawn: boolean;
+  /** The value that `from` is the place of; undefined: from the first rank on. */
+  readonly low: Cut | undefined;
+  /** The value that `to` is the place of; undefined: up to the last rank. */
+  readonly high: Cut | undefined;
   /** The ranks outside are meant. */
   readonly outside: boolean;
   /** By -rank: 2 they hold, 1 they are not known to fail, 0 they fail. */
@@ -37,20 +38,24 @@ export interface Range {
 
 /** Values remembered per tag that were asked for: a queue asks for the same few again and again. */
 const MOST_CUTS = 256;
+/** Of a host that is not there. */
+const NO_RANK = -2;
 /** What every comparison says of absent and of unknown values. */
 const PLAIN_ODD = Uint8Array.of(0, 0, 1);
 
 /**
  * A tag with values over all hosts: every host has the number of what was seen there in a dictionary, whose readable
- * single values are kept in order. A comparison is then a range of ranks, found by binary search. A value that is
- * asked for twice gets the sets of the hosts below it and up to it, so that a range is what lies between two sets;
- * with others the hosts that are left are asked for their rank one by one. Sets for every value that a host has
- * would do the first always, but a change would rewrite as many of them as it passes values. Hosts with several
- * values, or with ones that cannot be read, are asked of `holds`, once per distinct sighting.
+ * single values are kept in order. A comparison is then a range of ranks, found by binary search. Where few hosts are
+ * left each is asked for its rank. A value that is asked of many hosts a second time gets the sets of the hosts below
+ * it and up to it, so that a range is what lies between two sets. Sets for every value that a host has would do that
+ * always, but a change would rewrite as many of them as it passes values. Hosts with several values, or with ones
+ * that cannot be read, are asked of `holds`, once per distinct sighting.
  */
 export class ValueColumn implements Column {
   private readonly presence: PresenceColumn;
   private numberOf: Int32Array;
+  /** By host; good while the dictionary's edition is the one known here. */
+  private ranks: Ranks;
   private dictionary: Dictionary;
   private ranked: Bits;
   private cuts = new Map<string, Cut>();
@@ -66,6 +71,7 @@ export class ValueColumn implements Column {
   ) {
     this.presence = new PresenceColumn(tag, hosts);
     this.numberOf = new Int32Array(hosts).fill(-1);
+    this.ranks = new Int16Array(hosts).fill(NO_RANK);
     this.dictionary = new Dictionary(value);
     this.ranked = noBits(hosts);
   }
@@ -79,6 +85,7 @@ export class ValueColumn implements Column {
     const wider = new Int32Array(hosts).fill(-1);
     wider.set(this.numberOf);
     this.numberOf = wider;
+    this.takeRanks();
     this.ranked = widened(this.ranked, hosts);
     for (const cut of this.cuts.values()) widenCut(cut, hosts);
     this.edition++;
@@ -95,8 +102,9 @@ export class ValueColumn implements Column {
     if (this.dictionary.isMostlyDead) this.renumber();
     const rank = this.dictionary.rankOf[this.numberOf[host]] as number;
     putBit(this.ranked, host, rank >= 0);
-    // Where the dictionary has changed the cuts are void.
+    // Where the dictionary has changed ranks and cuts are void.
     if (this.dictionary.edition !== this.dictionaryEdition) return;
+    this.ranks[host] = rank;
     for (const cut of this.cuts.values()) moveInCut(cut, host, rank);
   }
 
@@ -108,19 +116,27 @@ export class ValueColumn implements Column {
   /** The one range that all of these admit together; undefined where they have none, or a value cannot be read. */
   range(parts: readonly RangePart[]): Range | undefined {
     this.freshen();
-    let all: Range | undefined;
+    let [from, to] = [0, this.dictionary.ranks];
+    let [low, high]: [Cut | undefined, Cut | undefined] = [undefined, undefined];
+    let outside = false;
+    let odd: Uint8Array | undefined;
+    let isFirst = true;
     for (const { asked, tests } of parts) {
-      const odd = this.oddTruths(asked);
+      odd = bothOdd(odd, this.oddTruths(asked));
       for (const { operator, value } of tests) {
         if (this.value.kind === 'text' && operator !== '=' && operator !== '!=') return undefined;
         const cut = this.cutAt(value);
-        if (cut === undefined) return undefined;
-        const one = this.rangeOf(operator, cut, odd);
-        if (all !== undefined && (all.outside || one.outside)) return undefined;
-        all = all === undefined ? one : common(all, one);
+        if (cut === undefined || outside || (operator === '!=' && !isFirst)) return undefined;
+        isFirst = false;
+        outside = operator === '!=';
+        const { place } = cut;
+        const least = operator === '<' || operator === '<=' ? 0 : operator === '>' ? place.to : place.from;
+        const most = operator === '>' || operator === '>=' ? to : operator === '<' ? place.from : place.to;
+        if (least > from) [from, low] = [least, cut];
+        if (most < to) [to, high] = [most, cut];
       }
     }
-    return all;
+    return { from, to, low, high, outside, odd: odd ?? PLAIN_ODD, edition: this.edition };
   }
 
   /** Whether a range still means what it did. */
@@ -128,121 +144,104 @@ export class ValueColumn implements Column {
     return edition === this.edition && this.dictionary.edition === this.dictionaryEdition;
   }
 
+  /** Whether `narrow` can be asked: the range's values have their sets. */
+  isDrawn({ low, high }: Range): boolean {
+    return (low === undefined || low.sets !== undefined) && (high === undefined || high.sets !== undefined);
+  }
+
+  /** Leaves of the first `count` hosts those on which the range may hold; how many. */
+  keep(range: Range, few: Few, count: number): number {
+    const { ranks } = this;
+    if (count > mostFew(ranks.length)) for (const cut of [range.low, range.high]) this.draw(cut);
+    const { from, to, odd } = range;
+    const flip = range.outside ? 0 : 1;
+    let kept = 0;
+    for (let n = 0; n < count; n++) {
+      const entry = few[n] as number;
+      const rank = ranks[hostOf(entry)] as number;
+      if (rank >= 0) {
+        // Whether it stays nobody can foresee, a processor neither: it is written down, and counted or not.
+        few[kept] = entry;
+        kept += (((rank - from) | (to - 1 - rank)) >>> 31) ^ flip;
+      } else {
+        const truth = odd[-rank] as number;
+        if (truth > 0) few[kept++] = truth === 2 ? entry : inDoubt(entry);
+      }
+    }
+    return kept;
+  }
+
   /** Takes out of both sets the hosts on which the range fails, out of `yes` those of which it is unknown. */
   narrow(range: Range, yes: Bits, maybe: Bits): void {
-    if (!range.isDrawn) this.narrowOneByOne(range, yes, maybe);
-    else if (range.odd === PLAIN_ODD) this.narrowPlainly(range, yes, maybe);
-    else this.narrowBySets(range, yes, maybe);
-  }
-
-  /** Where every host has one readable value, none, or nobody knows: no host need be looked at by itself. */
-  private narrowPlainly({ low, high, outside }: Range, yes: Bits, maybe: Bits): void {
     const { ranked } = this;
-    const { maybe: open } = this.presence.there;
-    for (let word = 0; word < maybe.length; word++) {
-      const all = maybe[word] as number;
-      if (all === 0) continue;
-      const placed = ranked[word] as number;
-      let inside = high === undefined ? placed : (high[word] as number);
-      if (low !== undefined) inside &= ~(low[word] as number);
-      if (outside) inside = placed & ~inside;
-      const sure = all & inside;
-      maybe[word] = sure | (all & ~placed & (open[word] as number));
-      yes[word] = (yes[word] as number) & sure;
-    }
-  }
-
-  private narrowBySets(range: Range, yes: Bits, maybe: Bits): void {
-    const { ranked } = this;
+    const { maybe: present } = this.presence.there;
     const { low, high, outside } = range;
+    const below = low === undefined ? undefined : boundary(low, range.from);
+    const upTo = high === undefined ? ranked : boundary(high, range.to);
+    const isPlain = range.odd === PLAIN_ODD;
     for (let word = 0; word < maybe.length; word++) {
       const all = maybe[word] as number;
       if (all === 0) continue;
       const placed = ranked[word] as number;
-      let inside = high === undefined ? placed : (high[word] as number);
-      if (low !== undefined) inside &= ~(low[word] as number);
+      let inside = upTo[word] as number;
+      if (below !== undefined) inside &= ~(below[word] as number);
       if (outside) inside = placed & ~inside;
       let sure = all & inside;
-      let open = 0;
-      for (let left = all & ~placed; left !== 0; left &= left - 1) {
-        const bit = left & -left;
-        const truth = this.oddTruth(range, (word << 5) + 31 - Math.clz32(bit));
-        if (truth === 2) sure |= bit;
-        else if (truth === 1) open |= bit;
+      let open = all & ~placed;
+      // Where every host has one readable value, none, or nobody knows, no host need be looked at by itself.
+      if (isPlain) open &= present[word] as number;
+      else {
+        const met = this.oddOnes(range, word, open, 2);
+        open = this.oddOnes(range, word, open, 1) & ~met;
+        sure |= met;
       }
       maybe[word] = sure | open;
       yes[word] = (yes[word] as number) & sure;
     }
   }
 
-  private narrowOneByOne(range: Range, yes: Bits, maybe: Bits): void {
-    const { numberOf } = this;
-    const { rankOf } = this.dictionary;
-    const { from, to, outside, odd } = range;
-    for (let word = 0; word < maybe.length; word++) {
-      let sure = 0;
-      let open = 0;
-      for (let left = maybe[word] as number; left !== 0; left &= left - 1) {
-        const bit = left & -left;
-        const rank = rankOf[numberOf[(word << 5) + 31 - Math.clz32(bit)] as number] as number;
-        if (rank >= 0) {
-          if ((rank >= from && rank < to) !== outside) sure |= bit;
-        } else {
-          const truth = odd[-rank] as number;
-          if (truth === 2) sure |= bit;
-          else if (truth === 1) open |= bit;
-        }
-      }
-      maybe[word] = sure | open;
-      yes[word] = (yes[word] as number) & sure;
-    }
-  }
-
-  private oddTruth({ odd }: Range, host: number): number {
-    return odd[-(this.dictionary.rankOf[this.numberOf[host] as number] as number)] as number;
-  }
-
-  private rangeOf(operator: Operator, { place, sets }: Cut, odd: Uint8Array): Range {
-    const { edition } = this;
-    const isDrawn = sets !== undefined;
-    const { ranks } = this.dictionary;
-    const low = operator === '>' ? sets?.upTo : sets?.below;
-    const high = operator === '<' ? sets?.below : sets?.upTo;
-    switch (operator) {
-      case '>=':
-        return { from: place.from, to: ranks, low, high: undefined, isDrawn, outside: false, odd, edition };
-      case '>':
-        return { from: place.to, to: ranks, low, high: undefined, isDrawn, outside: false, odd, edition };
-      case '<':
-        return { from: 0, to: place.from, low: undefined, high, isDrawn, outside: false, odd, edition };
-      case '<=':
-        return { from: 0, to: place.to, low: undefined, high, isDrawn, outside: false, odd, edition };
-      case '=':
-        return { from: place.from, to: place.to, low, high, isDrawn, outside: false, odd, edition };
-      case '!=':
-        return { from: place.from, to: place.to, low, high, isDrawn, outside: true, odd, edition };
-    }
+  /** Of hosts of one word without a rank those of which the range is at least so true. */
+  private oddOnes(range: Range, word: number, among: number, least: number): number {
+    let found = 0;
+    for (let left = among; left !== 0; left &= left - 1)
+      if ((range.odd[-(this.ranks[(word << 5) + lowestBit(left)] as number)] as number) >= least)
+        found |= left & -left;
+    return found;
   }
 
   private cutAt(wanted: string): Cut | undefined {
     const known = this.cuts.get(wanted);
-    if (known !== undefined) {
-      if (++known.times === 2) drawCut(known, this.numberOf, this.dictionary.rankOf);
-      return known;
-    }
+    if (known !== undefined) return known;
     const place = this.dictionary.placeOf(wanted);
     if (place === undefined) return undefined;
     if (this.cuts.size >= MOST_CUTS) this.forgetCuts();
-    const cut = { place, times: 1 };
+    const cut: Cut = { place, wasWanted: false };
     this.cuts.set(wanted, cut);
     return cut;
+  }
+
+  /** Gives a value its sets from the second time on that they would have been of use. */
+  private draw(cut: Cut | undefined): void {
+    if (cut === undefined || cut.sets !== undefined) return;
+    if (cut.wasWanted) drawCut(cut, this.ranks);
+    cut.wasWanted = true;
   }
 
   private freshen(): void {
     if (this.dictionary.edition === this.dictionaryEdition) return;
     this.dictionary.freshen();
     this.dictionaryEdition = this.dictionary.edition;
+    this.takeRanks();
     this.forgetCuts();
+  }
+
+  /** Half the room where it will do: who asks for ranks here and there waits for memory, not for arithmetic. */
+  private takeRanks(): void {
+    const { numberOf, dictionary } = this;
+    const isSmall = Math.max(dictionary.ranks, dictionary.odd.length) < 2 ** 15;
+    this.ranks = isSmall ? new Int16Array(numberOf.length) : new Int32Array(numberOf.length);
+    for (let host = 0; host < numberOf.length; host++)
+      this.ranks[host] = dictionary.rankOf[numberOf[host] as number] ?? NO_RANK;
   }
 
   /** Ranges that were found before hold sets that are not kept up to date any more. */
@@ -283,16 +282,13 @@ export function asNumber(truth: Truth): 0 | 1 | 2 {
   return truth === 'yes' ? 2 : truth === 'unknown' ? 1 : 0;
 }
 
-/** What both ranges admit; several values need not be one and the same for both, so truths are joined host by host. */
-function common(a: Range, b: Range): Range {
-  return {
-    from: Math.max(a.from, b.from),
-    to: Math.min(a.to, b.to),
-    low: a.low === undefined || (b.low !== undefined && b.from > a.from) ? b.low : a.low,
-    high: a.high === undefined || (b.high !== undefined && b.to < a.to) ? b.high : a.high,
-    isDrawn: a.isDrawn && b.isDrawn,
-    outside: false,
-    odd: a.odd === b.odd ? a.odd : a.odd.map((truth, n) => Math.min(truth, b.odd[n] ?? 0)),
-    edition: a.edition,
-  };
+/** What both say; several values need not be one and the same for both, so truths are joined sighting by sighting. */
+function bothOdd(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {
+  return a === undefined || a === b ? b : a.map((truth, n) => Math.min(truth, b[n] ?? 0));
+}
+
+/** The hosts whose rank is below `rank`, which is one of the two ends of a value's place. */
+function boundary({ place, sets }: Cut, rank: number): Bits {
+  if (sets === undefined) throw new Error('sets that were not drawn are not asked for');
+  return rank === place.from ? sets.below : sets.upTo;
 }

@@ -3,7 +3,7 @@ import type { HostFacts } from '../host.js';
 import type { Id } from '../id.js';
 import { holds } from '../match/holds.js';
 import { factsAfter } from '../provision/after.js';
-import { type Chain, planChain } from '../provision/chain.js';
+import { type Chain, planChain, type Wish } from '../provision/chain.js';
 import { fromCanonical } from '../requirement.js';
 import type { StepSpec } from '../step.js';
 import { shutByPool } from './pool.js';
@@ -90,12 +90,16 @@ export function fitsOf(
   };
 }
 
-/** Asks one host. */
+/**
+ * Asks one host. `settled` is what `planChain` would say of it, where that is known without asking: that nothing need
+ * be done there, or that no step of all helps.
+ */
 export function fitOf(
   demand: Demand,
   host: Candidate,
   steps: readonly StepSpec[],
   incidents: readonly OpenIncident[],
+  settled?: Chain,
 ): Fit {
   const { target } = demand;
   if (target.host !== undefined && target.host !== host.name) {
@@ -110,13 +114,9 @@ export function fitOf(
   }
   const elsewhere = shutByPool(demand, host);
   if (elsewhere !== undefined) return { kind: 'never', host, why: elsewhere };
-  const wish = {
-    requirement: fromCanonical(demand.requirement),
-    fresh: demand.fresh,
-    ...(target.step === undefined ? {} : { mustRun: target.step }),
-  };
-  const ever = planChain(wish, host, steps);
-  if (!ever.ok && ever.presence === 'absent') return { kind: 'never', host, why: ever.why };
+  const wish = wishOf(demand);
+  const ever = settled ?? planChain(wish, host, steps);
+  if (!ever.ok && ever.presence === 'absent') return withWhyOf(ever, { kind: 'never', host });
 
   const own = demand.purpose === 'canary' || demand.purpose === 'recovery';
   const checking = own && target.host !== undefined;
@@ -156,13 +156,34 @@ export function fitOf(
       i.step !== undefined && (i.scope === 'step' || (i.scope === 'step_on_host' && i.hostId === host.id)),
   );
   const open = own ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
-  const now = open.length === steps.length ? ever : planChain(wish, host, open);
+  const isSame = settled !== undefined || open.length === steps.length;
+  const now = isSame ? ever : planChain(wish, host, open);
   if (now.ok) return { kind: 'yes', host, chain: now, preferred: preferencesMet(demand, host, now.steps) };
   if (ever.ok) {
     const incident = shut.find((i) => ever.steps.some((step) => step.name === i.step));
     return later('incident', incident?.title ?? now.why, incident?.id);
   }
-  return later('unknown_tags', ever.why);
+  return withWhyOf(ever, { kind: 'later', host, code: 'unknown_tags' });
+}
+
+/** What a demand asks of a chain. */
+export function wishOf({ requirement, fresh, target }: Demand): Wish {
+  return {
+    requirement: fromCanonical(requirement),
+    fresh,
+    ...(target.step === undefined ? {} : { mustRun: target.step }),
+  };
+}
+
+/** The reason is put into words when somebody reads it: of thousands of hosts few are. */
+function withWhyOf<About extends object>(
+  chain: { readonly why: string },
+  about: About,
+): About & { readonly why: string } {
+  return Object.defineProperty(about, 'why', {
+    get: () => chain.why,
+    enumerable: true,
+  }) as About & { readonly why: string };
 }
 
 /** `2026-01-31T14:00:00Z` as people read it. */
@@ -180,14 +201,22 @@ function preferencesMet({ prefer = [] }: Demand, host: Candidate, steps: readonl
  * Cheap chains first; among equally dear ones a host that meets more preferences: they never make a run dearer. Then
  * one that is not fresh, so that fresh ones are kept for who needs them.
  */
-function byCost(a: Extract<Fit, { kind: 'yes' }>, b: Extract<Fit, { kind: 'yes' }>): number {
+export function byCost(a: Extract<Fit, { kind: 'yes' }>, b: Extract<Fit, { kind: 'yes' }>): number {
   return (
     a.chain.costS - b.chain.costS ||
     b.preferred - a.preferred ||
     Number(a.chain.fresh) - Number(b.chain.fresh) ||
-    (BigInt(a.host.id) < BigInt(b.host.id) ? -1 : 1)
+    byId(a.host.id, b.host.id)
   );
 }
+
+/** Ids are numbers without leading zeros, too large for some arithmetic. */
+function byId(a: Id, b: Id): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** Hosts that are asked why they can never serve a demand: each answer is a search of its own. */
+const MOST_ASKED_WHY = 100;
 
 /** Why a demand waits, is held or can never be served; said to the person whose run it is. */
 export type Why =
@@ -221,8 +250,10 @@ export function why(answer: Answer, hostCount: number, busy: 'busy' | 'no_execut
     };
   }
   if (hostCount === 0) return { kind: 'never', reason: 'the grid has no hosts' };
-  const whys = [...new Set(answer.nevers.map((n) => n.why))];
-  return { kind: 'never', reason: `no host of this grid can serve it: ${listOf(whys, 3, '; ')}` };
+  const whys = [...new Set(answer.nevers.slice(0, MOST_ASKED_WHY).map((n) => n.why))];
+  const others = answer.nevers.length - MOST_ASKED_WHY;
+  const reason = `no host of this grid can serve it: ${listOf(whys, 3, '; ')}`;
+  return { kind: 'never', reason: others > 0 ? `${reason}; nor can the other ${others} hosts` : reason };
 }
 
 function listOf(items: readonly string[], most = 3, separator = ', '): string {
