@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type Route, type RouteName, routes } from '../../src/http/routes.js';
+import type { Route } from '../../src/http/routes/route.js';
+import { type RouteName, routes } from '../../src/http/routes.js';
 import { newSecret } from '../../src/store/access.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
