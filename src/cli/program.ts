@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Does } from './program/does.js';
+import { addExplaining } from './program/explain.js';
 import { addGrid } from './program/grid.js';
 import { addHosts } from './program/hosts.js';
 import { addLooking } from './program/look.js';
@@ -44,6 +45,7 @@ First steps:
   addStarting(testyard, does);
   addSubmitting(testyard, does);
   addLooking(testyard, does);
+  addExplaining(testyard, does);
   addResults(testyard, does);
   addHosts(testyard, does);
   addGrid(testyard, does);

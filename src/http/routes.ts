@@ -1,5 +1,6 @@
 import { accessRoutes } from './routes/access.js';
 import { executorRoutes } from './routes/executor.js';
+import { explainRoutes } from './routes/explain.js';
 import { gridRoutes } from './routes/grid.js';
 import { hostRoutes } from './routes/host.js';
 import { incidentRoutes } from './routes/incident.js';
@@ -21,6 +22,7 @@ export const routes = {
   ...knownRoutes,
   ...incidentRoutes,
   ...testRoutes,
+  ...explainRoutes,
   ...accessRoutes,
   ...serviceRoutes,
   ...executorRoutes,

@@ -1,4 +1,5 @@
 import { makeCatalogue } from '../domain/catalogue.js';
+import { digestOf } from '../domain/digest.js';
 import { STANDARD_TAGS } from '../domain/look/standard-tags.js';
 import type { Alias, Catalogue, TagSpec } from '../domain/tag.js';
 import type { Sql } from './store.js';
@@ -8,6 +9,8 @@ export interface KnownCatalogue {
   readonly catalogue: Catalogue;
   /** Tags and families that can be seen on a host without being asked for by name. */
   readonly visible: readonly string[];
+  /** Equal catalogues have equal digests. */
+  readonly digest: string;
 }
 
 /** Reads the catalogue; what is in the database was checked when it was applied. */
@@ -23,7 +26,8 @@ export async function readCatalogue(sql: Sql): Promise<KnownCatalogue> {
   );
   if ('problems' in made)
     throw new Error(`the catalogue does not hold together: ${made.problems[0]?.message ?? ''}`);
-  return { catalogue: made.catalogue, visible: specs.filter(isVisible).map((spec) => spec.name) };
+  const visible = specs.filter(isVisible).map((spec) => spec.name);
+  return { catalogue: made.catalogue, visible, digest: digestOf([tags, aliases]) };
 }
 
 /** Programs are looked for by name only: nobody lists them all. */

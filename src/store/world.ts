@@ -74,9 +74,16 @@ interface HostRow {
   ok_attempt: Id;
 }
 
+interface CachedHost {
+  readonly version: string;
+  readonly row: HostRow;
+  /** The row as it was last put together, and with which catalogue. */
+  known?: { readonly host: KnownHost; readonly by: KnownCatalogue };
+}
+
 /** Keeps what did not change from beat to beat: hosts are read again only when their version moved. */
 export class WorldReader {
-  private readonly cached = new Map<Id, { version: string; row: HostRow }>();
+  private readonly cached = new Map<Id, CachedHost>();
   private steps: readonly StepSpec[] = [];
   private catalogue: KnownCatalogue | undefined;
   private signature = '';
@@ -126,17 +133,21 @@ export class WorldReader {
     if (changed.size > 0) {
       for (const row of await hostRows(sql, [...changed.keys()]))
         this.cached.set(row.id, { version: changed.get(row.id) ?? '', row });
-      this.catalogue = await readCatalogue(sql);
+      const now = await readCatalogue(sql);
+      if (now.digest !== this.catalogue?.digest) this.catalogue = now;
       const steps = await sql.rows<{ spec: StepSpec }>(
         `SELECT spec FROM step WHERE removed_at IS NULL ORDER BY name`,
       );
       this.steps = steps.map((s) => s.spec);
     }
     this.catalogue ??= await readCatalogue(sql);
-    const { catalogue, visible } = this.catalogue;
+    const by = this.catalogue;
+    // A host that has not changed stays the same object.
     this.hosts = versions.flatMap((v) => {
       const entry = this.cached.get(v.id);
-      return entry === undefined ? [] : [known(entry.row, catalogue, visible)];
+      if (entry === undefined) return [];
+      if (entry.known?.by !== by) entry.known = { host: known(entry.row, by.catalogue, by.visible), by };
+      return [entry.known.host];
     });
   }
 }

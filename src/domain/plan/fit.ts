@@ -6,7 +6,7 @@ import { factsAfter } from '../provision/after.js';
 import { type Chain, planChain } from '../provision/chain.js';
 import { fromCanonical } from '../requirement.js';
 import type { StepSpec } from '../step.js';
-import { shutByPool } from './pool.js';
+import { keptAway, outsideOf, shutSteps } from './kept-away.js';
 
 /** An open incident, as far as it forbids work. */
 export interface OpenIncident {
@@ -98,18 +98,8 @@ export function fitOf(
   incidents: readonly OpenIncident[],
 ): Fit {
   const { target } = demand;
-  if (target.host !== undefined && target.host !== host.name) {
-    return { kind: 'never', host, why: `the run is for host ${target.host}` };
-  }
-  if (target.hostType !== undefined && target.hostType !== host.type) {
-    return {
-      kind: 'never',
-      host,
-      why: `${host.name} is of type ${host.type}, the run is for ${target.hostType}`,
-    };
-  }
-  const elsewhere = shutByPool(demand, host);
-  if (elsewhere !== undefined) return { kind: 'never', host, why: elsewhere };
+  const outside = outsideOf(demand, host);
+  if (outside !== undefined) return { kind: 'never', host, why: outside };
   const wish = {
     requirement: fromCanonical(demand.requirement),
     fresh: demand.fresh,
@@ -118,56 +108,16 @@ export function fitOf(
   const ever = planChain(wish, host, steps);
   if (!ever.ok && ever.presence === 'absent') return { kind: 'never', host, why: ever.why };
 
-  const own = demand.purpose === 'canary' || demand.purpose === 'recovery';
-  const checking = own && target.host !== undefined;
-  const later = (code: LaterCode, why: string, incident?: Id): Fit => ({
-    kind: 'later',
-    host,
-    code,
-    why,
-    ...(incident === undefined ? {} : { incident }),
-  });
-  const of = (scope: OpenIncident['scope']) =>
-    incidents.find((i) => i.scope === scope && i.hostId === host.id);
-  if (host.offline) return later('host_offline', `${host.name} is offline`);
-  if (host.health === 'maintenance') return later('host_maintenance', `${host.name}: ${host.healthWhy}`);
-  if (host.reserved !== undefined) {
-    const { person, until } = host.reserved;
-    return later('host_reserved', `${host.name} is reserved by ${person} until ${minuteOf(until)}`);
-  }
-  if (!checking) {
-    if (host.poolHalted !== undefined) return later('pool_halted', `pool ${host.pool}: ${host.poolHalted}`);
-    if (host.health === 'quarantined') {
-      return later('host_quarantined', `${host.name} is quarantined: ${host.healthWhy}`, of('host')?.id);
-    }
-    if (host.health === 'suspect') {
-      return later('host_suspect', `${host.name} is suspect: ${host.healthWhy}`, of('host')?.id);
-    }
-  }
-  const avoided = demand.avoid.find((a) => a.host === host.id && BigInt(host.okAttempt) <= BigInt(a.attempt));
-  if (avoided !== undefined) {
-    return later(
-      'avoided',
-      `${host.name}: an attempt broke off there, and no other work has succeeded since`,
-    );
-  }
-  const shut = incidents.filter(
-    (i) =>
-      i.step !== undefined && (i.scope === 'step' || (i.scope === 'step_on_host' && i.hostId === host.id)),
-  );
-  const open = own ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
+  const away = keptAway(demand, host, incidents);
+  if (away !== undefined) return { kind: 'later', host, ...away };
+  const shut = shutSteps(demand, host, incidents);
+  const open = steps.filter((step) => !shut.has(step.name));
   const now = open.length === steps.length ? ever : planChain(wish, host, open);
   if (now.ok) return { kind: 'yes', host, chain: now, preferred: preferencesMet(demand, host, now.steps) };
-  if (ever.ok) {
-    const incident = shut.find((i) => ever.steps.some((step) => step.name === i.step));
-    return later('incident', incident?.title ?? now.why, incident?.id);
-  }
-  return later('unknown_tags', ever.why);
-}
-
-/** `2026-01-31T14:00:00Z` as people read it. */
-function minuteOf(time: string): string {
-  return `${time.slice(0, 16).replace('T', ' ')} UTC`;
+  if (!ever.ok) return { kind: 'later', host, code: 'unknown_tags', why: ever.why };
+  const held = [...shut].find(([name]) => ever.steps.some((step) => step.name === name))?.[1];
+  const why = held?.title ?? now.why;
+  return { kind: 'later', host, code: 'incident', why, ...(held === undefined ? {} : { incident: held.id }) };
 }
 
 function preferencesMet({ prefer = [] }: Demand, host: Candidate, steps: readonly StepSpec[]): number {

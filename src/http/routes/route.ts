@@ -43,7 +43,8 @@ export interface Route {
   readonly bodyLimitBytes?: number;
 }
 
-const MEBIBYTE = 1024 * 1024;
+/** In bytes. */
+export const MEBIBYTE = 1024 * 1024;
 
 /** The largest body that is taken anywhere. */
 export const LARGEST_BODY_BYTES = 20 * MEBIBYTE;
