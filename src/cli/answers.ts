@@ -23,9 +23,11 @@ export interface Answers {
 }
 
 /** The grid that the setting names, or with a folder what is written there. */
-export async function answersOf({ client }: Setting, inventory: string | undefined): Promise<Answers> {
+export async function answersOf(setting: Setting, inventory: string | undefined): Promise<Answers> {
   if (inventory !== undefined)
     return await (await import('./declared-answers.js')).declaredAnswers(inventory);
+  // Only now: without a folder there must be a grid.
+  const { client } = setting;
   return {
     explain: (asked) => client.explain(asked),
     testsFor: (aim) => client.testsFor(aim),

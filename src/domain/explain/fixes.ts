@@ -42,6 +42,7 @@ function fixesOn({ name, available, lacks, reach, state }: NearHost): readonly F
   if (lacks.length === 0) return [];
   const drifted = lacks.flatMap(({ notes }) => notes.filter(({ note }) => note.kind === 'drift'));
   const mends = drifted.map(({ tag }): Fix => ({ kind: 'mend', host: name, tag }));
-  if (lacks.some(({ truth }) => truth === 'no')) return mends.length === lacks.length ? mends : [];
+  const isOpen = reach?.ok === false && reach.maybe;
+  if (!isOpen && lacks.some(({ truth }) => truth === 'no')) return mends.length === lacks.length ? mends : [];
   return [{ kind: 'look', host: name, clauses: lacks.map(({ clause }) => clause) }];
 }

@@ -132,7 +132,8 @@ function whyShort({ status, nearest, counts }: Explanation, lines: readonly stri
   if (status === 'never' || status === 'not known') {
     if (near === undefined) return lines[0] ?? '';
     const lacks = near.lacks.map(lackWords);
-    const noSteps = near.reach?.ok === false && !near.reach.maybe ? [near.reach.why] : [];
+    const isKnown = near.lacks.some(({ truth }) => truth === 'no');
+    const noSteps = near.reach?.ok === false && isKnown ? [near.reach.why] : [];
     return [...new Set([...lacks, ...noSteps])].join('; ');
   }
   return counts.barredWhy === '' ? (lines[0] ?? '') : counts.barredWhy;

@@ -115,8 +115,15 @@ function hostLines(
   if (counts.ever > 0) return [];
   const also = away === undefined ? '' : `; besides, ${away}`;
   if (reach?.ok === false && lacks.length === 0) return [`nearest: ${name}: ${reach.why}${also}`];
-  const steps = reach?.ok === false && !reach.maybe ? `; steps do not help: ${reach.why}` : '';
+  const steps = stepsWords(reach, lacks);
   return [`nearest: ${name}: ${lacks.map(lackWords).join('; ')}${steps}${also}`];
+}
+
+/** What steps could do about what a host is known to lack. */
+function stepsWords(reach: Reach | undefined, lacks: readonly Lack[]): string {
+  if (reach?.ok !== false) return '';
+  if (!reach.maybe) return `; steps do not help: ${reach.why}`;
+  return lacks.some(({ truth }) => truth === 'no') ? `; a step may help, but ${reach.why}` : '';
 }
 
 /** Why a host does not meet a clause, with what is on record. */
