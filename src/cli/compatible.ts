@@ -1,5 +1,5 @@
 import type { HostsForView, TestsForView } from '../http/contract.js';
-import { answersOf, askAbout } from './answers.js';
+import { answersOf, askAbout } from './asking.js';
 import { EXIT, Failure } from './failure.js';
 import { type Cell, plain, type Screen } from './screen.js';
 import type { Setting } from './setting.js';

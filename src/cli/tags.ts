@@ -1,5 +1,5 @@
 import type { TagDetail, TagView } from '../http/contract.js';
-import { answersOf } from './answers.js';
+import { answersOf } from './asking.js';
 import type { Cell, Screen } from './screen.js';
 import type { Setting } from './setting.js';
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestView } from '../http/contract.js';
-import { answersOf } from './answers.js';
+import { answersOf } from './asking.js';
 import { EXIT, Failure } from './failure.js';
 import { ago, type Cell, type Screen } from './screen.js';
 import type { Setting } from './setting.js';

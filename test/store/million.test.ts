@@ -6,6 +6,7 @@ import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
 import * as comingBack from '../../src/store/coming-back.js';
 import * as drifting from '../../src/store/drifting.js';
+import * as explaining from '../../src/store/explaining.js';
 import * as failing from '../../src/store/failing.js';
 import * as grid from '../../src/store/grid.js';
 import * as halting from '../../src/store/halting.js';
@@ -553,6 +554,15 @@ describe('tests and people', () => {
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listAsInventory, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listTests, [all, undefined, 50]);
+  look('', explaining.findRunToExplain, [all, runId(middle)]);
+  look('of two demands', explaining.placeAmong, [
+    ['demand 1', 'demand 2'],
+    { turnAt: '2026-01-01T00:00:00Z', run: runId(late) },
+  ]);
+  look('', explaining.typicalSeconds, ['1', 'test 1']);
+  look('', explaining.seatsTakenFor, []);
+  look('', explaining.askedNow, [twoProjects]);
+  look('', explaining.testsToPlace, [all]);
   look('', access.findCaller, [Buffer.alloc(32)]);
   look('', access.ensureAdminToken, [`ty_${'x'.repeat(43)}`]);
   look('', access.createToken, [
@@ -581,6 +591,7 @@ test('every function of the store that speaks to the database has been looked at
     assigning,
     blaming,
     comingBack,
+    explaining,
     failing,
     grid,
     history,

@@ -1,7 +1,7 @@
 import type { Demand } from '../demand.js';
 import type { HostIndex } from '../match/host-index.js';
 import { driftsOf, familyOf, type TagRecord } from '../match/known.js';
-import type { Candidate, OpenIncident } from '../plan/fit.js';
+import type { Candidate, OpenIncident } from '../plan/candidate.js';
 import { keptAway, outsideOf, shutSteps } from '../plan/kept-away.js';
 import { type Chain, planChain, type Wish } from '../provision/chain.js';
 import { fromCanonical, type Requirement } from '../requirement.js';

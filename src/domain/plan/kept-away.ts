@@ -1,6 +1,6 @@
 import type { Demand } from '../demand.js';
 import type { Id } from '../id.js';
-import type { Candidate, LaterCode, OpenIncident } from './fit.js';
+import type { Candidate, LaterCode, OpenIncident } from './candidate.js';
 import { shutByPool } from './pool.js';
 
 /** Why a demand may never use a host, whatever is known of it; undefined where it may. */
