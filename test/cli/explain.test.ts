@@ -84,8 +84,7 @@ describe('from files alone', () => {
 
 it('says the same on a grid as from files, of what is declared', async () => {
   for (const args of [
-    ['compatible', 'b2'],
-    ['compatible', '--type', 'board'],
+    ['compatible', 'b2', '--project', 'default'],
     ['compatible', '--test', 'jtag'],
     ['tags', 'jtag'],
   ]) {
