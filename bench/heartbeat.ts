@@ -1,6 +1,7 @@
 import type { Demand } from '../src/domain/demand.js';
 import { LAYERS } from '../src/domain/layer.js';
-import { type Answer, type Candidate, fitsOf } from '../src/domain/plan/fit.js';
+import type { Candidate } from '../src/domain/plan/candidate.js';
+import { type Answer, fitsOf } from '../src/domain/plan/fit.js';
 import { FitIndex } from '../src/domain/plan/fit-index.js';
 import { canonical } from '../src/domain/requirement.js';
 import type { StepSpec } from '../src/domain/step.js';

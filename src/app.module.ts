@@ -7,6 +7,7 @@ import { AccessController } from './http/access.controller.js';
 import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
 import { EventController } from './http/event.controller.js';
 import { ExecutorController } from './http/executor.controller.js';
+import { ExplainController } from './http/explain.controller.js';
 import { GridController } from './http/grid.controller.js';
 import { HostController } from './http/host.controller.js';
 import { InventoryController } from './http/inventory.controller.js';
@@ -16,6 +17,7 @@ import { RouteGuard } from './http/serve.js';
 import { ServiceController } from './http/service.controller.js';
 import { SubmissionController } from './http/submission.controller.js';
 import type { TokensSeen } from './http/tokens-seen.js';
+import { StandingIndex } from './stages/standing-index.js';
 
 const A_DAY_S = 86_400;
 
@@ -36,6 +38,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       InventoryController,
       SubmissionController,
       RunController,
+      ExplainController,
       EventController,
       AccessController,
       ExecutorController,
@@ -48,6 +51,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.version, deps.version),
       value(INJECT.readTestFile, readTestFile),
       value(INJECT.inventory, { read: readInventoryFiles, print: printInventory } satisfies InventoryForm),
+      value(INJECT.standing, new StandingIndex()),
       value(INJECT.tokens, tokens),
       value(INJECT.reserveMostS, deps.reserveMostS ?? A_DAY_S),
       value(INJECT.closing, closing),

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
+  AnswerView,
   EventView,
   GridView,
+  HostsForView,
   HostView,
   IncidentView,
   InventoryApplied,
@@ -17,6 +19,9 @@ import type {
   SubmissionPlan,
   SubmissionRequest,
   SubmissionView,
+  TagDetail,
+  TagView,
+  TestsForView,
   TestView,
   TokenCreated,
   TokenView,
@@ -41,6 +46,19 @@ const REQUEST_MS = 30_000;
 
 /** The two ways in which a host is out. */
 export type OutWay = 'maintenance' | 'quarantine';
+
+/** A requirement, a test by its name, or a test file as it is (base64). */
+export type Asking = { readonly project?: string | undefined } & (
+  | { readonly requirement: string }
+  | { readonly test: string }
+  | { readonly file: { readonly name: string; readonly content: string } }
+);
+
+/** One host, or the hosts of a type; nothing said is the grid. */
+export interface Aim {
+  readonly host?: string | undefined;
+  readonly hostType?: string | undefined;
+}
 
 /** What is asked for in the address; undefined: not said. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -74,6 +92,13 @@ export class Client {
   incidents = (query: Query = {}) => this.get<Page<IncidentView>>('/incidents', query);
   incident = (id: string) => this.get<IncidentView>(`/incidents/${encodeURIComponent(id)}`);
   tests = (query: Query = {}) => this.get<Page<TestView>>('/tests', query);
+  explainRun = (run: string) => this.get<AnswerView>(`/runs/${encodeURIComponent(run)}/explain`);
+  explain = (body: Asking & Aim) => this.ask<AnswerView>('/explain', body);
+  testsFor = (aim: Aim & { project?: string | undefined }) =>
+    this.get<TestsForView>('/compatible', { ...aim });
+  hostsFor = (body: Asking) => this.ask<HostsForView>('/compatible', body);
+  tags = () => this.get<{ readonly items: readonly TagView[] }>('/tags');
+  tag = (tag: string) => this.get<TagDetail>(`/tags/${encodeURIComponent(tag)}`);
   tokens = () => this.get<{ readonly items: readonly TokenView[] }>('/tokens');
 
   inventory = () => this.get<InventoryView>('/inventory');
@@ -161,6 +186,11 @@ export class Client {
 
   private get<Answer>(path: string, query: Ask['query'] = {}): Promise<Answer> {
     return this.json<Answer>('GET', path, { query, repeatable: true });
+  }
+
+  /** A question that is too long for an address. */
+  private ask<Answer>(path: string, body: unknown): Promise<Answer> {
+    return this.json<Answer>('POST', path, { body, repeatable: true });
   }
 
   private post<Answer>(path: string, body: unknown): Promise<Answer> {

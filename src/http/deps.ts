@@ -72,6 +72,7 @@ export const INJECT = {
   version: Symbol('version'),
   readTestFile: Symbol('readTestFile'),
   inventory: Symbol('inventory'),
+  standing: Symbol('standing'),
   tokens: Symbol('tokens'),
   reserveMostS: Symbol('reserveMostS'),
   /** An AbortSignal: the server is about to close. */

@@ -1,6 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
+import { testsThere } from '../domain/explain/compatible.js';
+import type { Explanation } from '../domain/explain/explain.js';
 import { readId } from '../domain/id.js';
+import type { StandingIndex } from '../stages/standing-index.js';
 import { findProject, type Visible } from '../store/access.js';
 import { haltGrid, readGrid, resumeGrid } from '../store/grid.js';
 import { findHost, listHosts } from '../store/host.js';
@@ -12,6 +15,7 @@ import { INJECT } from './deps.js';
 import { notFound } from './problem.js';
 import { IdKey, pageView, printable, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
+import { inTurns } from './turns.js';
 
 /** The grid, its hosts, what is wrong with them, and the tests there are. */
 @Controller()
@@ -19,6 +23,7 @@ export class GridController {
   constructor(
     @Inject(INJECT.store) private readonly store: Store,
     @Inject(INJECT.version) private readonly version: string,
+    @Inject(INJECT.standing) private readonly standing: StandingIndex,
   ) {}
 
   @Serves('readGrid')
@@ -69,7 +74,17 @@ export class GridController {
   async tests(@Ask() ask: Asked<'listTests'>) {
     const after: TestKey | undefined = readCursor(z.tuple([z.string(), z.string()]), ask.query.cursor);
     const within = await withinProject(this.store, ask.visible, ask.query.project);
-    return pageView(await listTests(this.store, within, after, ask.query.limit));
+    const page = pageView(await listTests(this.store, within, after, ask.query.limit));
+    return ask.query.serve === undefined ? page : await this.withServers(page);
+  }
+
+  private async withServers<Test extends Named>(page: { items: Test[]; next?: string }) {
+    const ground = await this.standing.ground(this.store);
+    const items: (Test & { serve: ReturnType<typeof serveView> })[] = [];
+    const placed = page.items.map((test) => ({ ...test, of: test }));
+    for await (const { test, explanation } of inTurns(testsThere(placed, ground)))
+      items.push({ ...test.of, serve: serveView(explanation) });
+    return { ...page, items };
   }
 
   private async view(visible: Visible): Promise<GridView> {
@@ -99,4 +114,10 @@ export async function withinProject(
   const id = await findProject(store, visible, name);
   if (id === undefined) throw notFound(`project '${name}'`);
   return [id];
+}
+
+type Named = { readonly name: string; readonly project: string; readonly requirement: string };
+
+function serveView({ status, counts: { ever, asTheyAre, free, perhaps } }: Explanation) {
+  return { status, ever, asTheyAre, free, perhaps };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import * as contract from './contract.js';
-import { type Route, routes } from './routes.js';
+import type { Route } from './routes/route.js';
+import { routes } from './routes.js';
 
 type Json = { readonly [key: string]: unknown };
 

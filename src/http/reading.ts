@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Id, type IdKind, readId } from '../domain/id.js';
 import { type Mistake, notFound, unprocessable, unreadable } from './problem.js';
-import type { Route } from './routes.js';
+import type { Route } from './routes/route.js';
 
 /** How deep JSON may be nested; nothing that is understood comes near it. */
 const DEEPEST = 40;

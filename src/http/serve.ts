@@ -12,7 +12,8 @@ import type { z } from 'zod';
 import { type Caller, type Visible, visibleTo } from '../store/access.js';
 import { forbidden, unauthorized } from './problem.js';
 import { readBody, readQuery } from './reading.js';
-import { type Route, type RouteName, type RouteOf, routes } from './routes.js';
+import type { Route } from './routes/route.js';
+import { type RouteName, type RouteOf, routes } from './routes.js';
 import type { TokensSeen } from './tokens-seen.js';
 
 const SERVES = 'testyard:serves';

@@ -122,14 +122,25 @@ export async function listTests(sql: Sql, visible: Visible, after: TestKey | und
     owner: string | null;
     labels: string[];
     timeoutS: number;
+    listed: boolean;
+    last: { run: string; verdict: string; noVerdict?: string; judgedAt: string } | null;
   }>(
-    `SELECT DISTINCT ON (p.name, t.name) p.name AS project, t.name, t.requirement, t.owner,
-            coalesce(t.spec->'labels', '[]') AS labels,
-            (t.spec->>'timeoutMs')::double precision / 1000 AS "timeoutS"
-     FROM test t JOIN project p ON p.id = t.project_id
-     WHERE ($1::bigint[] IS NULL OR p.id = ANY ($1))
-       AND ($2::text IS NULL OR (p.name, t.name) > ($2, $3))
-     ORDER BY p.name, t.name, t.listed DESC, t.id DESC LIMIT $4`,
+    `SELECT t.project, t.name, t.requirement, t.owner, t.labels, t."timeoutS", t.listed, last.run AS last
+     FROM (
+       SELECT DISTINCT ON (p.name, t.name) p.name AS project, t.project_id, t.name, t.requirement, t.owner,
+              coalesce(t.spec->'labels', '[]') AS labels, t.listed,
+              (t.spec->>'timeoutMs')::double precision / 1000 AS "timeoutS"
+       FROM test t JOIN project p ON p.id = t.project_id
+       WHERE ($1::bigint[] IS NULL OR p.id = ANY ($1))
+         AND ($2::text IS NULL OR (p.name, t.name) > ($2, $3))
+       ORDER BY p.name, t.name, t.listed DESC, t.id DESC LIMIT $4) t
+     LEFT JOIN LATERAL (
+       SELECT jsonb_strip_nulls(jsonb_build_object('run', 'r' || r.id, 'verdict', r.verdict, 'noVerdict', r.no_verdict,
+         'judgedAt', to_char(r.judged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))) AS run
+       FROM run r WHERE r.project_id = t.project_id AND r.test_name = t.name AND r.verdict IS NOT NULL
+         AND r.purpose = 'test'
+       ORDER BY r.id DESC LIMIT 1) last ON true
+     ORDER BY t.project, t.name`,
     [visibleIds(visible), after?.[0] ?? null, after?.[1] ?? null, limit + 1],
   );
   return pageOf(rows.map(shown), limit, (last): TestKey => [last.project, last.name]);

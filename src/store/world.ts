@@ -3,7 +3,7 @@ import type { Fingerprint, Health, Reserved, StackEntry } from '../domain/host.j
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
 import { type TagRecord, tagOnRecord, type WrittenTag, whatIsKnown } from '../domain/match/known.js';
-import type { Candidate, OpenIncident } from '../domain/plan/fit.js';
+import type { Candidate, OpenIncident } from '../domain/plan/candidate.js';
 import type { StepSpec } from '../domain/step.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { Restore } from '../ports/images.js';

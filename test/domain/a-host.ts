@@ -1,7 +1,7 @@
 import type { HostFacts, StackEntry } from '../../src/domain/host.js';
 import { LAYERS } from '../../src/domain/layer.js';
 import { factsWith } from '../../src/domain/match/holds.js';
-import type { Candidate } from '../../src/domain/plan/fit.js';
+import type { Candidate } from '../../src/domain/plan/candidate.js';
 import type { StepSpec } from '../../src/domain/step.js';
 import type { Catalogue, Presence, Sighting, TagFacts } from '../../src/domain/tag.js';
 import { tag } from './a-catalogue.js';

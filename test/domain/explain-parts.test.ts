@@ -1,16 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hostsForTest, testsForHost } from '../../src/domain/explain/compatible.js';
+import { demandOf, hostsForTest, partOf, testsThere } from '../../src/domain/explain/compatible.js';
 import { smallestCore } from '../../src/domain/explain/core.js';
+import { declaredGround } from '../../src/domain/explain/declared-ground.js';
 import { explain } from '../../src/domain/explain/explain.js';
 import { fixesOf } from '../../src/domain/explain/fixes.js';
 import type { HostState } from '../../src/domain/explain/question.js';
 import { likelyStart } from '../../src/domain/explain/start.js';
+import { TagUse } from '../../src/domain/explain/tag-use.js';
+import { testThereTold } from '../../src/domain/explain/told.js';
 import { noBits, putBit } from '../../src/domain/match/bits.js';
 import { holds } from '../../src/domain/match/holds.js';
 import { HostIndex } from '../../src/domain/match/host-index.js';
 import { clausesOf, fromCanonical } from '../../src/domain/requirement.js';
 import type { Sighting, TagFacts } from '../../src/domain/tag.js';
+import { aHost, aStep } from '../stages/parts.js';
 import { aCatalogue, someFacts, someRequirement } from './a-grid.js';
 
 const catalogue = aCatalogue();
@@ -206,66 +210,96 @@ describe('a likely start', () => {
 });
 
 describe('what goes together', () => {
-  const facts = known({
-    root: there,
-    kernel: { presence: 'present', instances: [{ place: '', raw: '5.10.0' }] },
+  const tag = (name: string, raw = '') => ({ tag: name, place: '', raw });
+  const ground = declaredGround({
+    grid: { name: 'lab', admin: 'ann', default: '' },
+    tags: ['a', 'b', 'c'].map((name) => ({ name, meaning: name, kind: 'flag', source: { by: 'word' } })),
+    aliases: [],
+    pools: [{ name: 'default' }, { name: 'theirs', projects: ['kernel'] }],
+    resources: [],
+    types: [],
+    hosts: [
+      aHost('b1', { type: 'board', tags: [tag('a'), tag('kernel', '5.10.0')] }),
+      aHost('b2', { type: 'board', tags: [tag('kernel', '6.2')] }),
+      aHost('v1', { type: 'vm', tags: [tag('kernel', '4.0')] }),
+      aHost('n1', { type: 'new' }),
+      aHost('t1', { type: 'board', pool: 'theirs', tags: [tag('a'), tag('b')] }),
+    ],
+    steps: [aStep('give-c', 'c', { layer: 'packages' }), aStep('give-b', 'b', { needs: 'a' })],
+    tests: [],
   });
-  const named = (name: string, needs: string) => ({ name, requirement: fromCanonical(needs) });
+  const placed = (name: string, requirement: string) => ({ name, requirement, project: 'default' });
 
-  it('lists the tests for a host: those that can run there, then what might, then the others with what is missing', () => {
+  it('lists the tests for a host, with the steps that bring it there and what is missing', () => {
     const tests = [
-      named('new-kernel', 'kernel >= 6.1 & root'),
-      named('plain', 'root'),
-      named('gpu', 'pci 10de:1b80'),
-      named('any', ''),
+      placed('any', ''),
+      placed('plain', 'a'),
+      placed('stepped', 'b'),
+      placed('layered', 'c'),
+      placed('new-kernel', 'a & kernel >= 6.1'),
+      placed('gpu', 'pci 10de:1b80'),
     ];
-    expect(testsForHost(tests, facts, catalogue)).toEqual([
-      { test: 'any', truth: 'yes', misses: [] },
-      { test: 'plain', truth: 'yes', misses: [] },
-      {
-        test: 'gpu',
-        truth: 'unknown',
-        misses: [expect.objectContaining({ clause: 'pci 10de:1b80', truth: 'unknown' })],
-      },
-      {
-        test: 'new-kernel',
-        truth: 'no',
-        misses: [{ clause: 'kernel >= 6.1', truth: 'no', why: 'kernel is 5.10.0, needs >= 6.1' }],
-      },
+    const there = [...testsThere(tests, partOf(ground, { host: 'b1' }))].map(testThereTold);
+    const short = there.map(({ test, status, asTheyAre, steps, why }) => [
+      test,
+      status,
+      asTheyAre,
+      steps,
+      why,
+    ]);
+    expect(short).toEqual([
+      ['any', 'ready', 1, undefined, undefined],
+      ['plain', 'ready', 1, undefined, undefined],
+      ['stepped', 'ready', 0, ['give-b'], undefined],
+      [
+        'layered',
+        'never',
+        0,
+        undefined,
+        'c is not there; c is not there, and step give-c (layer packages) may not run on it',
+      ],
+      ['new-kernel', 'never', 0, undefined, 'kernel is 5.10.0, needs >= 6.1'],
+      ['gpu', 'not known', 0, undefined, expect.stringContaining('pci is not known there')],
     ]);
   });
 
   it('lists the hosts for a test by type, and of a type with none what its nearest host lacks', () => {
-    const index = new HostIndex(catalogue);
-    const grid: Readonly<Record<string, readonly [string, TagFacts]>> = {
-      b1: ['board', facts],
-      b2: ['board', known({ root: absent })],
-      v2: ['vm', known({ root: absent, kernel: absent })],
-      v1: ['vm', known({ root: there, kernel: absent })],
-      n1: ['new', known({})],
-    };
-    const hosts = new Map<number, { name: string; type: string }>();
-    for (const [n, [name, [type, has]]] of Object.entries(grid).entries()) {
-      index.add(n, has);
-      hosts.set(n, { name, type });
-    }
-    const found = hostsForTest(fromCanonical('root & kernel >= 5.0'), hosts, index, catalogue);
+    const found = hostsForTest(demandOf(placed('x', 'b & kernel >= 5.0'), ground), ground);
+    const none = { yes: [], bySteps: [], unknown: [], barred: [], no: [] };
     expect(found).toEqual([
-      { type: 'board', yes: ['b1'], unknown: [], no: ['b2'] },
+      { ...none, type: 'board', bySteps: ['b1'], steps: ['give-b'], unknown: [], no: ['b2', 't1'] },
       {
+        ...none,
         type: 'new',
-        yes: [],
-        unknown: ['n1'],
-        no: [],
+        no: ['n1'],
         nearest: { host: 'n1', misses: [expect.anything(), expect.anything()] },
       },
       {
+        ...none,
         type: 'vm',
-        yes: [],
-        unknown: [],
-        no: ['v1', 'v2'],
-        nearest: { host: 'v1', misses: [expect.objectContaining({ clause: 'kernel >= 5.0' })] },
+        no: ['v1'],
+        nearest: { host: 'v1', misses: [expect.anything(), expect.anything()] },
       },
     ]);
+    const [board] = hostsForTest(demandOf(placed('x', 'a & b'), ground), ground);
+    expect(board).toMatchObject({ bySteps: ['b1'], barred: ['t1'], no: ['b2'] });
+  });
+
+  it('says of tags who provides and who needs them, and what nobody provides', () => {
+    const use = new TagUse(ground, [placed('x', 'b & pci 10de:1b80')], [{ requirement: 'b', runs: 3 }]);
+    expect(use.told('b')).toMatchObject({
+      steps: ['give-b'],
+      hosts: 1,
+      hostNames: ['t1'],
+      tests: 1,
+      runs: 3,
+      unprovided: false,
+    });
+    expect(use.told('a')).toMatchObject({ neededBySteps: ['give-b'], hosts: 2, hostNames: ['b1', 't1'] });
+    expect(use.told('kernel')?.values).toEqual(['4.0', '5.10.0', '6.2']);
+    expect(use.told('no-such-tag')).toBeUndefined();
+    const nobody = new TagUse({ ...ground, steps: [] }, [placed('y', 'c')], []);
+    expect(nobody.line('c')).toMatchObject({ unprovided: true, tests: 1 });
+    expect(nobody.line('pci')).toMatchObject({ unprovided: false, unknown: 5 });
   });
 });

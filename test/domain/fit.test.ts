@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Demand } from '../../src/domain/demand.js';
-import { fitsOf, type OpenIncident, why } from '../../src/domain/plan/fit.js';
+import type { OpenIncident } from '../../src/domain/plan/candidate.js';
+import { fitsOf, why } from '../../src/domain/plan/fit.js';
 import { aStep } from '../stages/parts.js';
 import { candidate } from './a-host.js';
 

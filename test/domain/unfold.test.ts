@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Demand } from '../../src/domain/demand.js';
-import { type Candidate, fitsOf, why } from '../../src/domain/plan/fit.js';
+import type { Candidate } from '../../src/domain/plan/candidate.js';
+import { fitsOf, why } from '../../src/domain/plan/fit.js';
 import { type Asked, type AskedTest, countRuns, unfold } from '../../src/domain/submit/unfold.js';
 import { candidate } from './a-host.js';
 

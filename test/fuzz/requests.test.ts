@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Problem } from '../../src/http/contract.js';
-import { type Route, type RouteName, routes } from '../../src/http/routes.js';
+import type { Route } from '../../src/http/routes/route.js';
+import { type RouteName, routes } from '../../src/http/routes.js';
 import { startTestApi, type TestApi } from '../http/api.js';
 import { Rows } from '../http/rows.js';
 import { connections, type Heard, type Sent, send } from './ask.js';
@@ -107,6 +108,12 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
     body: { name: 'x', kind: 'person', gridAdmin: false, roles: { default: 'viewer' }, expiresInS: 60 },
   },
   revokeToken: { params: { token: 't9' } },
+  explainRun: { params: { run: 'r1' } },
+  explain: { body: { project: 'default', requirement: 'linux' } },
+  testsFor: { query: { host: 'box' } },
+  hostsFor: { body: { project: 'default', file: TEST.file } },
+  listTags: {},
+  readTag: { params: { tag: 'kernel' } },
   readEvents: { query: { after: 'start', project: 'default', run: 'r1' } },
   readOpenApi: {},
   live: {},

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type Route, type RouteName, routes } from '../../src/http/routes.js';
+import type { Route } from '../../src/http/routes/route.js';
+import { type RouteName, routes } from '../../src/http/routes.js';
 import { newSecret } from '../../src/store/access.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
@@ -89,6 +90,12 @@ const expected: Record<RouteName, Expectation> = {
   forgetKnown: { path: '/api/v1/known/{known}', gets: [401, 403, 200, 200, 403, 404] },
   listIncidents: { gets: PERSONS },
   readIncident: { path: '/api/v1/incidents/{incident}', gets: SEES_IT },
+  explainRun: { path: '/api/v1/runs/{run}/explain', gets: SEES_IT },
+  explain: { body: { project: 'mine', requirement: 'root' }, gets: SEES_IT },
+  testsFor: { path: '/api/v1/compatible?project=mine', gets: SEES_IT },
+  hostsFor: { body: { project: 'mine', test: 'boot' }, gets: SEES_IT },
+  listTags: { gets: PERSONS },
+  readTag: { path: '/api/v1/tags/root', gets: PERSONS },
   listTests: { path: '/api/v1/tests?project=mine', gets: SEES_IT },
   listProjects: { gets: PERSONS },
   createProject: { body: { name: '{new}' }, gets: [401, 403, 403, 201, 403, 403] },

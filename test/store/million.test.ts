@@ -6,6 +6,7 @@ import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
 import * as comingBack from '../../src/store/coming-back.js';
 import * as drifting from '../../src/store/drifting.js';
+import * as explaining from '../../src/store/explaining.js';
 import * as failing from '../../src/store/failing.js';
 import * as grid from '../../src/store/grid.js';
 import * as halting from '../../src/store/halting.js';
@@ -555,7 +556,24 @@ describe('tests and people', () => {
   look('', tests.readLabels, ['1']);
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listAsInventory, ['1', [{ name: 'test 5', requirement: '' } as never]]);
-  look('', tests.listTests, [all, undefined, 50]);
+  // The newest run of a test may be in any partition.
+  look('', tests.listTests, [all, undefined, 50], { partitions: 4 });
+  look('', explaining.findRunToExplain, [all, runId(middle)]);
+  look(
+    'of two demands',
+    explaining.placeAmong,
+    [['demand 1', 'demand 2'], { turnAt: '2026-01-01T00:00:00Z', run: runId(late) }],
+    { rowsEach: 200 },
+  );
+  look('of the last 40 runs', explaining.typicalSeconds, ['1', 'test 1'], {
+    partitions: 4,
+    rowsEach: 80,
+    blocksEach: 400,
+  });
+  look('', explaining.seatsTakenFor, []);
+  // All that waits is asked for.
+  look('', explaining.askedNow, [twoProjects], { rowsEach: 200, queue: true });
+  look('', explaining.testsToPlace, [all]);
   look('', access.findCaller, [Buffer.alloc(32)]);
   look('', access.ensureAdminToken, [`ty_${'x'.repeat(43)}`]);
   look('', access.createToken, [
@@ -584,6 +602,7 @@ test('every function of the store that speaks to the database has been looked at
     assigning,
     blaming,
     comingBack,
+    explaining,
     failing,
     grid,
     history,

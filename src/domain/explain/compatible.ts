@@ -1,88 +1,152 @@
+import type { Demand, Target } from '../demand.js';
 import { hasBit } from '../match/bits.js';
-import { holds } from '../match/holds.js';
-import type { HostIndex } from '../match/host-index.js';
 import { type Miss, misses } from '../match/misses.js';
-import type { Requirement, Truth } from '../requirement.js';
-import type { Catalogue, TagFacts } from '../tag.js';
+import { joined } from '../submit/joined.js';
+import { type Explanation, explain } from './explain.js';
+import { type Ground, questionOf } from './ground.js';
+import { askClauses, type Standing, StepsAsked, standingOf } from './standing.js';
 
-/** How a test stands to one host as it is. */
-export interface TestOnHost {
-  readonly test: string;
-  readonly truth: Truth;
-  /** The clauses that do not hold there; none where the test can run. */
-  readonly misses: readonly Miss[];
+/** A test as far as it matters where it can run. */
+export interface PlacedTest {
+  readonly name: string;
+  readonly project: string;
+  /** Canonical, without what the grid adds. */
+  readonly requirement: string;
 }
 
-/** Every test as it stands to a host: those that can run there first, then the nearest, by name where equal. */
-export function testsForHost(
-  tests: readonly { readonly name: string; readonly requirement: Requirement }[],
-  facts: TagFacts,
-  catalogue: Catalogue,
-): readonly TestOnHost[] {
-  return tests
-    .map(({ name, requirement }) => ({
-      test: name,
-      truth: holds(requirement, facts, catalogue),
-      misses: misses(requirement, facts, catalogue),
-    }))
-    .sort((a, b) => byTruth(a.truth, b.truth) || a.misses.length - b.misses.length || byName(a.test, b.test));
+/** The demand of a test's runs on this grid, as a submission of it would make it. */
+export function demandOf(
+  { requirement, project }: Omit<PlacedTest, 'name'>,
+  ground: Ground,
+  target: Target = {},
+): Demand {
+  return {
+    requirement: joined(requirement, ground.defaultRequirement, ground.catalogue),
+    target,
+    purpose: 'test',
+    fresh: false,
+    avoid: [],
+    project,
+  };
 }
 
-/** The hosts of one type as they stand to a requirement, by name. */
+/** The part of the grid that is asked about: one host, the hosts of a type, or all. */
+export function partOf(ground: Ground, { host, hostType }: Target): Ground {
+  if (host === undefined && hostType === undefined) return ground;
+  const hosts = [...ground.hosts].filter(
+    ([, { name, type }]) =>
+      (host === undefined || name === host) && (hostType === undefined || type === hostType),
+  );
+  return { ...ground, hosts: new Map(hosts) };
+}
+
+/** How one test stands to a part of the grid. */
+export interface TestThere<Test extends PlacedTest> {
+  readonly test: Test;
+  readonly explanation: Explanation;
+}
+
+/** Every test as it stands there, one by one; equal demands are asked once. */
+export function* testsThere<Test extends PlacedTest>(
+  tests: Iterable<Test>,
+  part: Ground,
+): Generator<TestThere<Test>> {
+  const known = new Map<string, Explanation>();
+  for (const test of tests) {
+    const demand = demandOf(test, part);
+    const key = `${demand.project}\n${demand.requirement}`;
+    const explanation = known.get(key) ?? explain({ ...questionOf(demand, part), most: 1 });
+    known.set(key, explanation);
+    yield { test, explanation };
+  }
+}
+
+/** The hosts of one type as they stand to a demand; names in order. */
 export interface TypeForTest {
   readonly type: string;
+  /** They have all of it. */
   readonly yes: readonly string[];
+  /** Steps bring them there; `steps` of the cheapest. */
+  readonly bySteps: readonly string[];
+  readonly steps?: readonly string[];
   /** Nothing is known against them. */
   readonly unknown: readonly string[];
   readonly no: readonly string[];
-  /** Of hosts that do not meet it: what the nearest lacks. */
+  /** Could serve, and the demand may not use them. */
+  readonly barred: readonly string[];
+  /** Of types that cannot serve: what the nearest host lacks. */
   readonly nearest?: { readonly host: string; readonly misses: readonly Miss[] };
 }
 
-/** Misses are looked for on so many hosts of a type at most: the first by name. */
-const MOST_LOOKED_AT = 20;
+/** Where a host stands, in the order of how good that is. */
+const STANDS = ['yes', 'bySteps', 'unknown', 'barred', 'no'] as const;
+type Stands = (typeof STANDS)[number];
 
-/** Which hosts meet a requirement as they are, type by type; types with hosts that do come first. */
-export function hostsForTest(
-  requirement: Requirement,
-  hosts: ReadonlyMap<number, { readonly name: string; readonly type: string }>,
-  index: HostIndex,
-  catalogue: Catalogue,
-): readonly TypeForTest[] {
-  const { yes, maybe } = index.match(index.compile(requirement));
-  const numberOf = new Map([...hosts].map(([host, { name }]) => [name, host]));
-  const types = new Map<string, Record<Truth, string[]>>();
-  for (const [host, { name, type }] of hosts) {
-    const truth: Truth = hasBit(yes, host) ? 'yes' : hasBit(maybe, host) ? 'unknown' : 'no';
-    const found = types.get(type) ?? { yes: [], unknown: [], no: [] };
-    found[truth].push(name);
-    types.set(type, found);
-  }
-  return [...types]
-    .map(([type, { yes: met, unknown, no }]): TypeForTest => {
-      for (const names of [met, unknown, no]) names.sort(byName);
-      const nearest = met.length > 0 ? undefined : nearestOf(unknown.length > 0 ? unknown : no);
-      return { type, yes: met, unknown, no, ...(nearest === undefined ? {} : { nearest }) };
-    })
-    .sort(
-      (a, b) => b.yes.length - a.yes.length || b.unknown.length - a.unknown.length || byName(a.type, b.type),
-    );
-
-  function nearestOf(names: readonly string[]): TypeForTest['nearest'] {
-    const missed = names.slice(0, MOST_LOOKED_AT).flatMap((host) => {
-      const facts = index.factsOf(numberOf.get(host) ?? -1);
-      return facts === undefined ? [] : [{ host, misses: misses(requirement, facts, catalogue) }];
-    });
-    return missed.sort((a, b) => a.misses.length - b.misses.length)[0];
-  }
+interface Found extends Record<Stands, string[]> {
+  cheapest?: { readonly steps: readonly string[]; readonly costS: number };
+  nearest?: Standing;
 }
 
-function byTruth(a: Truth, b: Truth): number {
-  return TRUTHS.indexOf(a) - TRUTHS.indexOf(b);
+/** Which hosts could serve a demand, type by type; types with hosts that could come first. */
+export function hostsForTest(demand: Demand, ground: Ground): readonly TypeForTest[] {
+  const question = questionOf(demand, ground);
+  const clauses = askClauses(question);
+  const steps = new StepsAsked(question);
+  const types = new Map<string, Found>();
+  for (const [number, state] of question.hosts) {
+    if (!hasBit(question.index.hosts, number)) continue;
+    const standing = standingOf(number, state, clauses, question, steps, Number.POSITIVE_INFINITY);
+    if (standing === undefined) continue;
+    const found = types.get(state.type) ?? { yes: [], bySteps: [], unknown: [], barred: [], no: [] };
+    types.set(state.type, found);
+    found[standsOf(standing)].push(state.name);
+    const { reach } = standing;
+    if (
+      reach?.ok &&
+      reach.steps.length > 0 &&
+      reach.costS < (found.cheapest?.costS ?? Number.POSITIVE_INFINITY)
+    )
+      found.cheapest = reach;
+    if (found.nearest === undefined || byNearness(standing, found.nearest) < 0) found.nearest = standing;
+  }
+  return [...types].map(([type, found]) => typeForTest(type, found, question, ground)).sort(byUse);
 }
 
-const TRUTHS: readonly Truth[] = ['yes', 'unknown', 'no'];
+function standsOf({ state, reach, out }: Standing): Stands {
+  if (reach?.ok === true) {
+    if (state.barred !== undefined) return 'barred';
+    return reach.steps.length === 0 ? 'yes' : 'bySteps';
+  }
+  return out === 0 && state.barred === undefined ? 'unknown' : 'no';
+}
 
-function byName(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function typeForTest(
+  type: string,
+  { cheapest, nearest, ...names }: Found,
+  { requirement }: ReturnType<typeof questionOf>,
+  { index, catalogue }: Ground,
+): TypeForTest {
+  for (const stands of STANDS) names[stands].sort();
+  const facts = nearest === undefined ? undefined : index.factsOf(nearest.host);
+  const isServed = names.yes.length + names.bySteps.length + names.barred.length > 0;
+  return {
+    type,
+    ...names,
+    ...(cheapest === undefined ? {} : { steps: cheapest.steps }),
+    ...(isServed || nearest === undefined || facts === undefined
+      ? {}
+      : { nearest: { host: nearest.state.name, misses: misses(requirement, facts, catalogue) } }),
+  };
+}
+
+function byNearness(a: Standing, b: Standing): number {
+  return a.out - b.out || a.open - b.open || (a.state.name < b.state.name ? -1 : 1);
+}
+
+function byUse(a: TypeForTest, b: TypeForTest): number {
+  for (const stands of STANDS) {
+    const more = b[stands].length - a[stands].length;
+    if (more !== 0 && stands !== 'no') return more;
+  }
+  return a.type < b.type ? -1 : a.type > b.type ? 1 : 0;
 }

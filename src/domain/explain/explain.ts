@@ -26,6 +26,8 @@ export type Status =
   | 'barred'
   /** No host is known to serve it; some might. */
   | 'not known'
+  /** The grid starts nothing. */
+  | 'stopped'
   /** Each host that could serve it is offline, unwell or shut. */
   | 'down'
   | 'busy'
@@ -93,6 +95,8 @@ export interface Explanation {
   /** False: there were too many clauses to be sure; none of the core can be left out. */
   readonly coreIsSmallest: boolean;
   readonly nearest: readonly NearHost[];
+  /** Why the grid starts nothing at all. */
+  readonly stopped?: string;
   readonly queue?: { readonly place: number; readonly of: number; readonly start: Start };
 }
 
@@ -136,11 +140,12 @@ export function explain(question: Question): Explanation {
   const { queue } = question;
   return {
     requirement: canonical(question.requirement),
-    status: statusOf(counts, question.hosts.size),
+    status: statusOf(counts, question),
     counts,
     core: core?.clauses ?? [],
     coreIsSmallest: core?.isSmallest ?? true,
     nearest,
+    ...(question.stopped === undefined ? {} : { stopped: question.stopped }),
     ...(queue === undefined
       ? {}
       : {
@@ -153,8 +158,9 @@ export function explain(question: Question): Explanation {
   };
 }
 
-function statusOf({ ever, free, busy, perhaps, barred }: Counts, hosts: number): Status {
-  if (hosts === 0) return 'no hosts';
+function statusOf({ ever, free, busy, perhaps, barred }: Counts, { hosts, stopped }: Question): Status {
+  if (hosts.size === 0) return 'no hosts';
+  if (stopped !== undefined && ever + perhaps > 0) return 'stopped';
   if (free > 0) return 'ready';
   if (busy > 0) return 'busy';
   if (ever > 0) return 'down';

@@ -22,7 +22,7 @@ export type Fix =
 
 /** What would let the run start, what is least trouble first; nothing where it starts or only waits its turn. */
 export function fixesOf({ status, nearest, core, counts }: Explanation): readonly Fix[] {
-  if (status === 'ready' || status === 'busy') return [];
+  if (status === 'ready' || status === 'busy' || status === 'stopped') return [];
   if (status === 'barred') return [{ kind: 'allow', why: counts.barredWhy }];
   const fixes = nearest.flatMap(fixesOn);
   if (fixes.length > 0 || core.length === 0) return fixes;
@@ -31,13 +31,18 @@ export function fixesOf({ status, nearest, core, counts }: Explanation): readonl
 
 function fixesOn({ name, available, lacks, reach, state }: NearHost): readonly Fix[] {
   if (state.barred !== undefined) return [];
+  const isHeld = reach?.ok === true && reach.shut !== undefined;
+  // Where an incident keeps the steps from being carried out, they go on by themselves when it is over.
+  if (isHeld) return [];
   const back: readonly Fix[] = available === 'down' ? [{ kind: 'bring back', host: name }] : [];
   if (reach?.ok === true) {
     if (reach.steps.length === 0) return back;
     return [...back, { kind: 'steps', host: name, steps: reach.steps, costS: reach.costS }];
   }
+  if (lacks.length === 0) return [];
   const drifted = lacks.flatMap(({ notes }) => notes.filter(({ note }) => note.kind === 'drift'));
   const mends = drifted.map(({ tag }): Fix => ({ kind: 'mend', host: name, tag }));
-  if (lacks.some(({ truth }) => truth === 'no')) return mends.length === lacks.length ? mends : [];
+  const isOpen = reach?.ok === false && reach.maybe;
+  if (!isOpen && lacks.some(({ truth }) => truth === 'no')) return mends.length === lacks.length ? mends : [];
   return [{ kind: 'look', host: name, clauses: lacks.map(({ clause }) => clause) }];
 }

@@ -27,8 +27,17 @@ export interface HostState {
 /** Whether steps can bring a host to meet a formula. */
 export type Reach =
   /** Seconds of host time, and the steps in their order; none where it is met already. */
-  | { readonly ok: true; readonly costS: number; readonly steps: readonly string[] }
-  | { readonly ok: false; readonly why: string };
+  | {
+      readonly ok: true;
+      readonly costS: number;
+      readonly steps: readonly string[];
+      /** Why these steps are not carried out now: an incident is open. */
+      readonly shut?: string;
+      /** No other seat of the host may be taken while they run. */
+      readonly wholeHost?: true;
+    }
+  /** `maybe`: nothing is known against it, so that more knowledge may help. */
+  | { readonly ok: false; readonly why: string; readonly maybe?: true };
 
 /** Why a tag of a host is not known, or does not count. */
 export type TagNote =
@@ -61,6 +70,10 @@ export interface Question {
   /** Tags that some step gives. */
   readonly givable: ReadonlySet<string>;
   readonly reachable: (host: number, requirement: Requirement) => Reach;
+  /** Steps are asked also where a host meets all clauses: only a fresh one will do, or one of them must run. */
+  readonly asksAlways?: true;
+  /** Why the grid starts nothing at all. */
+  readonly stopped?: string;
   readonly noteOf?: (host: number, tag: string) => TagNote | undefined;
   /** Undefined: the run is not in the queue yet. */
   readonly queue?: QueueFacts;

@@ -98,11 +98,31 @@ export function standingOf(
     else if (++out > most) return undefined;
   }
   const available = availabilityOf(state);
-  if (out + open + soft === 0) return { host, state, out, open, available, reach: NOTHING_TO_DO };
-  if (out > 0 || !mayGive) return { host, state, out: out + soft, open, available, reach: undefined };
-  const lacking = clauses.flatMap(({ sets }, n) => (hasBit(sets.yes, host) ? [] : [n]));
+  const asksAlways = question.asksAlways === true;
+  if (out + open + soft === 0 && !asksAlways)
+    return { host, state, out, open, available, reach: NOTHING_TO_DO };
+  // Where nobody knows, and no step could settle it, steps need not be asked.
+  const isOpen = !mayGive && soft === 0 && !asksAlways;
+  if (out > 0 || isOpen) return { host, state, out: out + soft, open, available, reach: undefined };
+  const lacking = clauses.flatMap(({ sets }, n) =>
+    hasBit(sets.yes, host) ? [] : [hasBit(sets.maybe, host) ? `${n}?` : `${n}`],
+  );
   const reach = steps.reach(host, state, lacking.join(' '), question.requirement);
-  return { host, state, out: reach?.ok === true ? 0 : soft, open, available, reach };
+  return { host, state, out: outWith(reach, soft), open, available: availableBy(reach, state), reach };
+}
+
+/** Clauses that stay out of reach with what steps can do. */
+function outWith(reach: Reach | undefined, soft: number): number {
+  if (reach?.ok === true || (reach?.ok === false && reach.maybe)) return 0;
+  // What could not be asked is not said to be impossible where nothing else is known against it.
+  return reach === undefined ? soft : Math.max(1, soft);
+}
+
+function availableBy(reach: Reach | undefined, state: HostState): Availability {
+  const available = availabilityOf(state);
+  if (reach?.ok !== true || available === 'down') return available;
+  if (reach.shut !== undefined) return 'down';
+  return reach.wholeHost && state.taken > 0 ? 'busy' : available;
 }
 
 const NOTHING_TO_DO: Reach = { ok: true, costS: 0, steps: [] };
@@ -115,7 +135,7 @@ export function reaching(clause: AskedClause, orMaybe: boolean, question: Questi
     if (hasBit(met, host)) continue;
     const reach = steps.reach(host, state, clause.text, clause.requirement);
     // What could not be asked is not said to be impossible.
-    if (reach === undefined || reach.ok) putBit(met, host, true);
+    if (reach === undefined || reach.ok || (orMaybe && reach.maybe)) putBit(met, host, true);
   }
   return met;
 }

@@ -1,19 +1,20 @@
 import type { CoreClause, Counts, Explanation, Lack, NamedNear, NearHost } from './explain.js';
 import { type Fix, fixesOf } from './fixes.js';
-import type { HostState, TagNote } from './question.js';
+import type { HostState, Reach, TagNote } from './question.js';
 
 /** An explanation as a person reads it, the answer first; each line says one thing. */
 export function inWords(explanation: Explanation): readonly string[] {
   return [
-    answer(explanation),
-    ...core(explanation),
-    ...explanation.nearest.flatMap((near) => hostLines(near, explanation)),
+    answerWords(explanation),
+    ...coreWords(explanation),
+    ...hostWords(explanation),
     ...fixes(explanation),
-    ...place(explanation),
+    ...placeWords(explanation),
   ];
 }
 
-function answer({ status, counts, nearest }: Explanation): string {
+/** Where a requirement stands, in one line. */
+export function answerWords({ status, counts, nearest, stopped }: Explanation): string {
   const { ever, perhaps, barred, barredWhy } = counts;
   switch (status) {
     case 'no hosts':
@@ -27,6 +28,8 @@ function answer({ status, counts, nearest }: Explanation): string {
       return `${hosts(barred)} could serve it, and this run may not use ${barred === 1 ? 'it' : 'them'}: ${barredWhy}`;
     case 'not known':
       return `no host is known to serve it; ${hosts(perhaps)} might, when more is known`;
+    case 'stopped':
+      return `${ever > 0 ? `${hosts(ever)} could serve it, and` : 'it waits:'} ${stopped ?? 'the grid starts nothing'}`;
     case 'down':
       return `${hosts(ever)} could serve it, and ${ever === 1 ? 'it is not up' : 'none is up'}${cutOff(counts)}`;
     case 'busy':
@@ -41,11 +44,17 @@ function whoIsWhere({ free, busy, down }: Counts): string {
   return listed(parts.map(([where, count]) => `${count} ${where}`));
 }
 
-function core({ core: clauses, coreIsSmallest, status, nearest }: Explanation): readonly string[] {
+/** What no host meets. */
+export function coreWords({
+  core: clauses,
+  coreIsSmallest,
+  status,
+  nearest,
+}: Explanation): readonly string[] {
   const [first, ...others] = clauses;
   if (first === undefined) {
     const reach = nearest[0]?.reach;
-    return status === 'never' && reach?.ok === false
+    return status === 'never' && reach?.ok === false && nearest[0]?.lacks.length !== 0
       ? [`each clause can be had, but not all at once: ${reach.why}`]
       : [];
   }
@@ -68,7 +77,8 @@ function nearTo({ near, unknown }: CoreClause): string {
   return all.length === 0 ? '' : `: ${all.join('; ')}`;
 }
 
-function nearWords(near: NamedNear): string {
+/** What comes nearest to a clause that no host meets. */
+export function nearWords(near: NamedNear): string {
   switch (near.kind) {
     case 'value':
       return `the nearest is ${near.raw}, on ${whichHosts(near)}`;
@@ -83,11 +93,16 @@ function whichHosts({ on, name }: NamedNear): string {
   return on.length === 1 ? name : `${hosts(on.length)} such as ${name}`;
 }
 
+/** The nearest hosts, a line for each that there is something to say of. */
+export function hostWords(explanation: Explanation): readonly string[] {
+  return explanation.nearest.flatMap((near) => hostLines(near, explanation));
+}
+
 function hostLines(
   { name, lacks, reach, state, available }: NearHost,
   { counts }: Explanation,
 ): readonly string[] {
-  const away = whyAway(state);
+  const away = whyNotNow(state, reach);
   if (reach?.ok === true) {
     const how =
       reach.steps.length === 0
@@ -98,12 +113,21 @@ function hostLines(
   }
   // Where some host could serve it, what others lack is not the point.
   if (counts.ever > 0) return [];
-  const steps = reach?.ok === false ? `; steps do not help: ${reach.why}` : '';
   const also = away === undefined ? '' : `; besides, ${away}`;
+  if (reach?.ok === false && lacks.length === 0) return [`nearest: ${name}: ${reach.why}${also}`];
+  const steps = stepsWords(reach, lacks);
   return [`nearest: ${name}: ${lacks.map(lackWords).join('; ')}${steps}${also}`];
 }
 
-function lackWords({ why, notes }: Lack): string {
+/** What steps could do about what a host is known to lack. */
+function stepsWords(reach: Reach | undefined, lacks: readonly Lack[]): string {
+  if (reach?.ok !== false) return '';
+  if (!reach.maybe) return `; steps do not help: ${reach.why}`;
+  return lacks.some(({ truth }) => truth === 'no') ? `; a step may help, but ${reach.why}` : '';
+}
+
+/** Why a host does not meet a clause, with what is on record. */
+export function lackWords({ why, notes }: Lack): string {
   const said = notes.map(({ tag, note }) => noteWords(tag, note));
   return said.length === 0 ? why : `${why} (${said.join('; ')})`;
 }
@@ -124,7 +148,8 @@ function fixes(explanation: Explanation): readonly string[] {
   return words.length === 0 ? [] : [`what would do: ${words.join('; ')}`];
 }
 
-function fixWords(fix: Fix): string {
+/** Something that somebody can do. */
+export function fixWords(fix: Fix): string {
   switch (fix.kind) {
     case 'bring back':
       return `bring ${fix.host} back`;
@@ -143,6 +168,11 @@ function fixWords(fix: Fix): string {
   }
 }
 
+/** Why a host takes nothing now, or not this. */
+export function whyNotNow(state: HostState, reach: Reach | undefined): string | undefined {
+  return whyAway(state) ?? (reach?.ok === true ? reach.shut : undefined);
+}
+
 function whyAway({ offline, health, healthWhy, shut, barred }: HostState): string | undefined {
   if (barred !== undefined) return `this run may not use it: ${barred}`;
   if (health === 'maintenance') return `it is in maintenance: ${healthWhy}`;
@@ -151,7 +181,8 @@ function whyAway({ offline, health, healthWhy, shut, barred }: HostState): strin
   return offline ? 'it is offline' : undefined;
 }
 
-function place({ queue }: Explanation): readonly string[] {
+/** The place in the order. */
+export function placeWords({ queue }: Explanation): readonly string[] {
   if (queue === undefined) return [];
   const at = queue.place === 1 ? 'next in the queue' : `number ${queue.place} of ${queue.of} in the queue`;
   const { start } = queue;

@@ -9,7 +9,8 @@ import { type Chain, planChain } from '../provision/chain.js';
 import { clausesOf, fromCanonical, type Requirement, tagsOf } from '../requirement.js';
 import { givenBy, type StepSpec } from '../step.js';
 import type { Catalogue } from '../tag.js';
-import { type Answer, byCost, type Candidate, type Fit, fitOf, type OpenIncident, wishOf } from './fit.js';
+import type { Candidate, OpenIncident } from './candidate.js';
+import { type Answer, byCost, type Fit, fitOf, wishOf } from './fit.js';
 
 /** All that answers are made from. Hosts are immutable: one that has changed is another object. */
 export interface Ground {

@@ -1,37 +1,12 @@
 import type { Demand } from '../demand.js';
-import type { HostFacts } from '../host.js';
 import type { Id } from '../id.js';
 import { holds } from '../match/holds.js';
 import { factsAfter } from '../provision/after.js';
 import { type Chain, planChain, type Wish } from '../provision/chain.js';
 import { fromCanonical } from '../requirement.js';
 import type { StepSpec } from '../step.js';
-import { shutByPool } from './pool.js';
-
-/** An open incident, as far as it forbids work. */
-export interface OpenIncident {
-  readonly id: Id;
-  readonly scope:
-    | 'host'
-    | 'step'
-    | 'step_on_host'
-    | 'test'
-    | 'resource'
-    | 'pool'
-    | 'image'
-    | 'change'
-    | 'grid';
-  readonly hostId?: Id;
-  readonly step?: string;
-  readonly title: string;
-}
-
-/** A host with what blame and avoidance need to know beside the facts. */
-export interface Candidate extends HostFacts {
-  readonly poolHalted?: string;
-  /** The newest attempt after which this host was known to do work well; '0': none yet. */
-  readonly okAttempt: Id;
-}
+import type { Candidate, LaterCode, OpenIncident } from './candidate.js';
+import { keptAway, outsideOf, shutSteps } from './kept-away.js';
 
 /** Whether and how one host can serve a demand. Seats are not asked here: they change with every decision. */
 export type Fit =
@@ -52,21 +27,6 @@ export type Fit =
     }
   /** It never could, as the host is declared. */
   | { readonly kind: 'never'; readonly host: Candidate; readonly why: string };
-
-/** Why a host that could serve does not now; each a word that people see. */
-export type LaterCode =
-  | 'host_offline'
-  | 'host_maintenance'
-  /** A person has it for themselves. */
-  | 'host_reserved'
-  | 'host_quarantined'
-  | 'host_suspect'
-  | 'pool_halted'
-  | 'incident'
-  /** The host's tags have not been seen yet. */
-  | 'unknown_tags'
-  /** The run failed in its setup or lost its connection there: other work is to succeed there first. */
-  | 'avoided';
 
 /** What nothing can serve, or who can: the answer for one demand. */
 export interface Answer {
@@ -102,68 +62,23 @@ export function fitOf(
   settled?: Chain,
 ): Fit {
   const { target } = demand;
-  if (target.host !== undefined && target.host !== host.name) {
-    return { kind: 'never', host, why: `the run is for host ${target.host}` };
-  }
-  if (target.hostType !== undefined && target.hostType !== host.type) {
-    return {
-      kind: 'never',
-      host,
-      why: `${host.name} is of type ${host.type}, the run is for ${target.hostType}`,
-    };
-  }
-  const elsewhere = shutByPool(demand, host);
-  if (elsewhere !== undefined) return { kind: 'never', host, why: elsewhere };
+  const outside = outsideOf(demand, host);
+  if (outside !== undefined) return { kind: 'never', host, why: outside };
   const wish = wishOf(demand);
   const ever = settled ?? planChain(wish, host, steps);
   if (!ever.ok && ever.presence === 'absent') return withWhyOf(ever, { kind: 'never', host });
 
-  const own = demand.purpose === 'canary' || demand.purpose === 'recovery';
-  const checking = own && target.host !== undefined;
-  const later = (code: LaterCode, why: string, incident?: Id): Fit => ({
-    kind: 'later',
-    host,
-    code,
-    why,
-    ...(incident === undefined ? {} : { incident }),
-  });
-  const of = (scope: OpenIncident['scope']) =>
-    incidents.find((i) => i.scope === scope && i.hostId === host.id);
-  if (host.offline) return later('host_offline', `${host.name} is offline`);
-  if (host.health === 'maintenance') return later('host_maintenance', `${host.name}: ${host.healthWhy}`);
-  if (host.reserved !== undefined) {
-    const { person, until } = host.reserved;
-    return later('host_reserved', `${host.name} is reserved by ${person} until ${minuteOf(until)}`);
-  }
-  if (!checking) {
-    if (host.poolHalted !== undefined) return later('pool_halted', `pool ${host.pool}: ${host.poolHalted}`);
-    if (host.health === 'quarantined') {
-      return later('host_quarantined', `${host.name} is quarantined: ${host.healthWhy}`, of('host')?.id);
-    }
-    if (host.health === 'suspect') {
-      return later('host_suspect', `${host.name} is suspect: ${host.healthWhy}`, of('host')?.id);
-    }
-  }
-  const avoided = demand.avoid.find((a) => a.host === host.id && BigInt(host.okAttempt) <= BigInt(a.attempt));
-  if (avoided !== undefined) {
-    return later(
-      'avoided',
-      `${host.name}: an attempt broke off there, and no other work has succeeded since`,
-    );
-  }
-  const shut = incidents.filter(
-    (i) =>
-      i.step !== undefined && (i.scope === 'step' || (i.scope === 'step_on_host' && i.hostId === host.id)),
-  );
-  const open = own ? steps : steps.filter((step) => !shut.some((i) => i.step === step.name));
+  const away = keptAway(demand, host, incidents);
+  if (away !== undefined) return { kind: 'later', host, ...away };
+  const shut = shutSteps(demand, host, incidents);
+  const open = steps.filter((step) => !shut.has(step.name));
   const isSame = settled !== undefined || open.length === steps.length;
   const now = isSame ? ever : planChain(wish, host, open);
   if (now.ok) return { kind: 'yes', host, chain: now, preferred: preferencesMet(demand, host, now.steps) };
-  if (ever.ok) {
-    const incident = shut.find((i) => ever.steps.some((step) => step.name === i.step));
-    return later('incident', incident?.title ?? now.why, incident?.id);
-  }
-  return withWhyOf(ever, { kind: 'later', host, code: 'unknown_tags' });
+  if (!ever.ok) return withWhyOf(ever, { kind: 'later', host, code: 'unknown_tags' });
+  const held = [...shut].find(([name]) => ever.steps.some((step) => step.name === name))?.[1];
+  const why = held?.title ?? now.why;
+  return { kind: 'later', host, code: 'incident', why, ...(held === undefined ? {} : { incident: held.id }) };
 }
 
 /** What a demand asks of a chain. */
@@ -184,11 +99,6 @@ function withWhyOf<About extends object>(
     get: () => chain.why,
     enumerable: true,
   }) as About & { readonly why: string };
-}
-
-/** `2026-01-31T14:00:00Z` as people read it. */
-function minuteOf(time: string): string {
-  return `${time.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 function preferencesMet({ prefer = [] }: Demand, host: Candidate, steps: readonly StepSpec[]): number {

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import type { Does } from './does.js';
+import { gather, gatherAxes, gatherVariant, list } from './option.js';
+
+/** Commands that start something on this machine. */
+export function addStarting(testyard: Command, does: Does): void {
+  testyard
+    .command('up')
+    .description('start a grid on this machine, with a database of its own unless DATABASE_URL is set')
+    .option('--listen <address>', 'where the API listens, for example 127.0.0.1:7070')
+    .option('--inventory <dir>', 'the folder that describes hosts, tags, steps and tests')
+    .option('--roles <roles>', 'api, scheduler, executor', list, ['api', 'scheduler', 'executor'])
+    .option('--no-demo', "do not submit the inventory's tests at the start")
+    .action(does(async (...args: Parameters<UpModule['up']>) => (await import('../up.js')).up(...args)));
+  testyard
+    .command('executor')
+    .description('work on hosts for a grid that runs elsewhere')
+    .requiredOption('--api <url>', "the grid's API")
+    .requiredOption('--token-file <file>', 'a file with the token of an executor')
+    .requiredOption('--name <name>', 'what the grid calls this executor')
+    .option('--fingerprint <sha256>', "the fingerprint of the API's certificate")
+    .action(
+      does(async (...args: Parameters<ExecutorModule['executor']>) =>
+        (await import('../executor.js')).executor(...args),
+      ),
+    );
+  testyard
+    .command('run')
+    .description('run tests on this machine, or one host over ssh: no server, no database, nothing altered')
+    .argument('[test...]', 'executables with their needs in comments, YAML, or folders of them')
+    .option('--dry-run', 'only say what would be run, and what never could be here')
+    .option('--label <label>', 'only tests that have it; repeat for all of several', gather)
+    .option('--not <label>', 'of those, none that has it; repeat for more', gather)
+    .option('--variant <K=V,...>', 'run once with this environment; repeat for more runs', gatherVariant)
+    .option(
+      '--matrix <NAME=a,b,...>',
+      'run with each of these values; repeat for every combination',
+      gatherAxes,
+    )
+    .option('--junit <file>', 'write JUnit XML there')
+    .option('--tap <file>', 'write TAP 14 there')
+    .option('--results <dir>', 'keep verdict, log, cases, events and environment of every run there')
+    .option(
+      '--host <user@host[:port]>',
+      'on this host over ssh; with --inventory the name of one of its hosts',
+    )
+    .option('--key <file>', 'the private key to log in with')
+    .option('--known-hosts <file>', "where the host's key is written down, in place of ~/.ssh/known_hosts")
+    .option('--host-key <SHA256:...>', "the fingerprint of the host's key")
+    .option('--inventory <dir>', 'the folder that describes a lab: its tags, hosts and tests')
+    .action(does(async (...args: Parameters<RunModule['run']>) => (await import('../run.js')).run(...args)));
+}
+
+type UpModule = typeof import('../up.js');
+type ExecutorModule = typeof import('../executor.js');
+type RunModule = typeof import('../run.js');

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import * as protocol from '../../protocol/messages.js';
+import { PROTOCOL } from '../../protocol/terms.js';
+import { LARGEST_BODY_BYTES, post } from './route.js';
+
+const executor = <const Path extends string, Body extends z.ZodType>(path: Path, body: Body) =>
+  post({
+    path: `/executor/v1/${path}`,
+    who: 'executor',
+    summary: `The executors' protocol ${PROTOCOL}: ${path}`,
+    body,
+    answer: 'document',
+    status: 200,
+    documented: false,
+    bodyLimitBytes: LARGEST_BODY_BYTES,
+  });
+
+/** How an executor gives its lease back. */
+const Release = z.strictObject({ lease: z.string().regex(/^[0-9]{1,19}$/), reason: z.string().max(1000) });
+
+/** The executors' protocol. */
+export const executorRoutes = {
+  executorRegister: executor('register', protocol.Register),
+  executorClaim: executor('claim', protocol.Claim),
+  executorRenew: executor('renew', protocol.Renew),
+  executorReport: executor('report', protocol.Report),
+  executorRelease: executor('release', Release),
+} as const;
