@@ -78,15 +78,11 @@ export async function placeAmong(
   return row ?? { ahead: 0, of: 0 };
 }
 
-/**
- * What the last runs of a test took on their hosts, in seconds, in the middle; undefined: none has ended. The ranges
- * stand for equality: their order is that of the tests' index only.
- */
+/** What the last runs of a test took on their hosts, in seconds, in the middle; undefined: none has ended. */
 export async function typicalSeconds(sql: Sql, projectId: Id, test: string): Promise<number | undefined> {
   const [row] = await sql.rows<{ s: number | null }>(
     `SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a.s) AS s FROM (
-       SELECT id FROM run WHERE project_id BETWEEN $1 AND $1 AND test_name BETWEEN $2 AND $2
-       ORDER BY project_id DESC, test_name DESC, id DESC LIMIT 40) r
+       SELECT id FROM run WHERE project_id = $1 AND test_name = $2 ORDER BY id DESC LIMIT 40) r
      CROSS JOIN LATERAL (
        SELECT extract(epoch FROM ended_at - created_at)::float8 AS s FROM attempt
        WHERE run_id = r.id AND test_started_at IS NOT NULL AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1) a`,
