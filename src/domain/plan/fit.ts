@@ -61,7 +61,6 @@ export function fitOf(
   incidents: readonly OpenIncident[],
   settled?: Chain,
 ): Fit {
-  const { target } = demand;
   const outside = outsideOf(demand, host);
   if (outside !== undefined) return { kind: 'never', host, why: outside };
   const wish = wishOf(demand);
