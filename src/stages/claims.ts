@@ -12,10 +12,12 @@ export interface WaitingClaim {
 /**
  * The claims that wait in this process, by lease. What the scheduler assigns to one of them is marked as handed
  * out by the assignment itself and handed over when that is committed: no look at the database, and no commit
- * more. A claim that waits in another process is woken and looks for itself.
+ * more. A claim that waits in another process is woken and looks for itself. And the hint in the other direction: that
+ * an outcome has come.
  */
 export class Claims {
   private readonly waiting = new Map<Id, { take(handouts: readonly Handout[]): boolean }>();
+  private hasOutcome = false;
 
   /** Waits for work under a lease until `end`; nothing is handed over once `gone` has aborted. */
   wait(lease: Id, gone?: AbortSignal): WaitingClaim {
@@ -52,5 +54,17 @@ export class Claims {
   /** Hands over what was assigned to a lease; false where its claim waits no more. */
   give(lease: Id, handouts: readonly Handout[]): boolean {
     return this.waiting.get(lease)?.take(handouts) ?? false;
+  }
+
+  /** An outcome is being recorded in this process: the next beat had better look for it at once. */
+  outcomeComes(): void {
+    this.hasOutcome = true;
+  }
+
+  /** Whether an outcome was recorded here since it was last asked; a hint, nothing is lost with it. */
+  takeOutcome(): boolean {
+    const { hasOutcome } = this;
+    this.hasOutcome = false;
+    return hasOutcome;
   }
 }

@@ -11,7 +11,7 @@ import { type World, WorldReader } from '../store/world.js';
 import { Claims } from './claims.js';
 import { Drifts } from './drift.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
-import { judgeEnded } from './judge.js';
+import { judgeEnded, readEnded } from './judge.js';
 import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
@@ -86,6 +86,9 @@ export class Heartbeat {
   /** One beat; true where something was done, so that another one is worth while at once. */
   async beat(): Promise<boolean> {
     const { store, settings } = this;
+    // Where an outcome has just come it is read beside all else.
+    let ended = this.claims.takeOutcome() ? readEnded(store) : undefined;
+    ended?.catch(() => {});
     let [felt, world] = await this.look();
     let { epoch } = felt;
     // A leader need not wait to say that it lives: each of its decisions proves the epoch.
@@ -98,6 +101,7 @@ export class Heartbeat {
         return false;
       }
       // What was seen before another one led is old.
+      ended = undefined;
       [felt, world] = await this.look();
     }
     await this.partitions();
@@ -105,10 +109,11 @@ export class Heartbeat {
     let done = 0;
     if (felt.lapsed) {
       done += await this.lapse(epoch);
+      ended = undefined;
       world = await this.reader.read(store);
     }
     if (felt.ended || done > 0) {
-      const judged = await judgeEnded(store, epoch, world, settings);
+      const judged = await judgeEnded(store, epoch, world, settings, ended);
       if (judged > 0) world = await this.reader.read(store);
       done += judged;
     }

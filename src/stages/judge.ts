@@ -44,9 +44,10 @@ export async function judgeEnded(
   epoch: string,
   world: World,
   settings: Settings,
+  ended: Promise<EndedAttempt[]> = readEnded(store),
 ): Promise<number> {
   // Read while the transaction begins.
-  const reading = decideEnded(store, world);
+  const reading = decideEnded(store, world, ended);
   reading.catch(() => {});
   return decide(store, epoch, async (tx) => {
     const { decided, survived } = await reading;
@@ -54,6 +55,11 @@ export async function judgeEnded(
     if (now.length > 0) await answer(tx, now, survived, world, settings);
     return decided.length;
   });
+}
+
+/** The attempts that wait to be judged, as far as one go takes them. */
+export function readEnded(store: Store): Promise<EndedAttempt[]> {
+  return endedAttempts(store, 500);
 }
 
 interface Decided {
@@ -64,8 +70,9 @@ interface Decided {
 async function decideEnded(
   store: Store,
   world: World,
+  reading: Promise<EndedAttempt[]>,
 ): Promise<{ readonly decided: readonly Decided[]; readonly survived: Survived }> {
-  const ended = await endedAttempts(store, 500);
+  const ended = await reading;
   const decided: Decided[] = [];
   // Only what goes to another host asks what has worked where.
   const avoids = ended.some((attempt) => (attempt.memory.avoid ?? []).length > 0);

@@ -182,6 +182,7 @@ export class RecordDesk extends GridLink {
         tx,
         batch.progress.filter((p) => p.ended !== undefined && locked.get(p.attempt)?.state === 'ending'),
       );
+      if (isForScheduler(counted)) this.claims.outcomeComes();
       await wake(
         tx,
         'testyard_history',

@@ -81,7 +81,8 @@ export class Store implements Sql {
 
   /**
    * Runs `work` in one transaction, if `guard` holds; `wake`'s channels are notified when it commits. Isolation:
-   * read committed. Begin and guard are one round trip, and so are notifications and commit.
+   * read committed. Begin, guard and what `work` says first are one round trip, and so are notifications and commit. Where
+   * the guard does not hold `work` may have run, but has changed nothing: it must do nothing beside the database.
    */
   async transaction<Result>(work: (tx: Transaction) => Promise<Result>, guard?: Guard): Promise<Result> {
     const runner = this.source.createQueryRunner();
@@ -94,17 +95,23 @@ export class Store implements Sql {
       rows: (sql, parameters = []) => rowsBy(client, sql, parameters),
     };
     wakes.set(tx, wanted);
+    // What is said first is said together with it, and for nothing where the guard does not hold.
+    const begun = begin(client, guard);
+    begun.catch(() => {});
     try {
-      const [, held] = await together(client, ['BEGIN', ...(guard === undefined ? [] : [guard.sql])]);
-      if (guard !== undefined && held?.rowCount !== 1) throw guard.otherwise();
       const result = await work(tx);
+      await begun;
       const ends = await together(client, [...[...wanted].map((channel) => `NOTIFY ${channel}`), 'COMMIT']);
       // A transaction that had failed unnoticed is rolled back by COMMIT, without an error.
       if (ends.at(-1)?.command !== 'COMMIT') throw new Error('the transaction could not be committed');
       return result;
     } catch (error) {
+      const first = await begun.then(
+        () => error,
+        (why: unknown) => why,
+      );
       await client.query('ROLLBACK').catch(() => undefined);
-      throw error;
+      throw first;
     } finally {
       await runner.release();
     }
@@ -125,6 +132,11 @@ export async function wake(sql: Sql, ...channels: readonly Channel[]): Promise<v
 
 /** Whom to wake when transactions under way commit. */
 const wakes = new WeakMap<Sql, Set<Channel>>();
+
+async function begin(client: pg.ClientBase, guard: Guard | undefined): Promise<void> {
+  const [, held] = await together(client, ['BEGIN', ...(guard === undefined ? [] : [guard.sql])]);
+  if (guard !== undefined && held?.rowCount !== 1) throw guard.otherwise();
+}
 
 /** Statements without parameters in one round trip; after one that fails none is carried out. */
 async function together(
