@@ -3,6 +3,7 @@ import type { Id } from '../domain/id.js';
 import { factsWith } from '../domain/match/holds.js';
 import { type Answer, why } from '../domain/plan/fit.js';
 import { FitIndex } from '../domain/plan/fit-index.js';
+import { UnitsTaken } from '../domain/plan/instruments.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
@@ -14,6 +15,7 @@ import {
   type NewAttempt,
   notHandedOut,
   seatsTaken,
+  unitsTaken,
 } from '../store/assigning.js';
 import { decide } from '../store/leader.js';
 import type { Handout } from '../store/recording.js';
@@ -119,7 +121,9 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
   const goesOn = (spec: Demand) =>
     stopped === undefined || (world.grid.byIncident && spec.purpose === 'recovery');
   const able = demands.filter(({ spec }) => goesOn(spec));
-  const attempts = await match(sql, able, answers, { ...means, world, hosts, executors, taken });
+  const hasInstruments = hosts.some(({ instruments }) => instruments.length > 0);
+  const units = new UnitsTaken(hasInstruments ? await unitsTaken(sql) : new Map());
+  const attempts = await match(sql, able, answers, { ...means, world, hosts, executors, taken, units });
   const says: { key: string; code: string; reason: string }[] = [];
   const holds: { key: string; incident: Id; reason: string }[] = [];
   const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
@@ -149,7 +153,9 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
       says.push({
         key: demand.key,
         code: reason.kind === 'held' ? 'incident' : reason.code,
-        reason: reason.reason,
+        reason: hasInstruments
+          ? (equipmentShort(demand.spec, answer, world, units) ?? reason.reason)
+          : reason.reason,
       });
     if (answer.fits.length === 0) {
       for (const later of answer.laters) {
@@ -165,6 +171,21 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
     return before?.reasonCode !== s.code || before.reason !== s.reason;
   });
   return { found: { hopeless, ...wants }, attempts, says: news, holds };
+}
+
+/** Why a demand waits that every host could serve only with an instrument of which all units are taken. */
+function equipmentShort(
+  { requirement }: Demand,
+  { fits }: Answer,
+  { byId }: World,
+  units: UnitsTaken,
+): string | undefined {
+  const busy = fits.map(({ host }) =>
+    units.busy(units.asked(requirement, byId.get(host.id)?.instruments ?? [])),
+  );
+  const names = [...new Set(busy.flatMap((one) => (one === undefined ? [] : [one.name])))];
+  if (names.length === 0 || busy.includes(undefined)) return undefined;
+  return `waits for ${names.join(' or ')}: every unit that its hosts could have is taken`;
 }
 
 async function write(
@@ -200,6 +221,7 @@ interface Means extends PlanMeans {
   readonly hosts: readonly KnownHost[];
   readonly executors: readonly LiveExecutor[];
   readonly taken: ReadonlyMap<Id, ReadonlySet<number>>;
+  readonly units: UnitsTaken;
 }
 
 /** Takes runs in their order and gives each the cheapest host that has a seat and an executor to work on it. */
@@ -237,7 +259,7 @@ async function match(
     const demand = specs.get(head.demand);
     const answer = answers.get(head.demand);
     if (demand === undefined || answer === undefined) continue;
-    const chosen = choose(answer, free, room, means.world);
+    const chosen = choose(demand, answer, free, room, means);
     if (chosen === undefined) continue;
     const { chain } = chosen.fit;
     const host = chosen.host;
@@ -254,6 +276,7 @@ async function match(
       hostId: host.id,
       seat: chosen.seat,
       kept,
+      units: means.units.take(chosen.instruments),
       requirement: demand.requirement,
       fresh: chain.fresh,
       handOver: means.claims.waits(chosen.executor.lease),
@@ -265,10 +288,11 @@ async function match(
 }
 
 function choose(
+  demand: Demand,
   answer: Answer,
   free: ReadonlyMap<Id, readonly number[]>,
   room: readonly { lease: Id; name: string; room: number }[],
-  world: World,
+  { world, units }: Means,
 ) {
   for (const fit of answer.fits) {
     const host = world.byId.get(fit.host.id);
@@ -276,11 +300,13 @@ function choose(
     const seat = seats[0];
     if (host === undefined || seat === undefined) continue;
     if (fit.chain.steps.some((s) => s.layer !== 'use') && seats.length < host.seats) continue;
+    const instruments = units.asked(demand.requirement, host.instruments);
+    if (units.busy(instruments) !== undefined) continue;
     const executor = [...room]
       .filter((x) => x.room > 0 && (host.executor === undefined || host.executor === x.name))
       .sort((a, b) => b.room - a.room)[0];
     const live = room.find((x) => x.lease === executor?.lease);
-    if (live !== undefined) return { fit, host, seat, executor: live };
+    if (live !== undefined) return { fit, host, seat, executor: live, instruments };
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import type { Id } from '../domain/id.js';
+import type { Unit } from '../domain/plan/instruments.js';
 import type { PlacePlan } from '../protocol/messages.js';
 import type { Handout } from './recording.js';
 import type { Sql } from './store.js';
@@ -30,6 +31,16 @@ export async function seatsTaken(sql: Sql): Promise<ReadonlyMap<Id, ReadonlySet<
   return taken;
 }
 
+/** Units of instruments that are taken, by instrument. */
+export async function unitsTaken(sql: Sql): Promise<ReadonlyMap<Id, ReadonlySet<number>>> {
+  const rows = await sql.rows<{ resource_id: Id; unit: number }>(
+    `SELECT resource_id, unit FROM instrument_seat`,
+  );
+  const taken = new Map<Id, Set<number>>();
+  for (const { resource_id: id, unit } of rows) taken.set(id, (taken.get(id) ?? new Set()).add(unit));
+  return taken;
+}
+
 /** One run on one seat of one host, by one executor. */
 export interface NewAttempt {
   readonly runId: Id;
@@ -39,6 +50,8 @@ export interface NewAttempt {
   readonly seat: number;
   /** Seats that stay empty beside it: a chain with a step below `use` needs the whole host. */
   readonly kept: readonly number[];
+  /** Of the instruments that it asks for; they go with the seat. */
+  readonly units: readonly Unit[];
   readonly requirement: string;
   readonly fresh: boolean;
   readonly place: PlacePlan;
@@ -61,7 +74,7 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
   const rows = await sql.rows<Omit<Handout, 'places'>>(
     `WITH given AS (
        SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,
-         seat integer, kept integer[], requirement text, fresh boolean, place jsonb, "handOver" boolean)
+         seat integer, kept integer[], units jsonb, requirement text, fresh boolean, place jsonb, "handOver" boolean)
        WHERE EXISTS (SELECT FROM lease l WHERE l.id = g.lease AND l.ended_at IS NULL FOR KEY SHARE)
          AND EXISTS (SELECT FROM host h WHERE h.id = g."hostId" AND h.health <> 'maintenance')
          AND NOT EXISTS (SELECT FROM reservation v WHERE v.host_id = g."hostId" AND v.ended_at IS NULL)),
@@ -85,6 +98,11 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
        SELECT g."hostId", s.seat, t.run_id, t.attempt_id, t.lease_id, s.role, t.owner
        FROM taken t JOIN given g ON g."runId" = t.run_id CROSS JOIN LATERAL (
          SELECT g.seat, 'main' AS role UNION ALL SELECT k, 'kept ' || k FROM unnest(g.kept) AS k) AS s),
+     equipped AS (
+       INSERT INTO instrument_seat (resource_id, unit, host_id, seat, attempt_id)
+       SELECT u.resource, u.unit, g."hostId", g.seat, t.attempt_id
+       FROM taken t JOIN given g ON g."runId" = t.run_id
+       CROSS JOIN LATERAL jsonb_to_recordset(g.units) AS u(resource bigint, unit integer)),
      told AS (
        INSERT INTO history (project_id, run_id, kind, subject, actor, data)
        SELECT t.project_id, t.run_id, 'run.running', 'r' || t.run_id, 'testyard',

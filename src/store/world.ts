@@ -4,6 +4,7 @@ import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
 import { type TagRecord, tagOnRecord, type WrittenTag, whatIsKnown } from '../domain/match/known.js';
 import type { Candidate, OpenIncident } from '../domain/plan/candidate.js';
+import type { Instrument } from '../domain/plan/instruments.js';
 import type { StepSpec } from '../domain/step.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { Restore } from '../ports/images.js';
@@ -17,6 +18,8 @@ export interface KnownHost extends Candidate {
   readonly owner?: string;
   readonly transport: Transport;
   readonly restore?: Restore;
+  /** What is attached to it and can be leased with it, by name. */
+  readonly instruments: readonly Instrument[];
   /** What is on record about its tags, from which `facts` are. */
   readonly record: TagRecord;
   /** Tags and families that can be seen and were never looked for here. */
@@ -71,6 +74,7 @@ interface HostRow {
   stack: StackEntry[] | null;
   probes: { probe: string; worked: boolean; looks: string }[] | null;
   tags: WrittenTag[] | null;
+  instruments: Instrument[] | null;
   ok_attempt: Id;
 }
 
@@ -166,6 +170,9 @@ function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
           FROM host_probe pr WHERE pr.host_id = h.id) AS probes,
        (SELECT jsonb_agg(jsonb_build_object('name', name, 'instance', instance, 'source', source, 'raw', raw))
           FROM host_tag ht WHERE ht.host_id = h.id AND source IN ('declared', 'probed')) AS tags,
+       (SELECT jsonb_agg(jsonb_build_object('id', r.id::text, 'name', r.name, 'units', r.spec->'instrument'->'units')
+          ORDER BY r.name) FROM host_resource hr JOIN resource r ON r.id = hr.resource_id
+          WHERE hr.host_id = h.id AND r.removed_at IS NULL AND r.spec ? 'instrument') AS instruments,
        '0' AS ok_attempt
      FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.id = ANY($1::bigint[])`,
     [ids],
@@ -201,6 +208,7 @@ function known(row: HostRow, catalogue: Catalogue, visible: readonly string[]): 
     catalogue,
     okAttempt: row.ok_attempt,
     transport: row.transport,
+    instruments: row.instruments ?? [],
     unseen: visible.filter((name) => !record.looked.has(name)),
     stale:
       row.fingerprint !== null &&

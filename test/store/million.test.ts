@@ -148,6 +148,7 @@ describe('the heartbeat', () => {
   look('', waiting.overdue, []);
 
   look('', assigning.liveExecutors, [], { rowsEach: 30 });
+  look('', assigning.unitsTaken, []);
   look('', assigning.seatsTaken, []);
   look(
     '50 at once',
@@ -160,6 +161,7 @@ describe('the heartbeat', () => {
         hostId: String(i + 1),
         seat: 7,
         kept: [],
+        units: [],
         requirement: '',
         fresh: false,
         handOver: i % 2 === 0,

@@ -14,22 +14,24 @@ export interface Unit {
   readonly unit: number;
 }
 
-/** The instruments of a host that a requirement, in canonical spelling, asks for by their tags. */
-export function instrumentsAsked(
-  requirement: string,
-  attached: readonly Instrument[],
-): readonly Instrument[] {
-  if (attached.length === 0 || requirement === '') return [];
-  const tags = new Set(tagsOf(fromCanonical(requirement)));
-  return attached.filter(({ name }) => tags.has(name));
-}
-
-/** Which units are taken, by instrument; what is assigned in one go is noted as it is. */
+/** Who asks for which instruments, and which units are taken; what is assigned in one go is noted as it is. */
 export class UnitsTaken {
   private readonly taken: Map<Id, Set<number>>;
+  private readonly tags = new Map<string, ReadonlySet<string>>();
 
   constructor(taken: ReadonlyMap<Id, ReadonlySet<number>>) {
     this.taken = new Map([...taken].map(([id, units]) => [id, new Set(units)]));
+  }
+
+  /** The instruments of a host that a requirement, in canonical spelling, asks for by their tags. */
+  asked(requirement: string, attached: readonly Instrument[]): readonly Instrument[] {
+    if (attached.length === 0 || requirement === '') return [];
+    let tags = this.tags.get(requirement);
+    if (tags === undefined) {
+      tags = new Set(tagsOf(fromCanonical(requirement)));
+      this.tags.set(requirement, tags);
+    }
+    return attached.filter(({ name }) => tags.has(name));
   }
 
   /** The first of these instruments that has no unit free; undefined: each has one. */
