@@ -8,6 +8,8 @@ import { rpm } from './rpm.js';
 import { semver } from './semver.js';
 
 const LONGEST = 200;
+/** Texts that are remembered as they were read: the versions of a grid are compared over and over. */
+const MOST_REMEMBERED = 5000;
 
 /** The order of a scheme over texts: what the versions are in between is its own business. */
 interface TextOrder {
@@ -54,9 +56,17 @@ export function canonicalVersion(scheme: Scheme, text: string): string {
 }
 
 function overTexts<V>(order: Order<V>): TextOrder {
+  const known = new Map<string, Reading<V>>();
   const read = (text: string): Reading<V> => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
     const why = textProblem(text);
-    return why === undefined ? order.read(text) : { ok: false, why };
+    // What is no version may be long, and is not worth keeping.
+    if (why !== undefined) return { ok: false, why };
+    const reading = order.read(text);
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(text, reading);
+    return reading;
   };
   const both = (a: string, b: string, compare: (a: V, b: V) => number) => {
     const [one, other] = [read(a), read(b)];
