@@ -25,6 +25,9 @@ export async function status({ client, screen, json }: Setting): Promise<number>
     ],
     ['scheduler', grid.schedulerAlive ? 'deciding' : { text: 'has decided nothing lately', tone: 'bad' }],
     ['incidents', grid.openIncidents === 0 ? 'none' : { text: `${grid.openIncidents} open`, tone: 'warn' }],
+    ...(grid.drifting.length === 0
+      ? []
+      : [['drifts', { text: driftingText(grid.drifting), tone: 'warn' as const }]]),
   ]);
   if (grid.openIncidents > 0) {
     const { items } = await client.incidents({ open: 'true' });
@@ -32,4 +35,11 @@ export async function status({ client, screen, json }: Setting): Promise<number>
     screen.table(items.map((i) => [{ text: i.id, tone: 'warn' }, `holds ${i.holds}`, i.owner, i.title]));
   }
   return 0;
+}
+
+/** Which hosts are not as declared, and where to look. */
+function driftingText(hosts: readonly string[]): string {
+  const more = hosts.length > 3 ? ` and ${hosts.length - 3} more` : '';
+  const are = hosts.length === 1 ? 'is' : 'are';
+  return `${hosts.slice(0, 3).join(', ')}${more} ${are} not as declared: testyard hosts ${hosts[0]}`;
 }

@@ -1,7 +1,14 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { Id } from '../domain/id.js';
-import type { Caller, Visible } from '../store/access.js';
-import { giveBack, listReservations, type Refused, reservationOf, reserve } from '../store/reserving.js';
+import { type Caller, maySubmit, type Visible } from '../store/access.js';
+import {
+  giveBack,
+  listReservations,
+  projectsOfPool,
+  type Refused,
+  reservationOf,
+  reserve,
+} from '../store/reserving.js';
 import type { Store } from '../store/store.js';
 import { bringBack, type NotSo, type Out, takeOut } from '../store/taking-out.js';
 import type { HostView, ReservationView } from './contract.js';
@@ -45,6 +52,9 @@ export class HostController {
     const { forS, why } = ask.body;
     wantBounded('forS', forS, this.reserveMostS);
     const { id, name } = await this.find(ask);
+    const only = await projectsOfPool(this.store, id);
+    if (only !== undefined && !only.ids.some((project) => maySubmit(ask.caller, project)))
+      throw forbidden(`${name} is in pool ${only.pool}, which is for projects ${only.names.join(', ')} only`);
     const wish = { host: id, person: ask.caller.name, why, forS, mostS: this.reserveMostS };
     const done = await reserve(this.store, wish);
     if (typeof done !== 'string') throw conflict(notHad(name, done, this.reserveMostS));
@@ -104,7 +114,7 @@ export class HostController {
   }
 }
 
-/** A pool says nothing yet about who may use it: whoever may submit anywhere may have any host for a while. */
+/** Nobody has a host for themselves who could not give it work; a pool may be for some projects only. */
 function wantSubmitterSomewhere(caller: Caller): void {
   if (caller.gridAdmin || [...caller.roles.values()].includes('submitter')) return;
   throw forbidden('This takes the role submitter of some project, or a grid admin');

@@ -13,6 +13,7 @@ interface GridRow {
   readonly hosts: Record<'good' | 'suspect' | 'quarantined' | 'maintenance' | 'offline', number>;
   readonly executors: { name: string; alive: boolean; attempts: number }[];
   readonly openIncidents: number;
+  readonly drifting: string[];
 }
 
 /** How the grid is; counts are of what may be seen. */
@@ -34,7 +35,9 @@ export async function readGrid(sql: Sql, visible: Visible) {
         FROM executor x LEFT JOIN lease l
           ON l.executor_id = x.id AND l.ended_at IS NULL AND l.expires_at > grid_now()) AS executors,
        (SELECT count(*)::integer FROM incident WHERE closed_at IS NULL
-          AND (project_id IS NULL OR $1::bigint[] IS NULL OR project_id = ANY ($1))) AS "openIncidents"
+          AND (project_id IS NULL OR $1::bigint[] IS NULL OR project_id = ANY ($1))) AS "openIncidents",
+       ARRAY(SELECT h.name FROM host h WHERE h.removed_at IS NULL
+         AND EXISTS (SELECT FROM host_drift d WHERE d.host_id = h.id) ORDER BY h.name) AS drifting
      FROM grid g`,
     [visibleIds(visible)],
   );

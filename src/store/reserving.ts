@@ -60,6 +60,22 @@ export async function reserve(store: Store, wish: Wish): Promise<Id | Refused> {
   });
 }
 
+/** The projects that the host's pool is for, by id and name; undefined: all. */
+export async function projectsOfPool(
+  sql: Sql,
+  host: Id,
+): Promise<
+  { readonly pool: string; readonly ids: readonly Id[]; readonly names: readonly string[] } | undefined
+> {
+  const [row] = await sql.rows<{ pool: string; names: string[] | null; ids: Id[] }>(
+    `SELECT p.name AS pool, p.projects AS names,
+       ARRAY(SELECT id::text FROM project WHERE name = ANY (p.projects)) AS ids
+     FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.id = $1`,
+    [host],
+  );
+  return row === undefined || row.names === null ? undefined : { ...row, names: row.names };
+}
+
 /** A failed run whose submission asked to keep the host. */
 export interface Failed {
   readonly host: Id;

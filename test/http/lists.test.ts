@@ -290,3 +290,30 @@ describe('a run in detail', () => {
     });
   });
 });
+
+describe('a host of a pool that is for some projects', () => {
+  test('is nobody else to reserve', async () => {
+    await rows.host('kept');
+    await api.store.rows(`INSERT INTO pool (name, projects) VALUES ('theirs only', '{theirs}')`);
+    await api.store.rows(
+      `UPDATE host SET pool_id = (SELECT id FROM pool WHERE name = 'theirs only') WHERE name = 'kept'`,
+    );
+    const { secret } = await api.token({ roles: { mine: 'submitter' } });
+    const ask = (token: string) =>
+      api.ask(token, 'POST', '/api/v1/hosts/kept/reservation', { why: 'a look', forS: 60 });
+    const refused = await ask(secret);
+    expect(refused.status).toBe(403);
+    expect(refused.json.detail).toBe('kept is in pool theirs only, which is for projects theirs only');
+    expect((await ask(stranger)).status).toBe(201);
+  });
+});
+
+test('the grid names hosts that are not as declared', async () => {
+  await rows.host('drifted');
+  expect((await get(viewer, '/grid')).json.drifting).toEqual([]);
+  await api.store.rows(
+    `INSERT INTO host_drift (host_id, name, instance, detail) SELECT id, 'card', '', 'declared, and not there' FROM host
+     WHERE name = 'drifted'`,
+  );
+  expect((await get(viewer, '/grid')).json.drifting).toEqual(['drifted']);
+});

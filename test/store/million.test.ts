@@ -461,6 +461,7 @@ describe('what people do', () => {
     rowsEach: 400,
   });
   look('', tx(takingOut.bringBack), ['quarantined', { ...act, host: '6' }], { rowsEach: 100 });
+  look('', reserving.projectsOfPool, ['5']);
   look('', tx(reserving.reserve), [{ host: '7', person: 'me', why: 'why', forS: 60, mostS: 60 }], {
     queue: true,
   });

@@ -19,6 +19,8 @@ export const GridView = z.object({
   }),
   executors: z.array(z.object({ name: z.string(), alive: z.boolean(), attempts: z.int() })),
   openIncidents: z.int(),
+  /** Hosts on which something is declared and not seen so. */
+  drifting: z.array(z.string()),
 });
 export type GridView = z.infer<typeof GridView>;
 
