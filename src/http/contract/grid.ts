@@ -19,6 +19,8 @@ export const GridView = z.object({
   }),
   executors: z.array(z.object({ name: z.string(), alive: z.boolean(), attempts: z.int() })),
   openIncidents: z.int(),
+  /** Pools in which nothing more starts until their hosts recover or somebody resumes. */
+  poolsHalted: z.array(z.object({ name: z.string(), why: z.string() })),
 });
 export type GridView = z.infer<typeof GridView>;
 
