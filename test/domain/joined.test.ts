@@ -17,6 +17,12 @@ it.each([
     'kernel >= 6.1 & linux',
     'kernel < 5.4 & linux',
   ],
+  [
+    'stays where it is another tag that has such a value',
+    'swap < 1GiB',
+    'memory >= 16GiB',
+    'memory >= 16GiB & swap < 1GiB',
+  ],
   ['stays where both can be had', 'kernel >= 6.6', 'kernel >= 6.1', 'kernel >= 6.1 & kernel >= 6.6'],
 ])('the common set-up %s', (_title, own, common, both) => {
   expect(joined(own, common, catalogue)).toBe(both);
