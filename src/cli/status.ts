@@ -1,4 +1,4 @@
-import { ago } from './screen.js';
+import { ago, type Cell } from './screen.js';
 import type { Setting } from './setting.js';
 import { counted } from './words.js';
 
@@ -24,6 +24,10 @@ export async function status({ client, screen, json }: Setting): Promise<number>
         : { text: executors.join(', ') },
     ],
     ['scheduler', grid.schedulerAlive ? 'deciding' : { text: 'has decided nothing lately', tone: 'bad' }],
+    ...grid.poolsHalted.map(({ name, why }): Cell[] => [
+      { text: `pool ${name}`, tone: 'bad' },
+      { text: `halted: ${why}`, tone: 'bad' },
+    ]),
     ['incidents', grid.openIncidents === 0 ? 'none' : { text: `${grid.openIncidents} open`, tone: 'warn' }],
     ...(grid.drifting.length === 0
       ? []

@@ -74,6 +74,8 @@ function serveCell({ serve }: TestView): Cell {
 /** The test files of a folder, read with the tags that come along. */
 async function inFolder(folder: string): Promise<{ found: readonly TestView[]; wrong: readonly string[] }> {
   const { readTestFile } = await import('../adapters/test-file.js');
+  const { catalogueHere } = await import('./local-tags.js');
+  const catalogue = await catalogueHere();
   const names = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     throw new Failure(
       error.code === 'ENOENT' ? `there is no folder ${folder}` : `${folder}: ${error.message}`,
@@ -84,8 +86,11 @@ async function inFolder(folder: string): Promise<{ found: readonly TestView[]; w
   for (const entry of names.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (!entry.isFile() || /^\.|~$|^README/i.test(entry.name)) continue;
     const file = path.join(folder, entry.name);
-    // Which tags there are only a grid or an inventory knows: any well-formed name is taken.
-    const read = readTestFile({ name: file, bytes: await readFile(file) }, undefined);
+    const bytes = await readFile(file);
+    // A tag that only some grid knows is no mistake of the file's: then any well-formed name is taken.
+    const known = readTestFile({ name: file, bytes }, catalogue);
+    const plain = readTestFile({ name: file, bytes }, undefined);
+    const read = !known.ok && plain.ok ? plain : known;
     if (!read.ok) {
       wrong.push(
         ...read.problems.map((p) => `${[file, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`),

@@ -14,6 +14,7 @@ interface GridRow {
   readonly executors: { name: string; alive: boolean; attempts: number }[];
   readonly openIncidents: number;
   readonly drifting: string[];
+  readonly poolsHalted: { name: string; why: string }[];
 }
 
 /** How the grid is; counts are of what may be seen. */
@@ -37,7 +38,9 @@ export async function readGrid(sql: Sql, visible: Visible) {
        (SELECT count(*)::integer FROM incident WHERE closed_at IS NULL
           AND (project_id IS NULL OR $1::bigint[] IS NULL OR project_id = ANY ($1))) AS "openIncidents",
        ARRAY(SELECT h.name FROM host h WHERE h.removed_at IS NULL
-         AND EXISTS (SELECT FROM host_drift d WHERE d.host_id = h.id) ORDER BY h.name) AS drifting
+         AND EXISTS (SELECT FROM host_drift d WHERE d.host_id = h.id) ORDER BY h.name) AS drifting,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'why', why) ORDER BY name), '[]')
+        FROM pool WHERE state = 'halted' AND removed_at IS NULL) AS "poolsHalted"
      FROM grid g`,
     [visibleIds(visible)],
   );
@@ -71,15 +74,21 @@ export async function haltGrid(
   });
 }
 
-/** Takes a halt back; a grid that is online already stays as it is. */
+/** Takes every halt back, of the grid and of its pools; what is online already stays as it is. */
 export async function resumeGrid(store: Store, actor: string, why: string): Promise<void> {
   await store.transaction(async (tx) => {
     const resumed = await tx.rows(
       `UPDATE grid SET state = 'online', who = $1, why = $2, since = grid_now(), halted_by = '{}' WHERE state <> 'online' RETURNING one`,
       [actor, why],
     );
-    if (resumed.length === 0) return;
-    await chronicle(tx, [{ kind: 'grid.resumed', subject: 'grid', actor, data: { why } }]);
+    const pools = await tx.rows<{ name: string }>(
+      `UPDATE pool SET state = 'online', why = NULL, halted_by = '{}' WHERE state <> 'online' RETURNING name`,
+    );
+    if (resumed.length + pools.length === 0) return;
+    await chronicle(tx, [
+      ...(resumed.length > 0 ? [{ kind: 'grid.resumed', subject: 'grid', actor, data: { why } }] : []),
+      ...pools.map(({ name }) => ({ kind: 'pool.online', subject: `pool:${name}`, actor, data: { why } })),
+    ]);
     await wake(tx, 'testyard_scheduler', 'testyard_executors', 'testyard_history');
   });
 }

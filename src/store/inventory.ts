@@ -4,6 +4,7 @@ import { diffInventories, type InventoryChange, inventoryDigest } from '../domai
 import type { Inventory } from '../domain/inventory.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { readAppliedInventory } from './applied-inventory.js';
+import { resumePool } from './blaming.js';
 import { chronicle } from './chronicle.js';
 import { hostInUse, hostsAtWork, type InUse, tagsAskedFor, unknownProjects } from './inventory-in-use.js';
 import { type Store, type Transaction, wake } from './store.js';
@@ -76,6 +77,9 @@ export async function applyInventory(
     await applyCatalogue(tx, inventory);
     await applyHosts(tx, inventory);
     await applyResources(tx, inventory);
+    // A host in doubt may have gone, or its pool's cap grown.
+    for (const { id } of await tx.rows<{ id: Id }>(`SELECT id FROM pool WHERE state = 'halted'`))
+      await resumePool(tx, id);
     await listAsInventory(tx, await projectId(tx, 'default'), inventory.tests);
     await chronicle(tx, [
       {

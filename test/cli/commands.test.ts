@@ -245,9 +245,9 @@ describe('what is asked', () => {
     expect((await cli.run(['show', 's1'], here())).out).toMatch(/^s1 by me, .* ago: 1 runs, 1 none\n/);
     expect((await cli.run(['show', 'h1'], here())).out).toMatch(/^local \(h1\), pc, in pool default\n/);
     expect((await cli.run(['hosts'], here())).out).toMatch(/local +pc +idle +good +0\/2 +linux\n/);
-    expect((await cli.run(['status'], here())).out).toMatch(
-      /^online, as of .* ago: new grid \(admin\); testyard 0.1.0\n/,
-    );
+    const status = (await cli.run(['status'], here())).out;
+    expect(status).toMatch(/^online, as of .* ago: new grid \(admin\); testyard 0.1.0\n/);
+    expect(status).toMatch(/^pool north +halted: more than 1 of 9 hosts would be quarantined$/m);
   });
 
   it('logs prints bytes as they are in a pipe', async () => {

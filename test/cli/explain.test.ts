@@ -61,6 +61,27 @@ describe('from files alone', () => {
     });
   });
 
+  it('tests of a folder are listed with what is asked of tags that every machine has, and with names of some lab', async () => {
+    const tests = path.join(folder, 'loose');
+    await mkdir(tests);
+    await writeFile(
+      path.join(tests, 'large.sh'),
+      '#!/bin/sh\n# testyard: requires: cpus >= 4, kernel-6.1+\ntrue\n',
+    );
+    await writeFile(path.join(tests, 'odd.sh'), '#!/bin/sh\n# testyard: requires: some-card\ntrue\n');
+    const listed = await cli.run(['tests', tests, '--json'], nowhere);
+    expect(listed).toMatchObject({ code: 0, err: '' });
+    expect(JSON.parse(listed.out)).toMatchObject([
+      { name: 'large', requirement: 'cpus >= 4 & kernel >= 6.1.0' },
+      { name: 'odd', requirement: 'some-card' },
+    ]);
+    await writeFile(path.join(tests, 'wrong.sh'), '#!/bin/sh\n# testyard: requires: cpus >= many\ntrue\n');
+    expect(await cli.run(['tests', tests], nowhere)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/wrong\.sh:2:31: 'many' is no quantity/),
+    });
+  });
+
   it('a name that is nearly right gets a hint, and exits 2', async () => {
     expect(await offline('explain', 'jtak')).toMatchObject({
       code: 2,

@@ -206,6 +206,7 @@ function grid(state: 'online' | 'halted'): contract.GridView {
     executors: [{ name: 'built-in', alive: true, attempts: 1 }],
     openIncidents: 0,
     drifting: [],
+    poolsHalted: [{ name: 'north', why: 'more than 1 of 9 hosts would be quarantined' }],
   };
 }
 

@@ -66,7 +66,7 @@ describe('whose failure it is', () => {
   it('has a cap on quarantines: 1 or 10 %', () => {
     expect([1, 2, 9, 10, 19, 20, 300].map((hosts) => quarantineCap(hosts))).toEqual([1, 1, 1, 1, 1, 2, 30]);
     expect([1, 10, 300].map((hosts) => quarantineCap(hosts, { hosts: 3 }))).toEqual([3, 3, 3]);
-    expect([1, 3, 10, 300].map((hosts) => quarantineCap(hosts, { percent: 50 }))).toEqual([0, 1, 5, 150]);
+    expect([1, 3, 10, 300].map((hosts) => quarantineCap(hosts, { percent: 50 }))).toEqual([1, 1, 5, 150]);
   });
 
   it('checks later and later, at most every hour', () => {

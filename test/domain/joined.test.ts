@@ -54,6 +54,12 @@ it.each([
   ],
   ['stays where one of its own is open', 'virtual', 'linux | not virtual', '(linux | not virtual) & virtual'],
   ['gives way where a tag is to be absent', 'not kernel', 'kernel >= 6.1 & linux', 'linux & not kernel'],
+  [
+    'stays where it is another tag that has such a value',
+    'swap < 1GiB',
+    'memory >= 16GiB',
+    'memory >= 16GiB & swap < 1GiB',
+  ],
   ['stays where both can be had', 'kernel >= 6.6', 'kernel >= 6.1', 'kernel >= 6.1 & kernel >= 6.6'],
 ])('the common set-up %s', (_title, own, common, both) => {
   expect(joined(own, common, catalogue)).toBe(both);

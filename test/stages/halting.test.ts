@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { haltGrid, resumeGrid } from '../../src/store/grid.js';
+import { haltGrid, readGrid, resumeGrid } from '../../src/store/grid.js';
 import { aHost, aStep, aTag, aTest, exit, lostIn, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
@@ -161,6 +161,50 @@ describe('the cap of a pool', () => {
     grid = await TestGrid.open(parts);
     await quarantineOne();
     expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
+    expect(await poolsHalted()).toEqual([]);
+  });
+
+  describe('once it has halted the pool', () => {
+    const pools = [{ name: 'default', cap: { hosts: 0 } }, { name: 'far' }];
+
+    it('lets it go on when the inventory lets the cap grow', async () => {
+      grid = await TestGrid.open({ ...parts, pools });
+      await quarantineOne();
+      await grid.declare({ pools: parts.pools });
+      expect(await poolsHalted()).toEqual([]);
+    });
+
+    it('lets it go on when the host in doubt leaves the inventory', async () => {
+      grid = await TestGrid.open({ ...parts, pools });
+      await quarantineOne();
+      await grid.declare({ pools, hosts: parts.hosts.slice(0, 2) });
+      expect(await poolsHalted()).toEqual(['default']);
+      await grid.declare({ pools, hosts: parts.hosts.slice(1) });
+      expect(await poolsHalted()).toEqual([]);
+      expect(await kinds('pool:default')).toEqual(['pool.halted', 'pool.online']);
+    });
+
+    it('is shown with the grid, and a person can let it go on', async () => {
+      grid = await TestGrid.open({ ...parts, pools });
+      await quarantineOne();
+      const why = expect.stringMatching(/^more than 0 of 2 hosts would be quarantined/);
+      expect((await readGrid(grid.store, 'all')).poolsHalted).toEqual([{ name: 'default', why }]);
+      await resumeGrid(grid.store, 'ann', 'it was the switch');
+      expect(await poolsHalted()).toEqual([]);
+      expect((await readGrid(grid.store, 'all')).poolsHalted).toEqual([]);
+      expect(await grid.history('pool:default')).toMatchObject([
+        { kind: 'pool.halted' },
+        { kind: 'pool.online', data: { why: 'it was the switch' } },
+      ]);
+      expect(await grid.history('grid')).toEqual([]);
+    });
+  });
+
+  it('of a policy is lifted by a person as well', async () => {
+    grid = await TestGrid.open({ ...parts, halt: { step: 'pool' } });
+    await breakStep();
+    expect(await poolsHalted()).toEqual(['default']);
+    await resumeGrid(grid.store, 'ann', 'go on');
     expect(await poolsHalted()).toEqual([]);
   });
 

@@ -21,6 +21,8 @@ export const GridView = z.object({
   openIncidents: z.int(),
   /** Hosts on which something is declared and not seen so. */
   drifting: z.array(z.string()),
+  /** Pools in which nothing more starts until their hosts recover or somebody resumes. */
+  poolsHalted: z.array(z.object({ name: z.string(), why: z.string() })),
 });
 export type GridView = z.infer<typeof GridView>;
 
