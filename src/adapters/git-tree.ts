@@ -65,7 +65,11 @@ async function oneFile(
 ): Promise<SourceTests | SourceTrouble> {
   const bad = refusal(entry) ?? (isSmall(entry) ? undefined : tooLarge(entry));
   if (bad !== undefined) return wrong(bad);
-  return { tests: await contents(folder, [entry], signal), others: [] };
+  const files = await contents(folder, [entry], signal);
+  // What is wrong with YAML its reader says better.
+  const isOne = files.every((file) => isTest(file) || /\.ya?ml$/i.test(file.path));
+  if (!isOne) return wrong(`${shown(entry.path)} is no test: a test begins with #!, or in YAML with 'testyard: 1'`);
+  return { tests: files, others: [] };
 }
 
 /** As in a folder: what is hidden, a back-up or a README is no test. */
