@@ -68,7 +68,8 @@ async function oneFile(
   const files = await contents(folder, [entry], signal);
   // What is wrong with YAML its reader says better.
   const isOne = files.every((file) => isTest(file) || /\.ya?ml$/i.test(file.path));
-  if (!isOne) return wrong(`${shown(entry.path)} is no test: a test begins with #!, or in YAML with 'testyard: 1'`);
+  if (!isOne)
+    return wrong(`${shown(entry.path)} is no test: a test begins with #!, or in YAML with 'testyard: 1'`);
   return { tests: files, others: [] };
 }
 

@@ -39,7 +39,7 @@ export class GitServer {
     const at = path.join(this.folder, name);
     mkdirSync(at);
     const repository = new Repository(at, `git://127.0.0.1:${this.port}/${name}`);
-    repository.git('init', '--quiet', '--initial-branch=main');
+    repository.begin();
     return repository;
   }
 
@@ -55,6 +55,10 @@ export class Repository {
     readonly folder: string,
     readonly url: string,
   ) {}
+
+  begin(): void {
+    this.git('init', '--quiet', '--initial-branch=main');
+  }
 
   git(...args: readonly string[]): string {
     const environment = { ...process.env, ...WHO, GIT_CONFIG_GLOBAL: '/dev/null' };
