@@ -17,7 +17,10 @@ export class Git extends Source {
   /** The last that was asked of each kept repository: one after another. */
   private readonly busy = new Map<string, Promise<unknown>>();
 
-  constructor(private readonly folder: string) {
+  constructor(
+    private readonly folder: string,
+    private readonly mostKeptBytes = MOST_KEPT_BYTES,
+  ) {
     super();
   }
 
@@ -109,7 +112,7 @@ export class Git extends Source {
     );
     let total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { name, bytes } of kept.sort((a, b) => a.usedMs - b.usedMs)) {
-      if (total <= MOST_KEPT_BYTES) return;
+      if (total <= this.mostKeptBytes) return;
       if (name === used && bytes <= LARGEST_PACK_BYTES) continue;
       total -= bytes;
       const never = new AbortController().signal;

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Git } from '../../src/adapters/git.js';
 import { GitServer, type Repository } from './git-server.js';
 
@@ -142,6 +142,18 @@ describe('the tests at a path of a commit', () => {
     expect(await at(second, 'top.sh', repository.url, own)).toEqual({ 'top.sh': script('true') });
     writeFileSync(path.join(kept, 'damaged', name, 'config'), 'rubbish [');
     expect(await at(first, 'top.sh', repository.url, own)).toEqual({ 'top.sh': script('true') });
+  });
+
+  it('of what is kept that goes which was not used for the longest time', async () => {
+    const own = path.join(kept, 'small');
+    const git = new Git(own, 1);
+    await at(first, 'top.sh', repository.url, git);
+    const [before] = readdirSync(own);
+    const other = server.repository('other.git');
+    await at(other.commit({ 'a.sh': script('true') }), 'a.sh', other.url, git);
+    await vi.waitFor(() => expect(readdirSync(own)).toHaveLength(1));
+    expect(readdirSync(own)).not.toContain(before);
+    expect(await at(first, 'top.sh', repository.url, git)).toEqual({ 'top.sh': script('true') });
   });
 
   it('many at once of one repository', async () => {
