@@ -5,7 +5,7 @@ import { build, installDebian, installPackages, root } from './prepare.mjs';
 
 installPackages();
 build();
-if (process.getuid?.() !== 0) installDebian({ bwrap: 'bubblewrap' });
+installDebian({ git: 'git', ...(process.getuid?.() === 0 ? {} : { bwrap: 'bubblewrap' }) });
 const child = spawn(
   process.execPath,
   [path.join(root, 'bin', 'testyard.mjs'), 'up', ...process.argv.slice(2)],

@@ -13,6 +13,7 @@ installDebian({
   mount: 'mount',
   openssl: 'openssl',
   rpm: 'rpm',
+  git: 'git',
   // The virtual machine that shows what only a kernel of its own can: with firmware, cards and disks.
   'qemu-system-x86_64': 'qemu-system-x86',
   busybox: 'busybox-static',

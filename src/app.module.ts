@@ -48,6 +48,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.wakeup, deps.wakeup),
       value(INJECT.link, deps.link),
       value(INJECT.blobs, deps.blobs),
+      value(INJECT.source, deps.source),
       value(INJECT.version, deps.version),
       value(INJECT.readTestFile, readTestFile),
       value(INJECT.inventory, { read: readInventoryFiles, print: printInventory } satisfies InventoryForm),

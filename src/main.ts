@@ -7,6 +7,7 @@ import pino from 'pino';
 import { CommandImages } from './adapters/command-images.js';
 import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
 import { FolderBlobs } from './adapters/folder-blobs.js';
+import { Git } from './adapters/git.js';
 import { HttpsLink } from './adapters/https-link.js';
 import { readInventory } from './adapters/inventory-files.js';
 import { LocalShell } from './adapters/local.js';
@@ -81,6 +82,7 @@ export async function startGrid(options: {
         wakeup,
         link: desk,
         blobs: await FolderBlobs.open(path.join(stateDir, 'blobs')),
+        source: new Git(path.join(stateDir, 'git')),
         listen: {
           ...address(options.listen ?? '127.0.0.1:7070'),
           ...(config.tls === undefined ? {} : { tls: config.tls }),

@@ -43,7 +43,10 @@ export function printInventory(inventory: Inventory): InventoryFiles {
   files.set(
     'grid.yaml',
     Buffer.from(
-      printYaml({ name, admin, default: grid.default ? [grid.default] : undefined, halt: grid.halt }),
+      printYaml({
+        ...{ name, admin, default: grid.default ? [grid.default] : undefined, halt: grid.halt },
+        sources: grid.sources,
+      }),
     ),
   );
   put('tags.yaml', {

@@ -7,13 +7,14 @@ import {
   type PoolSpec,
   type ResourceSpec,
 } from '../domain/inventory.js';
+import { wrongUrl } from '../domain/submit/source.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { Thing } from './inventory-thing.js';
 import { type Fields, NAME } from './source-fields.js';
 import { shown } from './yaml-source.js';
 
 /** What `grid.yaml` can say. */
-export const GRID_KEYS = ['name', 'admin', 'default', 'halt'];
+export const GRID_KEYS = ['name', 'admin', 'default', 'halt', 'sources'];
 /** What can be said of a pool. */
 export const POOL_KEYS = ['meaning', 'owner', 'projects', 'cap'];
 /** What can be said of a resource. */
@@ -22,12 +23,24 @@ export const RESOURCE_KEYS = ['meaning', 'owner', 'instrument', 'with', 'units']
 /** Reads what `grid.yaml` says. */
 export function readGrid(fields: Fields, catalogue: Catalogue): GridSpec {
   const halt = readHalt(fields);
+  const sources = readSources(fields);
   return {
     name: fields.required('name', fields.name('name'), "the grid's name"),
     admin: fields.required('admin', fields.line('admin'), 'who is told wherever no owner is declared'),
     default: fields.requirement('default', catalogue),
     ...(halt === undefined ? {} : { halt }),
+    ...(sources.length === 0 ? {} : { sources }),
   };
+}
+
+function readSources(fields: Fields): readonly string[] {
+  const sources = fields.list('sources');
+  for (const { text, at } of sources) {
+    const wrong = wrongUrl(text);
+    if (wrong !== undefined)
+      fields.wrong(at, `'${shown(text)}' is no address of repositories (https://git.example.org/): ${wrong}`);
+  }
+  return [...new Set(sources.map(({ text }) => text))].sort();
 }
 
 function readHalt(fields: Fields): HaltPolicy | undefined {

@@ -47,9 +47,16 @@ function isYaml({ name, bytes }: NamedBytes): boolean {
 }
 
 /** Whether a file begins, after comments, as a test in YAML does. */
-export function isYamlTest(bytes: Uint8Array): boolean {
+function isYamlTest(bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes.subarray(0, 4096)).toString('latin1');
   return !head.startsWith('#!') && /^(?:---[ \t]*\r?\n)?(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
+}
+
+/** Whether a file that begins so is a test: it begins with `#!`, is an executable binary, or a test in YAML. */
+export function isTestHead(head: Uint8Array, isExecutable: boolean): boolean {
+  const text = Buffer.from(head).toString('latin1');
+  if (text.startsWith('#!')) return true;
+  return text.startsWith('\x7fELF') ? isExecutable : isYamlTest(head);
 }
 
 function readExecutable(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {

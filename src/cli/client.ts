@@ -43,6 +43,7 @@ export interface Page<Item> {
 /** For how long a grid that has answered before may be away. */
 const OUTAGE_MS = 30_000;
 const REQUEST_MS = 30_000;
+const SUBMIT_MS = 75_000;
 
 /** The two ways in which a host is out. */
 export type OutWay = 'maintenance' | 'quarantine';
@@ -232,6 +233,8 @@ export class Client {
       ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...ask.headers,
     };
+    // The API may have to fetch tests first.
+    const limitMs = method === 'POST' && path === '/submissions' ? SUBMIT_MS : REQUEST_MS;
     for (let waitedMs = 0, waitMs = 200; ; waitedMs += waitMs, waitMs = Math.min(waitMs * 2, 3000)) {
       const mayRepeat = ask.repeatable && waitedMs < OUTAGE_MS;
       try {
@@ -239,7 +242,7 @@ export class Client {
           method,
           headers,
           ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
-          ...(signal === false ? {} : { signal: signal ?? AbortSignal.timeout(REQUEST_MS) }),
+          ...(signal === false ? {} : { signal: signal ?? AbortSignal.timeout(limitMs) }),
         });
         this.everAnswered = true;
         if (response.ok) return response;
@@ -251,7 +254,7 @@ export class Client {
         // A grid that was never there will not come by waiting; one that was may be starting anew.
         const refusedAtOnce = !this.everAnswered && ['ECONNREFUSED', 'ENOTFOUND'].includes(code(error));
         if (!mayRepeat || refusedAtOnce)
-          throw new Unreachable(this.connection.url, reason(error), this.everAnswered);
+          throw new Unreachable(this.connection.url, reason(error, limitMs), this.everAnswered);
       }
       await this.pause(waitMs);
     }
@@ -289,9 +292,9 @@ function code(error: unknown): string {
   return String(cause?.code ?? '');
 }
 
-function reason(error: unknown): string {
+function reason(error: unknown, limitMs = REQUEST_MS): string {
   const { cause, name, message } = error as { cause?: { code?: unknown; message?: string } } & Error;
-  if (name === 'TimeoutError') return `no answer within ${REQUEST_MS / 1000} s`;
+  if (name === 'TimeoutError') return `no answer within ${limitMs / 1000} s`;
   switch (cause?.code) {
     case 'ECONNREFUSED':
       return 'nothing listens there';

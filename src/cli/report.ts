@@ -75,6 +75,7 @@ async function reported(client: Client, run: RunDetail): Promise<ReportedRun> {
     ...(verdict === undefined ? {} : { verdict }),
     ...(noVerdict === undefined ? {} : { noVerdict }),
     ...(run.known === undefined ? {} : { known: run.known }),
+    ...(run.source === undefined ? {} : { source: run.source }),
     ...(attempt?.places[0] === undefined ? {} : { host: attempt.places[0].host }),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(test?.durationS === undefined ? {} : { durationS: test.durationS }),

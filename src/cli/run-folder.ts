@@ -1,6 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isYamlTest } from '../adapters/test-file.js';
+import { isTestHead } from '../adapters/test-file.js';
 import { Failure } from './failure.js';
 
 /** What of a folder is run, and what lies in it beside that. */
@@ -49,11 +49,7 @@ async function isTest(file: string): Promise<boolean> {
   const about = await stat(file).catch(() => undefined);
   // Reading a pipe would wait for ever.
   if (!about?.isFile()) return false;
-  const head = await headOf(file);
-  const text = Buffer.from(head).toString('latin1');
-  if (text.startsWith('#!')) return true;
-  if (text.startsWith('\x7fELF')) return (about.mode & 0o111) !== 0;
-  return isYamlTest(head);
+  return isTestHead(await headOf(file), (about.mode & 0o111) !== 0);
 }
 
 async function headOf(file: string): Promise<Uint8Array> {

@@ -59,6 +59,7 @@ function reported(
     marks: verdict.marks,
     host: place.name,
     requirement: run.spec.requirement,
+    ...(run.spec.source === undefined ? {} : { source: run.spec.source }),
     startedAt,
     ...(durationMs === undefined ? {} : { durationS: durationMs / 1000 }),
     cases: cases.map(({ name, result, message, measurement }) => ({

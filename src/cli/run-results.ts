@@ -69,6 +69,7 @@ export class RunResult implements Witness {
         test: run.spec.name,
         variant: run.variant,
         file: run.file,
+        source: run.spec.source,
         host: place.name,
         requirement: run.spec.requirement,
         ...verdict,

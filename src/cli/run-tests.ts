@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
+import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
 import { EXIT, Failure } from './failure.js';
 import type { Needs } from './local-tags.js';
@@ -12,6 +13,9 @@ export interface TestOptions {
   readonly not?: readonly string[];
   readonly variant?: readonly Readonly<Record<string, string>>[];
   readonly matrix?: Readonly<Record<string, string[]>>;
+  /** A repository: then what is named are paths in it. */
+  readonly git?: string;
+  readonly ref?: string;
 }
 
 /** The runs that files, folders and names of an inventory's tests come to, with what was passed over on the way. */
@@ -32,17 +36,19 @@ export async function planRuns(
   options: TestOptions,
   place: RunPlace,
 ): Promise<PlannedRuns> {
-  const { files, named, others } = await whatIsThere(what, options, place);
+  const { files, named, others } = await filesOf(what, options, place);
   const tests: Found[] = named.map((spec) => ({ spec }));
   const mistakes: string[] = [];
   for (const file of files) {
     const read = await readAt(file, place);
-    if (read.ok) tests.push({ file, spec: read.spec });
+    const { name, source } = file;
+    if (read.ok)
+      tests.push({ file: name, spec: source === undefined ? read.spec : { ...read.spec, source } });
     else {
       const lines = read.problems.map(
-        (p) => `  ${[file, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
+        (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
       );
-      mistakes.push(`${file} cannot be run as it is\n${lines.join('\n')}`);
+      mistakes.push(`${name} cannot be run as it is\n${lines.join('\n')}`);
     }
   }
   if (mistakes.length > 0) throw new Failure(mistakes.slice(0, 50).join('\n'));
@@ -57,6 +63,29 @@ export async function planRuns(
       runs.push({ ...one, needs });
     }
   return { runs, others };
+}
+
+/** A file to be run: here, unless its bytes are known. */
+interface RunFile {
+  readonly name: string;
+  readonly bytes?: Uint8Array;
+  readonly source?: TestSource;
+}
+
+async function filesOf(
+  what: readonly string[],
+  options: TestOptions,
+  place: RunPlace,
+): Promise<{ files: readonly RunFile[]; named: readonly TestSpec[]; others: readonly string[] }> {
+  const { git: url, ref } = options;
+  if (url !== undefined) {
+    const { fromRepository } = await import('./run-git.js');
+    return { named: [], ...(await fromRepository(url, ref, what)) };
+  }
+  if (ref !== undefined)
+    throw new Failure('--ref says which branch, tag or commit of a repository: name that with --git');
+  const { files, ...rest } = await whatIsThere(what, options, place);
+  return { files: files.map((name) => ({ name })), ...rest };
 }
 
 /** The files that are meant, and the inventory's tests; each once, in the order in which they were named. */
@@ -90,19 +119,24 @@ async function whatIsThere(what: readonly string[], options: TestOptions, { inve
   return { files: [...files], named, others };
 }
 
-async function readAt(file: string, place: RunPlace): Promise<TestFileResult> {
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+async function readAt(file: RunFile, place: RunPlace): Promise<TestFileResult> {
+  const { name } = file;
+  const bytes = file.bytes ?? (await bytesOf(name));
+  // Most tests need nothing: then no catalogue is read.
+  const plain = readTestFile({ name, bytes }, undefined);
+  if (plain.ok && plain.spec.requirement === '') return plain;
+  const { catalogue } = await place.knowledge();
+  const known = readTestFile({ name, bytes }, catalogue);
+  // A tag that only some grid knows is no mistake of the file's.
+  return known.ok ? known : plain.ok ? plain : known;
+}
+
+async function bytesOf(file: string): Promise<Uint8Array> {
+  return await readFile(file).catch((error: NodeJS.ErrnoException) => {
     throw new Failure(
       error.code === 'ENOENT' ? `there is no file ${file}` : `${file} cannot be read: ${error.message}`,
     );
   });
-  // Most tests need nothing: then no catalogue is read.
-  const plain = readTestFile({ name: file, bytes }, undefined);
-  if (plain.ok && plain.spec.requirement === '') return plain;
-  const { catalogue } = await place.knowledge();
-  const known = readTestFile({ name: file, bytes }, catalogue);
-  // A tag that only some grid knows is no mistake of the file's.
-  return known.ok ? known : plain.ok ? plain : known;
 }
 
 async function needsAt(requirement: string, place: RunPlace): Promise<Needs> {

@@ -1,3 +1,4 @@
+import { sourceText } from '../domain/report/reported.js';
 import type { AttemptView, IncidentView, RunDetail, SubmissionView } from '../http/contract.js';
 import { Failure } from './failure.js';
 import { showHost } from './hosts.js';
@@ -51,6 +52,7 @@ function showRun(screen: Screen, run: RunDetail): void {
     ['why', reasonOf(run)],
     ['needs', run.requirement === '' ? 'any host' : run.requirement],
     ...(target === '' ? [] : [['for', target]]),
+    ...(run.source === undefined ? [] : [['from', sourceText(run.source)]]),
     ...artefacts.map(({ name, url, blob, buildId }) => [
       'under test',
       `${name}: ${url ?? `blob ${blob}`}${buildId === undefined ? '' : ` (build ${buildId})`}`,

@@ -25,6 +25,9 @@ export interface SubmitOptions {
   readonly dryRun?: boolean;
   /** Seconds. */
   readonly holdOnFailure?: number | undefined;
+  /** A repository: then what is named are paths in it. */
+  readonly git?: string;
+  readonly ref?: string;
 }
 
 type WantedTest = NonNullable<SubmissionRequest['tests']>[number];
@@ -35,7 +38,7 @@ export async function submit(
   what: readonly string[],
   options: SubmitOptions,
 ): Promise<number> {
-  const tests = await Promise.all(what.map(wanted));
+  const tests = options.git === undefined ? await Promise.all(what.map(wanted)) : inRepository(what, options);
   const request = { tests, ...asked(what, options) };
   const explained = (error: unknown) => {
     throw error instanceof Refused ? named(error, what) : error;
@@ -65,7 +68,9 @@ function asked(what: readonly string[], options: SubmitOptions): Omit<Submission
   const { project, name, priority, variant, matrix, wait, queueTimeout } = options;
   const { label = [], not = [], artefact, buildId, holdOnFailure } = options;
   const selects = label.length + not.length > 0;
-  if (what.length === 0 && !selects)
+  if (options.ref !== undefined && options.git === undefined)
+    throw new Failure('--ref says which branch, tag or commit of a repository: name that with --git');
+  if (what.length === 0 && !selects && options.git === undefined)
     throw new Failure('name tests, or select some of the inventory with --label or --not');
   if (buildId !== undefined && artefact === undefined)
     throw new Failure('--build-id says of which build the artefacts are: name them with --artefact');
@@ -120,6 +125,12 @@ function showPlan(screen: Screen, plan: SubmissionPlan): void {
     const tests = left.tests.join(', ') + (left.testCount > left.tests.length ? ', ...' : '');
     screen.line(`left out for ${plain(tests)}: ${plain(names)}: ${plain(left.reason)}`);
   }
+}
+
+/** Paths of a repository, which the API fetches; none named is all of it. */
+function inRepository(what: readonly string[], { git: url = '', ref }: SubmitOptions): WantedTest[] {
+  const named = ref === undefined ? { url } : { url, ref };
+  return (what.length === 0 ? ['.'] : what).map((path) => ({ git: { ...named, path } }));
 }
 
 /** What is a file here is sent as it is; anything else is the name of a test in the inventory. */

@@ -27,6 +27,8 @@ export interface GridSpec {
   readonly default: string;
   /** How far what an incident stops goes beyond its scope, by scope; `scope` where nothing is said. */
   readonly halt?: HaltPolicy;
+  /** Repositories that the API may fetch tests from, or folders of them, by address; undefined: none. */
+  readonly sources?: readonly string[];
 }
 
 /** Scopes of incidents for which a policy can be declared. */

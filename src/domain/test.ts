@@ -1,6 +1,7 @@
 import type { TapForm } from './judge/tap-in.js';
 import type { Dirties } from './layer.js';
 import type { Matrix } from './submit/matrix.js';
+import type { TestSource } from './submit/source.js';
 
 /** What is to be run, as somebody wrote it, with every default filled in. */
 export interface TestSpec {
@@ -36,6 +37,8 @@ export interface TestSpec {
   readonly underTest: readonly string[];
   /** Under `local`: asks for the network (the host must allow it as well). */
   readonly network: boolean;
+  /** The repository and commit it was fetched from; undefined: it was sent, or is the inventory's. */
+  readonly source?: TestSource;
 }
 
 /** Defaults of a test that says nothing, in milliseconds. */

@@ -403,6 +403,9 @@ function bundleOf(place: Place, bytes: Buffer): Bundle {
       TESTYARD_TEST: test.name,
       TESTYARD_ROLE: place.plan.role,
       TESTYARD_HOST: place.plan.host.name,
+      ...(test.source === undefined
+        ? {}
+        : { TESTYARD_SOURCE_URL: test.source.url, TESTYARD_SOURCE_COMMIT: test.source.commit }),
     },
   };
 }

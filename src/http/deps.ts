@@ -3,6 +3,7 @@ import type { Inventory } from '../domain/inventory.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Blobs } from '../ports/blobs.js';
+import type { Source } from '../ports/source.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Claim, Claimed, Register, Registered } from '../protocol/messages.js';
 import type { Store } from '../store/store.js';
@@ -17,9 +18,15 @@ export interface Desk extends GridLink {
   claim(request: Claim, gone?: AbortSignal): Promise<Claimed>;
 }
 
+/** A test file, as it was sent or fetched. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Reads a test file against the catalogue. */
 export type ReadTestFile = (
-  file: { readonly name: string; readonly bytes: Uint8Array },
+  file: NamedBytes,
   catalogue: Catalogue | undefined,
 ) =>
   | { readonly ok: true; readonly spec: TestSpec }
@@ -53,6 +60,7 @@ export interface ApiDeps {
   readonly wakeup: Wakeup;
   readonly link: Desk;
   readonly blobs: Blobs;
+  readonly source: Source;
   readonly listen: Listen;
   /** Testyard's own version. */
   readonly version: string;
@@ -69,6 +77,7 @@ export const INJECT = {
   wakeup: Symbol('wakeup'),
   link: Symbol('link'),
   blobs: Symbol('blobs'),
+  source: Symbol('source'),
   version: Symbol('version'),
   readTestFile: Symbol('readTestFile'),
   inventory: Symbol('inventory'),

@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
 import { compareNights, type Morning } from '../domain/judge/morning.js';
+import type { Source } from '../ports/source.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
 import { readCatalogue } from '../store/catalogue.js';
 import { nightBefore, nightRuns, redSince } from '../store/night.js';
@@ -20,8 +21,9 @@ import {
   runsWith,
 } from '../store/submission.js';
 import type { MorningView, SubmissionPlan, SubmissionView } from './contract.js';
-import { INJECT, type ReadTestFile } from './deps.js';
+import { INJECT, type NamedBytes, type ReadTestFile } from './deps.js';
 import { planView } from './dry-run.js';
+import { fetchTests } from './fetch-tests.js';
 import { withinProject } from './grid.controller.js';
 import { conflict, forbidden, notFound, Refusal, unprocessable, unreadable } from './problem.js';
 import { IdKey, pageView, readCursor, wantId } from './reading.js';
@@ -34,6 +36,7 @@ export class SubmissionController {
   constructor(
     @Inject(INJECT.store) private readonly store: Store,
     @Inject(INJECT.readTestFile) private readonly readTestFile: ReadTestFile,
+    @Inject(INJECT.source) private readonly source: Source,
     @Inject(INJECT.reserveMostS) private readonly reserveMostS: number,
   ) {}
 
@@ -43,7 +46,7 @@ export class SubmissionController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SubmissionView | SubmissionPlan> {
     const { project, tests } = ask.body;
-    const sendsFiles = tests.some((test) => 'file' in test);
+    const sendsFiles = tests.some((test) => 'file' in test || 'git' in test);
     const [projectId, known] = await Promise.all([
       findProject(this.store, ask.visible, project),
       sendsFiles ? readCatalogue(this.store) : undefined,
@@ -51,8 +54,11 @@ export class SubmissionController {
     if (projectId === undefined) throw notFound(`project '${project}'`);
     wantSubmitter(ask.caller, projectId, project);
     wantBounded('holdOnFailureS', ask.body.holdOnFailureS, this.reserveMostS);
-    const read = () =>
-      understand(this.store, projectId, ask.body, (file) => this.readTestFile(file, known?.catalogue));
+    const read = async () => {
+      const fetched = await fetchTests(this.store, this.source, tests);
+      const readFile = (file: NamedBytes) => this.readTestFile(file, known?.catalogue);
+      return await understand(this.store, projectId, ask.body, readFile, fetched);
+    };
     if (ask.body.dryRun) {
       const understood = await read();
       reply.status(200);

@@ -19,7 +19,8 @@ import { missingBlobs, type NewSubmission } from '../store/submission.js';
 import { type FoundTest, findTests, putTests, readTestNames } from '../store/test.js';
 import { WorldReader } from '../store/world.js';
 import type { SubmissionRequest } from './contract.js';
-import type { ReadTestFile } from './deps.js';
+import type { NamedBytes, ReadTestFile } from './deps.js';
+import type { Fetched } from './fetch-tests.js';
 import { type Mistake, unprocessable } from './problem.js';
 import { findSelected } from './select.js';
 
@@ -30,7 +31,7 @@ const MOST_RUNS = 100_000;
 const FILES_AT_ONCE = 100;
 
 /** Reads a test file against the tags that are known. */
-type ReadFile = (file: Parameters<ReadTestFile>[0]) => ReturnType<ReadTestFile>;
+type ReadFile = (file: NamedBytes) => ReturnType<ReadTestFile>;
 
 type Wanted = z.output<typeof SubmissionRequest>;
 
@@ -52,13 +53,15 @@ export async function understand(
   projectId: Id,
   wanted: Wanted,
   readTestFile: ReadFile,
+  fetched: Fetched,
 ): Promise<Understood> {
   const named = await findNamed(store, projectId, wanted);
-  const sent = await readFiles(wanted, readTestFile);
+  const sent = await readFiles(wanted, fetched, readTestFile);
   const selected = await findSelected(store, projectId, wanted.select);
   const own = wanted.matrix === undefined ? undefined : unfoldMatrix(wanted.matrix);
   const mistakes = [
     ...named.mistakes,
+    ...fetched.mistakes,
     ...sent.mistakes,
     ...selected.mistakes,
     ...(own !== undefined && 'problems' in own
@@ -73,8 +76,8 @@ export async function understand(
   const more = selected.tests.filter((test) => !taken.has(test.id));
   const tests = [
     ...wanted.tests.flatMap((_, index): AskedTest[] => {
-      const test = sent.specs.get(index) ?? named.found.get(index);
-      return test === undefined ? [] : [test];
+      const test = named.found.get(index);
+      return sent.specs.get(index) ?? (test === undefined ? [] : [test]);
     }),
     ...more,
   ];
@@ -98,11 +101,11 @@ export async function understand(
     },
     asked: { ...given, tests, purpose: 'test', project: wanted.project, again: false },
     putTests: async (tx) => {
-      const indexes = [...sent.specs.keys()];
-      const ids = await putTests(tx, projectId, [...sent.specs.values()]);
-      const idOf = new Map(indexes.map((index, at) => [index, ids[at]]));
+      const indexes = [...sent.specs].flatMap(([index, specs]) => specs.map(() => index));
+      const ids = await putTests(tx, projectId, [...sent.specs.values()].flat());
+      const idsOf = (index: number) => ids.filter((_, at) => indexes[at] === index);
       return [
-        ...wanted.tests.map((_, index) => idOf.get(index) ?? named.found.get(index)?.id ?? ''),
+        ...wanted.tests.flatMap((_, index) => named.found.get(index)?.id ?? idsOf(index)),
         ...more.map((test) => test.id),
       ];
     },
@@ -161,17 +164,25 @@ async function findNamed(sql: Sql, projectId: Id, wanted: Wanted) {
   };
 }
 
-async function readFiles(wanted: Wanted, readTestFile: ReadFile) {
-  const specs = new Map<number, TestSpec>();
+async function readFiles(wanted: Wanted, fetched: Fetched, readTestFile: ReadFile) {
+  const specs = new Map<number, TestSpec[]>();
   const mistakes: Mistake[] = [];
-  const files = wanted.tests.flatMap((test, index) => ('file' in test ? [{ ...test.file, index }] : []));
-  if (files.length === 0) return { specs, mistakes };
-  for (const [at, { name, content, index }] of files.entries()) {
+  const files = [
+    ...wanted.tests.flatMap((test, index) => {
+      if (!('file' in test)) return [];
+      const { name, content } = test.file;
+      return [{ index, name, bytes: () => Buffer.from(content, 'base64'), source: undefined }];
+    }),
+    ...fetched.files.map(({ bytes, ...file }) => ({ ...file, bytes: () => bytes })),
+  ];
+  for (const [at, { name, bytes, index, source }] of files.entries()) {
     if (at % FILES_AT_ONCE === FILES_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
-    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') });
-    if (read.ok) specs.set(index, read.spec);
-    else {
-      const where = `tests[${index}].file (${name})`;
+    const read = readTestFile({ name, bytes: bytes() });
+    if (read.ok) {
+      const spec = source === undefined ? read.spec : { ...read.spec, source };
+      specs.set(index, [...(specs.get(index) ?? []), spec]);
+    } else {
+      const where = `tests[${index}].${source === undefined ? 'file' : 'git'} (${name})`;
       mistakes.push(...read.problems.map((problem) => ({ where, ...problem })));
     }
     if (mistakes.length >= 100) break;

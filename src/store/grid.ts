@@ -48,6 +48,12 @@ export async function readGrid(sql: Sql, visible: Visible) {
   return shown(row);
 }
 
+/** Where the API may fetch tests from. */
+export async function readSources(sql: Sql): Promise<readonly string[]> {
+  const [row] = await sql.rows<{ sources: readonly string[] }>(`SELECT sources FROM grid`);
+  return row?.sources ?? [];
+}
+
 /**
  * Halts the grid: it starts nothing more, and with `kill` what runs is stopped, to be run again later. Halting
  * it again says the new reason.

@@ -119,12 +119,10 @@ async function listCanary(tx: Transaction): Promise<void> {
 }
 
 async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
-  await tx.rows(`UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4`, [
-    grid.name,
-    grid.admin,
-    grid.default,
-    JSON.stringify(grid.halt ?? {}),
-  ]);
+  await tx.rows(
+    `UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4, sources = $5`,
+    [grid.name, grid.admin, grid.default, JSON.stringify(grid.halt ?? {}), grid.sources ?? []],
+  );
 }
 
 async function applyCatalogue(tx: Transaction, { tags, aliases, types, steps }: Inventory): Promise<void> {

@@ -143,6 +143,7 @@ export const SCHEMA = {
       historyEpoch: randomUuid(),
       haltPolicy: json<HaltPolicy>("'{}'"),
       haltedBy: bigints("'{}'"),
+      sources: texts("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },

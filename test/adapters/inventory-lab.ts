@@ -8,7 +8,7 @@ export const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOlocBmFVG3LYkN1D5zFZbxJ
 /** A small lab in which everything is said that can be said. */
 export const LAB: Readonly<Record<string, string>> = {
   'grid.yaml':
-    'name: lab\nadmin: Ann <ann@example.org>\ndefault: [linux]\nhalt: {step: pool, image: grid, host: scope}\n',
+    'name: lab\nadmin: Ann <ann@example.org>\ndefault: [linux]\nhalt: {step: pool, image: grid, host: scope}\nsources: ["https://git.example.org/", "ssh://git@git.example.org:2222/tests"]\n',
   'tags.yaml': `tags:
   arm64-board: {meaning: a board, owner: Bea, decays: firmware}
   windows: {meaning: a release of Windows, kind: version, scheme: natural}

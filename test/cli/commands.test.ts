@@ -27,6 +27,19 @@ beforeEach(async () => {
 afterEach(() => grid.close());
 
 describe('submit', () => {
+  it('names files and folders of a repository', async () => {
+    const repository = ['--git', 'https://git.example.org/lab', '--ref', 'v1'];
+    const git = { url: 'https://git.example.org/lab', ref: 'v1' };
+    expect(await cli.run(['submit', ...repository, 'net', 'a.sh'], here())).toMatchObject({ code: 0 });
+    expect(await cli.run(['submit', ...repository.slice(0, 2)], here())).toMatchObject({ code: 0 });
+    expect(grid.asked.map(({ body }) => (body as { tests: unknown }).tests)).toEqual([
+      [{ git: { ...git, path: 'net' } }, { git: { ...git, path: 'a.sh' } }],
+      [{ git: { url: git.url, path: '.' } }],
+    ]);
+    const lost = await cli.run(['submit', 'x', '--ref', 'v1'], here());
+    expect(lost).toMatchObject({ code: 2, err: expect.stringContaining('name that with --git') });
+  });
+
   it('sends a file as it is, and names of tests', async () => {
     const done = await cli.run(
       [

@@ -5,6 +5,7 @@ import { XMLValidator } from 'fast-xml-parser';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
+import { Git } from '../../src/adapters/git.js';
 import { type RunningApi, startApi } from '../../src/http/server.js';
 import { createToken } from '../../src/store/access.js';
 import { Wakeup } from '../../src/store/wakeup.js';
@@ -43,6 +44,7 @@ beforeEach(async () => {
       wakeup,
       link: grid.desk,
       blobs: await FolderBlobs.open(folder),
+      source: new Git(path.join(folder, 'git')),
       version: '0.0.0',
     },
     ...{ listen: { host: '127.0.0.1', port: 0 }, log: pino({ level: 'silent' }), upkeepEveryMs: 0 },

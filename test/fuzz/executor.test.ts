@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
+import { Git } from '../../src/adapters/git.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { Problem } from '../../src/http/contract.js';
 import { routes } from '../../src/http/routes.js';
@@ -65,6 +66,7 @@ beforeAll(async () => {
   const log = pino({ level: 'error' }, { write: (line: string) => void logged.push(line) });
   api = await startApi({
     ...{ store: grid.store, wakeup, link: grid.desk, blobs: await FolderBlobs.open(blobs), log },
+    source: new Git(path.join(blobs, 'git')),
     ...{ listen: { host: '127.0.0.1', port: 0 }, version: 'test', upkeepEveryMs: 0 },
   });
   const made = await createToken(

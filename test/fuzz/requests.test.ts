@@ -1,10 +1,14 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Problem } from '../../src/http/contract.js';
 import type { Route } from '../../src/http/routes/route.js';
 import { type RouteName, routes } from '../../src/http/routes.js';
+import { Repository } from '../adapters/git-server.js';
 import { startTestApi, type TestApi } from '../http/api.js';
 import { Rows } from '../http/rows.js';
 import { connections, type Heard, type Sent, send } from './ask.js';
@@ -23,13 +27,16 @@ interface Example {
 type PersonsRoute = Exclude<RouteName, `executor${string}`>;
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
+const labFolder = mkdtempSync(path.join(tmpdir(), 'testyard-fuzz-git-'));
+const LAB = new Repository(labFolder, pathToFileURL(labFolder).href);
 const FILES = [
-  { path: 'grid.yaml', content: base64('name: lab\nadmin: ann\n') },
+  { path: 'grid.yaml', content: base64(`name: lab\nadmin: ann\nsources: ['${LAB.url}']\n`) },
   { path: 'hosts.yaml', content: base64('hosts:\n  box: {local: {}}\n  other: {local: {}, owner: Bea}\n') },
   { path: 'tests/nightly.sh', content: base64('#!/bin/sh\n# testyard: labels: net\ntrue\n') },
   { path: 'tests/slow.sh', content: base64('#!/bin/sh\n# testyard: labels: slow\ntrue\n') },
 ];
 const TEST = { file: { name: 'a.sh', content: base64('#!/bin/sh\n# testyard: requires: linux\ntrue\n') } };
+const GIT = { git: { url: LAB.url, ref: 'main', path: 'tests' } };
 const host = { params: { host: 'box' } };
 const why = { why: 'a test' };
 const page = { cursor: Buffer.from('"9"').toString('base64url'), limit: '3' };
@@ -53,7 +60,13 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   listReservations: {},
   submit: {
     body: {
-      ...{ project: 'default', name: 'nightly', tests: [TEST, { name: 'nightly' }], priority: 1, wait: true },
+      ...{
+        project: 'default',
+        name: 'nightly',
+        tests: [TEST, GIT, { name: 'nightly' }],
+        priority: 1,
+        wait: true,
+      },
       select: { with: ['net'], without: ['slow'] },
       artefacts: [{ name: 'kernel', url: 'https://example.org/k', digest: 'd', buildId: '1' }],
       variants: [{ A: '1' }, { A: '2' }],
@@ -262,6 +275,8 @@ const agent = connections();
 
 beforeAll(async () => {
   rmSync(CANARY, { force: true });
+  LAB.begin();
+  LAB.commit({ 'tests/fetched.sh': '#!/bin/sh\n# testyard: labels: net\ntrue\n' });
   api = await startTestApi();
   digest = await digestWith(api.store);
   const rows = new Rows(api.store);
@@ -280,6 +295,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   agent.destroy();
+  rmSync(labFolder, { recursive: true, force: true });
   await api?.close();
 });
 

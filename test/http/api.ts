@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
+import { Git } from '../../src/adapters/git.js';
 import { type ApiDeps, type Desk, startApi } from '../../src/http/server.js';
 import type { Claimed, Registered } from '../../src/protocol/messages.js';
 import { createToken, ensureAdminToken, type NewToken, newSecret } from '../../src/store/access.js';
@@ -64,6 +65,7 @@ export async function startTestApi(more: Partial<ApiDeps> = {}): Promise<TestApi
     wakeup,
     link: desk,
     blobs,
+    source: new Git(path.join(folder, 'git')),
     listen,
     version: '0.0.0-test',
     log,

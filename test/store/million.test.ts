@@ -443,6 +443,7 @@ describe('hosts, incidents and the grid', () => {
   look('', grid.haltGrid, ['me', 'why', 'kill'], { queue: true });
   look('', grid.resumeGrid, ['me', 'why']);
   look('', grid.answers, []);
+  look('', grid.readSources, []);
   look('', grid.findExecutor, ['executor 3']);
   look('', grid.isLeaseOf, ['3001', '1']);
 });

@@ -11,6 +11,8 @@ export function addSubmitting(testyard: Command, does: Does): void {
     .description('give the grid tests: files, or names of tests in the inventory')
     .argument('[test...]')
     .option('-w, --watch', 'wait until every run is done or held')
+    .option('--git <url>', 'the tests are files or folders of this repository')
+    .option('--ref <name>', 'at this branch, tag or commit')
     .option('--dry-run', 'only say which runs it would make, and which could never run')
     .option('--label <label>', "also the inventory's tests that have it; repeat for all of several", gather)
     .option('--not <label>', 'of those, none that has it; repeat for more', gather)

@@ -1,4 +1,12 @@
-import { nameOf, type Report, type ReportedCase, type ReportedRun, type Said, saidOf } from './reported.js';
+import {
+  nameOf,
+  type Report,
+  type ReportedCase,
+  type ReportedRun,
+  type Said,
+  saidOf,
+  sourceText,
+} from './reported.js';
 
 /**
  * JUnit XML as the XSD of Jenkins has it (xunit-plugin, junit-10.xsd): one suite per run, in it one test case for the
@@ -97,6 +105,7 @@ function propertiesOf(run: ReportedRun): [string, string][] {
     ['run', run.id],
     ['host', run.host],
     ['requirement', run.requirement === '' ? undefined : run.requirement],
+    ['source', run.source && sourceText(run.source)],
     ['reason', run.reason],
     ['marks', run.marks.length === 0 ? undefined : run.marks.join(' ')],
     ['known', run.known?.link],

@@ -1,4 +1,5 @@
 import type { NoVerdict } from '../outcome.js';
+import type { TestSource } from '../submit/source.js';
 
 /** A run as a report tells of it; what is not known of it is left out. */
 export interface ReportedRun {
@@ -24,6 +25,8 @@ export interface ReportedRun {
   readonly tail?: string;
   /** Where all that is known of it can be read. */
   readonly evidence?: string;
+  /** Where its test was fetched from. */
+  readonly source?: TestSource;
   /** The issue to which a person tied this failure. */
   readonly known?: { readonly link: string; readonly why: string };
 }
@@ -72,6 +75,11 @@ export function saidOf(run: ReportedRun): Said {
         : { kind: 'unjudged', type, message: text };
     }
   }
+}
+
+/** Where a test was fetched from, in one line. */
+export function sourceText({ url, commit, path }: TestSource): string {
+  return `${url} at ${commit}: ${path}`;
 }
 
 /** The name of a run's test, with its variant where it has one. */

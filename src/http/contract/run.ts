@@ -108,6 +108,8 @@ export const RunDetail = RunView.extend({
   verdictAttempt: attemptId.optional(),
   /** The host that was kept for whoever submitted it, since it failed there; `over`: no more. */
   kept: z.object({ host: z.string(), person: z.string(), until: time, over: z.boolean() }).optional(),
+  /** The repository and commit that its test was fetched from. */
+  source: z.object({ url: z.string(), commit: z.string(), path: z.string() }).optional(),
   /** What was under test. */
   artefacts: z
     .array(

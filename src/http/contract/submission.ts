@@ -50,6 +50,15 @@ export const Selection = z
   })
   .refine((s) => s.with.length + s.without.length > 0, 'say at least one label');
 
+/** Tests of a git repository: the file grid.yaml says which ones the API may fetch from. */
+const GitSpec = z.strictObject({
+  url: z.string().min(1).max(2000),
+  /** A branch, a tag or a whole commit; what the repository itself takes unless said. */
+  ref: z.string().min(1).max(250).optional(),
+  /** From the root of the repository; `.` is all of it. */
+  path: z.string().min(1).max(1000).default('.'),
+});
+
 export const SubmissionRequest = z.strictObject({
   project: name.default('default'),
   name: z.string().max(200).default(''),
@@ -60,6 +69,8 @@ export const SubmissionRequest = z.strictObject({
         z.strictObject({ name }),
         /** A test file, as it is: a script with its needs in comments at its top, or YAML. */
         z.strictObject({ file: z.strictObject({ name: z.string().min(1).max(200), content: z.base64() }) }),
+        /** The test at a path of a repository, or all tests of a folder, at the commit for which `ref` stands now. */
+        z.strictObject({ git: GitSpec }),
       ]),
     )
     .max(10_000)

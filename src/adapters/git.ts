@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import { isCommit } from '../domain/submit/source.js';
+import { Source, type SourceTests, type SourceTrouble } from '../ports/source.js';
+import { type GitEnd, git, LARGEST_PACK_BYTES } from './git-command.js';
+import { readTree } from './git-tree.js';
+
+/** What is kept of repositories, all in all; a single one may be as large as git may write. */
+const MOST_KEPT_BYTES = 4 * LARGEST_PACK_BYTES;
+
+/**
+ * Repositories by the program git. What was fetched is kept in a folder, one bare repository for each address, only
+ * so that it need not be fetched again: it can be deleted at any time.
+ */
+export class Git extends Source {
+  /** The last that was asked of each kept repository: one after another. */
+  private readonly busy = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly folder: string,
+    private readonly mostKeptBytes = MOST_KEPT_BYTES,
+  ) {
+    super();
+  }
+
+  override async resolve(
+    url: string,
+    ref: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly commit: string } | SourceTrouble> {
+    // Whether it is there comes out when it is fetched.
+    if (ref !== undefined && isCommit(ref)) return { commit: ref };
+    const wanted = ref === undefined ? ['HEAD'] : candidates(ref);
+    const told = await git(['ls-remote', '--', url, ...wanted, ...wanted.map((one) => `${one}^{}`)], {
+      ...over(url),
+      signal,
+    });
+    if (told.kind !== 'ok') return unreachable(url, told);
+    const commits = new Map(
+      told.out
+        .toString('utf8')
+        .split('\n')
+        .map((line) => line.split('\t'))
+        .map(([oid = '', name = '']) => [name, oid] as const),
+    );
+    // An annotated tag stands for what it points at.
+    const found = wanted.flatMap((name) => commits.get(`${name}^{}`) ?? commits.get(name) ?? []);
+    const [commit] = found;
+    if (commit === undefined) return { trouble: 'ref', message: nothingCalled(ref, url) };
+    if (new Set(found).size > 1)
+      return {
+        trouble: 'ref',
+        message: `'${ref}' is a branch and a tag of ${url}: say refs/heads/${ref} or refs/tags/${ref}`,
+      };
+    return { commit };
+  }
+
+  override async testsAt(
+    url: string,
+    commit: string,
+    at: string,
+    signal: AbortSignal,
+  ): Promise<SourceTests | SourceTrouble> {
+    const name = createHash('sha256').update(url).digest('hex').slice(0, 32);
+    return await this.alone(name, signal, async (folder) => {
+      try {
+        const trouble = await fetchInto(folder, url, commit, signal);
+        if (trouble !== undefined) return trouble;
+        const tests = await readTree(folder, commit, at, signal);
+        await utimes(folder, new Date(), new Date());
+        void this.trim(name).catch(() => undefined);
+        return tests;
+      } catch (error) {
+        if (signal.aborted) return slow(url);
+        throw error;
+      }
+    });
+  }
+
+  /** Works on a kept repository while nobody else does. */
+  private async alone<Answer>(
+    name: string,
+    signal: AbortSignal,
+    work: (folder: string) => Promise<Answer>,
+  ): Promise<Answer | SourceTrouble> {
+    const before = this.busy.get(name) ?? Promise.resolve();
+    // Who has waited for too long does nothing any more, and the next one waits for whoever is at work.
+    const mine = before.then(() => work(path.join(this.folder, name)));
+    const ended = mine.catch(() => undefined);
+    this.busy.set(name, ended);
+    void ended.then(() => {
+      if (this.busy.get(name) === ended) this.busy.delete(name);
+    });
+    const over = new AbortController();
+    const late = new Promise<'late'>((resolve) => {
+      if (signal.aborted) resolve('late');
+      else signal.addEventListener('abort', () => resolve('late'), { signal: over.signal });
+    });
+    const first = await Promise.race([before, late]);
+    over.abort();
+    return first === 'late' ? slow('The repository, which others are fetching from,') : await mine;
+  }
+
+  /** Deletes what was not used for the longest time, where too much is kept. */
+  private async trim(used: string): Promise<void> {
+    const kept = await Promise.all(
+      (await readdir(this.folder)).map(async (name) => {
+        const at = path.join(this.folder, name);
+        return { name, usedMs: (await stat(at)).mtimeMs, bytes: await sizeOf(at) };
+      }),
+    );
+    let total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { name, bytes } of kept.sort((a, b) => a.usedMs - b.usedMs)) {
+      if (total <= this.mostKeptBytes) return;
+      if (name === used && bytes <= LARGEST_PACK_BYTES) continue;
+      total -= bytes;
+      const never = new AbortController().signal;
+      await this.alone(name, never, (folder) => rm(folder, { recursive: true, force: true }));
+    }
+  }
+}
+
+/** Makes sure that a commit with all its files is there; alone where the server gives it so, else with all there is. */
+async function fetchInto(
+  folder: string,
+  url: string,
+  commit: string,
+  signal: AbortSignal,
+): Promise<SourceTrouble | undefined> {
+  if (await isThere(folder, commit, signal)) return undefined;
+  if (signal.aborted) return slow(url);
+  const options = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--quiet'];
+  const alone = ['fetch', '--depth=1', ...options, '--', url, `+${commit}:refs/testyard/${commit}`];
+  const heads = ['+HEAD:refs/all/HEAD', '+refs/heads/*:refs/all/heads/*', '+refs/tags/*:refs/all/tags/*'];
+  const whole = ['fetch', ...options, '--', url, ...heads];
+  const limits = { folder, ...over(url), signal };
+  let last: GitEnd = { kind: 'failed', words: '' };
+  // What is kept may be damaged, or locked by a command that was cut off: then it is begun anew.
+  for (const [way, isAnew] of [
+    [alone, false],
+    [alone, true],
+    [whole, true],
+  ] as const) {
+    last =
+      isAnew || !(await isKept(folder)) ? await begin(folder, commit, signal) : { kind: 'ok', out: NOTHING };
+    if (last.kind === 'ok') last = await git(way, limits);
+    if (last.kind === 'ok' && (await isThere(folder, commit, signal))) return undefined;
+    if (last.kind !== 'ok' && last.kind !== 'failed') break;
+  }
+  await rm(folder, { recursive: true, force: true });
+  if (last.kind !== 'ok') return unreachable(url, last);
+  return { trouble: 'ref', message: `${url} has no commit ${commit} that it would give` };
+}
+
+const NOTHING = Buffer.alloc(0);
+
+async function begin(folder: string, commit: string, signal: AbortSignal): Promise<GitEnd> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const format = commit.length === 64 ? 'sha256' : 'sha1';
+  return await git(['init', '--bare', '--quiet', '--template=', `--object-format=${format}`], {
+    folder,
+    signal,
+  });
+}
+
+async function isKept(folder: string): Promise<boolean> {
+  return (await stat(path.join(folder, 'HEAD')).catch(() => undefined)) !== undefined;
+}
+
+async function isThere(folder: string, commit: string, signal: AbortSignal): Promise<boolean> {
+  if (!(await isKept(folder))) return false;
+  const type = await git(['cat-file', '-t', commit], { folder, signal });
+  return type.kind === 'ok' && type.out.toString().trim() === 'commit';
+}
+
+/** A name in full, or as a branch or tag. */
+function candidates(ref: string): readonly string[] {
+  return ref.startsWith('refs/') || ref === 'HEAD' ? [ref] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
+}
+
+function nothingCalled(ref: string | undefined, url: string): string {
+  if (ref === undefined) return `${url} says no branch of its own: name one`;
+  const hint = /^[0-9a-f]{7,63}$/.test(ref) ? '; a commit is named in full, with all its 40 digits' : '';
+  return `${url} has no branch or tag '${ref}'${hint}`;
+}
+
+function unreachable(url: string, end: Exclude<GitEnd, { readonly kind: 'ok' }>): SourceTrouble {
+  switch (end.kind) {
+    case 'no_program':
+      return {
+        trouble: 'no_program',
+        message: "the program 'git' is not installed (Debian: apt-get install git)",
+      };
+    case 'slow':
+      return slow(url);
+    case 'too_large':
+      return {
+        trouble: 'unreachable',
+        message: `${url} is larger than the ${LARGEST_PACK_BYTES} bytes that are fetched`,
+      };
+    case 'failed':
+      return { trouble: 'unreachable', message: `${url} cannot be fetched: ${end.words}` };
+  }
+}
+
+function slow(url: string): SourceTrouble {
+  return { trouble: 'slow', message: `${url} did not answer in time` };
+}
+
+/** Of all the ways that git knows; others (`ext::` runs what it is told) are none. */
+function over(url: string): { readonly scheme: string } {
+  return { scheme: /^(https?|ssh|git|file):\/\//.exec(url)?.[1] ?? 'none' };
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(
+      async (entry) =>
+        (await stat(path.join(entry.parentPath, entry.name)).catch(() => undefined))?.size ?? 0,
+    );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,57 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Git } from '../adapters/git.js';
+import { type TestSource, wrongPath, wrongRef, wrongUrl } from '../domain/submit/source.js';
+import type { SourceTrouble } from '../ports/source.js';
+import { Failure } from './failure.js';
+
+/** A large repository over a slow line; Ctrl-C is always there. */
+const PATIENCE_MS = 600_000;
+
+/** Tests of a repository at the commit for which a name stands now; nothing of it is kept on this machine. */
+export async function fromRepository(
+  address: string,
+  ref: string | undefined,
+  paths: readonly string[],
+): Promise<{
+  readonly files: { readonly name: string; readonly bytes: Uint8Array; readonly source: TestSource }[];
+  readonly others: readonly string[];
+}> {
+  const about = await stat(address).catch(() => undefined);
+  const url = about?.isDirectory() ? pathToFileURL(path.resolve(address)).href : address;
+  refuse(`--git ${address}`, wrongUrl(url));
+  if (ref !== undefined) refuse(`--ref ${ref}`, wrongRef(ref));
+  const wanted = paths.length === 0 ? ['.'] : paths;
+  for (const one of wanted) refuse(one, wrongPath(one));
+  const folder = await mkdtemp(path.join(tmpdir(), 'testyard-git-'));
+  try {
+    return await fetched(new Git(folder), url, ref, wanted);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function fetched(git: Git, url: string, ref: string | undefined, paths: readonly string[]) {
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const { commit } = wellOr(await git.resolve(url, ref, signal));
+  const files = new Map<string, { name: string; bytes: Uint8Array; source: TestSource }>();
+  const others: string[] = [];
+  for (const one of paths) {
+    const found = wellOr(await git.testsAt(url, commit, one, signal));
+    for (const { path, bytes } of found.tests)
+      files.set(path, { name: path, bytes, source: { url, commit, path } });
+    others.push(...found.others);
+  }
+  return { files: [...files.values()], others };
+}
+
+function refuse(what: string, wrong: string | undefined): void {
+  if (wrong !== undefined) throw new Failure(`${what}: ${wrong}`);
+}
+
+function wellOr<Of extends object>(answer: Of | SourceTrouble): Of {
+  if ('trouble' in answer) throw new Failure(answer.message);
+  return answer as Of;
+}
