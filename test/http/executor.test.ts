@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { LeaseDead } from '../../src/protocol/terms.js';
+import { BlobMissing } from '../../src/ports/blobs.js';
+import { LeaseDead, Refused } from '../../src/protocol/terms.js';
 import { NotYours } from '../../src/stages/record.js';
 import { startTestApi, type TestApi } from './api.js';
 
@@ -65,6 +66,25 @@ test("an executor never speaks for another's lease, not even after its owner did
   expect(
     (await say(one.secret, 'renew', { lease: leases['two'], attempts: [], draining: false })).status,
   ).toBe(403);
+});
+
+test('an artefact comes to the executor whose lease it is, and to no other', async () => {
+  const fetch = (secret: string, lease: string | undefined) =>
+    api.ask(secret, 'GET', `/executor/v1/blobs/${'a'.repeat(64)}?lease=${lease}`);
+  expect(await fetch(one.secret, leases['one'])).toMatchObject({ status: 200, text: 'bytes' });
+  expect((await fetch(two.secret, leases['one'])).status).toBe(403);
+  api.desk.answering = () => {
+    throw new Refused('no attempt of this lease has it under test', true);
+  };
+  expect((await fetch(one.secret, leases['one'])).status).toBe(403);
+  api.desk.answering = () => {
+    throw new BlobMissing('a'.repeat(64));
+  };
+  expect((await fetch(one.secret, leases['one'])).status).toBe(404);
+  api.desk.answering = () => {
+    throw new LeaseDead('over');
+  };
+  expect((await fetch(one.secret, leases['one'])).status).toBe(409);
 });
 
 test('a name belongs to the token that registered it first, and that of a living built-in one to nobody else', async () => {
