@@ -182,7 +182,9 @@ describe('an artefact', () => {
     expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
     await expect(desk.blob(other, digest)).rejects.toThrow(Refused);
     await expect(desk.blob(held, '0'.repeat(64))).rejects.toThrow(Refused);
-    await api.store.rows(`UPDATE lease SET ended_at = grid_now(), end_reason = 'over' WHERE id = $1`, [other]);
+    await api.store.rows(`UPDATE lease SET ended_at = grid_now(), end_reason = 'over' WHERE id = $1`, [
+      other,
+    ]);
     await expect(desk.blob(other, digest)).rejects.toThrow(LeaseDead);
     await api.store.rows(`UPDATE queue SET ended = '{}' WHERE run_id = $1`, [run]);
     await expect(desk.blob(held, digest)).rejects.toThrow(Refused);

@@ -1,4 +1,6 @@
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { HttpsLink } from '../../src/adapters/https-link.js';
 import { BlobMissing } from '../../src/ports/blobs.js';
 import { LeaseDead, Refused } from '../../src/protocol/terms.js';
 import { NotYours } from '../../src/stages/record.js';
@@ -85,6 +87,22 @@ test('an artefact comes to the executor whose lease it is, and to no other', asy
     throw new LeaseDead('over');
   };
   expect((await fetch(one.secret, leases['one'])).status).toBe(409);
+});
+
+test('over the wire an artefact is bytes, and its refusals are what they are in process', async () => {
+  const link = new HttpsLink({ base: api.url, token: one.secret });
+  const lease = leases['one'] ?? '';
+  const digest = 'a'.repeat(64);
+  expect(await text(await link.blob(lease, digest))).toBe('bytes');
+  expect(api.desk.heard).toEqual([{ what: 'blob', with: { lease, digest } }]);
+  await expect(link.blob(leases['two'] ?? '', digest)).rejects.toThrow(Refused);
+  for (const refusal of [new Refused('not yours', true), new BlobMissing(digest), new LeaseDead('over')]) {
+    api.desk.answering = () => {
+      throw refusal;
+    };
+    await expect(link.blob(lease, digest)).rejects.toThrow(refusal.constructor as ErrorConstructor);
+  }
+  link.close();
 });
 
 test('a name belongs to the token that registered it first, and that of a living built-in one to nobody else', async () => {
