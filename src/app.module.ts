@@ -4,6 +4,7 @@ import { printInventory } from './adapters/inventory-print.js';
 import { readInventoryFiles } from './adapters/inventory-reading.js';
 import { readTestFile } from './adapters/test-file.js';
 import { AccessController } from './http/access.controller.js';
+import { BlobController } from './http/blob.controller.js';
 import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
 import { EventController } from './http/event.controller.js';
 import { ExecutorController } from './http/executor.controller.js';
@@ -20,6 +21,7 @@ import type { TokensSeen } from './http/tokens-seen.js';
 import { StandingIndex } from './stages/standing-index.js';
 
 const A_DAY_S = 86_400;
+const A_GIBIBYTE = 2 ** 30;
 
 /** The one Nest module: which adapter stands behind which port of the API. */
 @Module({})
@@ -37,6 +39,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       KnownController,
       InventoryController,
       SubmissionController,
+      BlobController,
       RunController,
       ExplainController,
       EventController,
@@ -55,6 +58,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.standing, new StandingIndex()),
       value(INJECT.tokens, tokens),
       value(INJECT.reserveMostS, deps.reserveMostS ?? A_DAY_S),
+      value(INJECT.artefactLimitBytes, deps.artefactLimitBytes ?? A_GIBIBYTE),
       value(INJECT.closing, closing),
       { provide: APP_GUARD, useClass: RouteGuard },
     ],

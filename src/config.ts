@@ -4,6 +4,9 @@ import { SETTINGS } from './stages/settings.js';
 const ms = (fallback: number, least = 10) =>
   z.coerce.number().int().min(least).max(86_400_000).default(fallback);
 
+const GIBIBYTE = 2 ** 30;
+const TEBIBYTE = 2 ** 40;
+
 const Environment = z.object({
   /** Milliseconds, unless a name says otherwise; durations of docs/OPERATING.md. */
   TESTYARD_LEASE_TTL_MS: ms(SETTINGS.leaseTtlMs),
@@ -21,6 +24,13 @@ const Environment = z.object({
     .min(1024)
     .max(1_073_741_824)
     .default(SETTINGS.outputLimitBytes),
+  TESTYARD_ARTEFACT_LIMIT_BYTES: z.coerce.number().int().min(1024).max(TEBIBYTE).default(GIBIBYTE),
+  TESTYARD_ARTEFACT_CACHE_BYTES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(64 * TEBIBYTE)
+    .default(10 * GIBIBYTE),
   TESTYARD_CAPACITY: z.coerce.number().int().min(1).max(10_000).default(200),
   TESTYARD_KEEPALIVE_MS: ms(15_000, 100),
   TESTYARD_RECONNECT_MS: ms(120_000),
@@ -43,6 +53,10 @@ export interface Config {
   readonly dbPool: number;
   /** The longest that a person may have a host. */
   readonly reserveMostS: number;
+  /** The largest artefact that is taken. */
+  readonly artefactLimitBytes: number;
+  /** How much of artefacts an executor keeps beside those in use. */
+  readonly artefactCacheBytes: number;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -85,6 +99,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     connectMs: e.TESTYARD_CONNECT_MS,
     dbPool: e.TESTYARD_DB_POOL,
     reserveMostS: e.TESTYARD_RESERVE_MAX_S,
+    artefactLimitBytes: e.TESTYARD_ARTEFACT_LIMIT_BYTES,
+    artefactCacheBytes: e.TESTYARD_ARTEFACT_CACHE_BYTES,
     ...(e.TESTYARD_TLS_CERT !== undefined && e.TESTYARD_TLS_KEY !== undefined
       ? { tls: { certFile: e.TESTYARD_TLS_CERT, keyFile: e.TESTYARD_TLS_KEY } }
       : {}),

@@ -67,7 +67,8 @@ export async function startGrid(options: {
     started.push(() => wakeup.close());
     const adminTokenFile = path.join(stateDir, 'admin-token');
     const claims = new Claims();
-    const desk = new RecordDesk(hot, wakeup, config.settings, claims);
+    const blobs = await FolderBlobs.open(path.join(stateDir, 'blobs'));
+    const desk = new RecordDesk(hot, wakeup, config.settings, claims, blobs);
     if (roles.includes('scheduler')) {
       if (options.inventoryDir !== undefined) await applyFrom(options.inventoryDir, store, log);
       const heartbeat = new Heartbeat(hot, config.settings, log, claims);
@@ -81,7 +82,7 @@ export async function startGrid(options: {
         store,
         wakeup,
         link: desk,
-        blobs: await FolderBlobs.open(path.join(stateDir, 'blobs')),
+        blobs,
         source: new Git(path.join(stateDir, 'git')),
         listen: {
           ...address(options.listen ?? '127.0.0.1:7070'),
@@ -89,6 +90,7 @@ export async function startGrid(options: {
         },
         version: version(),
         reserveMostS: config.reserveMostS,
+        artefactLimitBytes: config.artefactLimitBytes,
         log: pino({ level: process.env['TESTYARD_LOG'] ?? 'error' }),
       });
       started.push(() => api.close());
@@ -145,6 +147,8 @@ async function startHands(
     name: name.replace(/[^A-Za-z0-9._-]/g, '-'),
     capacity: config.capacity,
     spoolDir: path.join(stateDir, 'spool'),
+    artefactDir: path.join(stateDir, 'artefacts'),
+    artefactCacheBytes: config.artefactCacheBytes,
     limits: { connectMs: config.connectMs, reconnectMs: config.reconnectMs, answerMs: config.answerMs },
     log: (level, message, fields = {}) => {
       if (level !== 'info') log(`executor: ${[message, ...Object.values(fields)].join(': ')}`);

@@ -39,6 +39,7 @@ export async function record(assignment: Assignment): Promise<readonly Recording
       images: { restore: () => Promise.reject(new Error('a benchmark restores nothing')) },
       timing: systemTiming,
       limits,
+      artefact: () => Promise.reject(new Error('nothing was uploaded')),
       localFence: new Map(),
       onEvent: (event) => events.push(event),
       onSegment: () => {},

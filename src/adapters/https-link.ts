@@ -1,6 +1,13 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { BlobMissing } from '../ports/blobs.js';
 import { GridLink } from '../protocol/grid-link.js';
 import type {
   Claim,
@@ -34,6 +41,8 @@ export class HttpsLink extends GridLink {
   private readonly pinned: string;
   private readonly timeoutMs: number;
   private readonly agent: HttpAgent | HttpsAgent;
+  /** Apart, so that long downloads hold up no report, and few at a time. */
+  private readonly blobAgent: HttpAgent | HttpsAgent;
 
   constructor(private readonly options: HttpsLinkOptions) {
     super();
@@ -49,8 +58,12 @@ export class HttpsLink extends GridLink {
     if (!isPlain && !/^[0-9a-f]{64}$/.test(this.pinned)) {
       throw new Error('the fingerprint of the certificate is the SHA-256 in 64 hex digits');
     }
-    const keep = { keepAlive: true, maxSockets: 16, maxCachedSessions: 0 };
-    this.agent = isPlain ? new HttpAgent(keep) : new HttpsAgent({ ...keep, rejectUnauthorized: false });
+    const agentOf = (maxSockets: number) => {
+      const keep = { keepAlive: true, maxSockets, maxCachedSessions: 0 };
+      return isPlain ? new HttpAgent(keep) : new HttpsAgent({ ...keep, rejectUnauthorized: false });
+    };
+    this.agent = agentOf(16);
+    this.blobAgent = agentOf(4);
   }
 
   override register(request: Register): Promise<Registered> {
@@ -73,70 +86,103 @@ export class HttpsLink extends GridLink {
     await this.post('release', { lease, reason }, 0);
   }
 
+  override blob(lease: string, digest: string): Promise<Readable> {
+    return new Promise((resolve, reject) => {
+      const request = this.ask('GET', `blobs/${digest}?lease=${lease}`, this.blobAgent);
+      // Of the socket, and so from when there is one: others may be fetching.
+      request.setTimeout(this.timeoutMs, () =>
+        request.destroy(new Error('the grid sends nothing of a blob')),
+      );
+      request.on('error', reject);
+      request.once('response', (response) => {
+        if (response.statusCode === 200) return resolve(response);
+        gathered(request, response)
+          .then((body) => {
+            if (response.statusCode === 404) throw new BlobMissing(digest);
+            readAnswer('blob', response.statusCode ?? 0, body);
+            throw new Error(`the grid answered blob with ${response.statusCode}`);
+          }, reject)
+          .catch(reject);
+      });
+    });
+  }
+
   /** Closes idle connections. */
   close(): void {
     this.agent.destroy();
+    this.blobAgent.destroy();
   }
 
   private post(method: string, content: unknown, waitMs: number): Promise<unknown> {
-    const body = Buffer.from(JSON.stringify(content));
-    const path = `${this.base.pathname.replace(/\/$/, '')}/executor/v1/${method}`;
-    const isPlain = this.base.protocol === 'http:';
     return new Promise((resolve, reject) => {
-      const ask = isPlain ? httpRequest : httpsRequest;
-      const request = ask({
-        host: this.base.hostname.replace(/^\[|\]$/g, ''),
-        port: this.base.port || (isPlain ? 80 : 443),
-        path,
-        method: 'POST',
-        agent: this.agent,
-        headers: {
-          'content-type': 'application/json',
-          'content-length': body.length,
-        },
-      });
+      const request = this.ask('POST', method, this.agent, Buffer.from(JSON.stringify(content)));
       const deadline = setTimeout(
         () => request.destroy(new Error(`the grid did not answer ${method} in time`)),
         this.timeoutMs + waitMs,
       );
-      const done = () => clearTimeout(deadline);
-      request.once('close', done);
+      request.once('close', () => clearTimeout(deadline));
       request.once('error', reject);
       request.once('response', (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > MOST_ANSWER_BYTES) request.destroy(new Error('the answer of the grid is too long'));
-          else chunks.push(chunk);
-        });
-        response.once('error', reject);
-        response.once('end', () => {
-          try {
-            resolve(readAnswer(method, response.statusCode ?? 0, Buffer.concat(chunks)));
-          } catch (error) {
-            reject(error);
-          }
-        });
-      });
-      const send = () => {
-        request.setHeader('authorization', `Bearer ${this.options.token}`);
-        request.end(body);
-      };
-      if (isPlain) return send();
-      // The token goes out only when the certificate is known to be the grid's.
-      request.once('socket', (socket) => {
-        const check = () => {
-          const shown = digits((socket as TLSSocket).getPeerCertificate().fingerprint256 ?? '');
-          if (shown === this.pinned) return send();
-          const why = `the grid shows certificate ${shown || 'none'}, and ${this.pinned} is pinned`;
-          request.destroy(new Refused(why, false));
-        };
-        if ((socket as TLSSocket).getPeerCertificate?.()?.fingerprint256 !== undefined) check();
-        else socket.once('secureConnect', check);
+        gathered(request, response)
+          .then((body) => readAnswer(method, response.statusCode ?? 0, body))
+          .then(resolve, reject);
       });
     });
   }
+
+  /** Begins a request, which goes out once the grid is known to be the grid. */
+  private ask(
+    verb: 'GET' | 'POST',
+    what: string,
+    agent: HttpAgent | HttpsAgent,
+    body?: Buffer,
+  ): ClientRequest {
+    const isPlain = this.base.protocol === 'http:';
+    const ask = isPlain ? httpRequest : httpsRequest;
+    const request = ask({
+      host: this.base.hostname.replace(/^\[|\]$/g, ''),
+      port: this.base.port || (isPlain ? 80 : 443),
+      path: `${this.base.pathname.replace(/\/$/, '')}/executor/v1/${what}`,
+      method: verb,
+      agent,
+      headers:
+        body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length },
+    });
+    const send = () => {
+      request.setHeader('authorization', `Bearer ${this.options.token}`);
+      request.end(body);
+    };
+    if (isPlain) send();
+    // The token goes out only when the certificate is known to be the grid's.
+    else request.once('socket', (socket) => this.whenPinned(request, socket as TLSSocket, send));
+    return request;
+  }
+
+  private whenPinned(request: ClientRequest, socket: TLSSocket, send: () => void): void {
+    const check = () => {
+      const shown = digits(socket.getPeerCertificate().fingerprint256 ?? '');
+      if (shown === this.pinned) return send();
+      const why = `the grid shows certificate ${shown || 'none'}, and ${this.pinned} is pinned`;
+      request.destroy(new Refused(why, false));
+    };
+    if (socket.getPeerCertificate?.()?.fingerprint256 !== undefined) check();
+    else socket.once('secureConnect', check);
+  }
+}
+
+/** All of an answer. */
+function gathered(request: ClientRequest, response: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > MOST_ANSWER_BYTES) request.destroy(new Error('the answer of the grid is too long'));
+      else chunks.push(chunk);
+    });
+    response.once('error', reject);
+    response.once('end', () => resolve(Buffer.concat(chunks)));
+  });
 }
 
 function digits(fingerprint: string): string {

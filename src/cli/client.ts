@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AnswerView,
+  BlobView,
   EventView,
   GridView,
   HostsForView,
@@ -69,6 +71,8 @@ type InventoryFileList = InventoryView['files'];
 interface Ask {
   readonly query?: Query;
   readonly body?: unknown;
+  /** Bytes in place of a body; asked for anew at every try. */
+  readonly stream?: () => ReadableStream;
   readonly headers?: Readonly<Record<string, string>>;
   /** True where asking twice does no more than asking once. */
   readonly repeatable: boolean;
@@ -138,6 +142,21 @@ export class Client {
   createToken = (body: Readonly<Record<string, unknown>>) => this.post<TokenCreated>('/tokens', body);
   revokeToken = (id: string) =>
     this.json<TokenView>('DELETE', `/tokens/${encodeURIComponent(id)}`, { repeatable: true });
+
+  /** Sends a file; what is there already stays as it is. `onSent` hears how many bytes have gone out. */
+  async upload(
+    open: () => Readable,
+    digest: string,
+    bytes: number,
+    onSent: (bytes: number) => void,
+  ): Promise<BlobView> {
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': String(bytes) };
+    const stream = () => Readable.toWeb(counted(open(), onSent)) as ReadableStream;
+    // However long it takes: it is known to go on.
+    const ask: Ask = { query: { digest }, headers, stream, repeatable: true };
+    const response = await this.fetch('POST', '/blobs', ask, false);
+    return (await response.json()) as BlobView;
+  }
 
   /** Every item of a list that comes in pages. */
   async all<Item>(page: (cursor: string | undefined) => Promise<Page<Item>>): Promise<readonly Item[]> {
@@ -242,6 +261,7 @@ export class Client {
           method,
           headers,
           ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
+          ...(ask.stream === undefined ? {} : { body: ask.stream(), duplex: 'half' }),
           ...(signal === false ? {} : { signal: signal ?? AbortSignal.timeout(limitMs) }),
         });
         this.everAnswered = true;
@@ -268,6 +288,19 @@ export class Client {
       throw new Unreachable(this.connection.url, reason(error), true);
     }
   }
+}
+
+async function* chunksOf(from: Readable, onSent: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of from) {
+    yield chunk as Uint8Array;
+    bytes += (chunk as Uint8Array).length;
+    onSent(bytes);
+  }
+}
+
+function counted(from: Readable, onSent: (bytes: number) => void): Readable {
+  return Readable.from(chunksOf(from, onSent), { objectMode: false });
 }
 
 async function problemIn(response: Response): Promise<Problem> {

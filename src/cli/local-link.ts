@@ -1,3 +1,6 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { BlobMissing } from '../ports/blobs.js';
 import { GridLink } from '../protocol/grid-link.js';
 import type {
   Assignment,
@@ -36,6 +39,8 @@ export class LocalLink extends GridLink {
   constructor(
     private readonly assignment: Assignment,
     private readonly listener: Listener,
+    /** What is under test: paths by digest. */
+    private readonly files: ReadonlyMap<string, string> = new Map(),
   ) {
     super();
   }
@@ -100,6 +105,13 @@ export class LocalLink extends GridLink {
   }
 
   async release(): Promise<void> {}
+
+  /** Artefacts are files of whoever types. */
+  async blob(_lease: string, digest: string): Promise<Readable> {
+    const file = this.files.get(digest);
+    if (file === undefined) throw new BlobMissing(digest);
+    return createReadStream(file);
+  }
 
   private toStop(): Claimed['stop'] {
     return this.cancelled === undefined ? [] : [{ attempt: this.assignment.attempt, why: this.cancelled }];

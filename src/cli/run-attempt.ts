@@ -6,6 +6,7 @@ import { executeHere } from './local-executor.js';
 import { LocalLink } from './local-link.js';
 import type { Needs } from './local-tags.js';
 import type { RunPlace } from './place.js';
+import type { UnderTest } from './run-artefacts.js';
 import type { Lack } from './run-lacks.js';
 
 /** One test in one variant, as it is to be run. */
@@ -70,14 +71,16 @@ export class RunAttempt {
     private readonly witnesses: readonly Witness[],
     observe: readonly TagProbe[],
     private readonly host: PlacePlan['host'],
+    private readonly underTest?: UnderTest,
   ) {
     const verify = 'lacks' in run.needs ? [] : run.needs.verify;
     const asked = new Set(verify.map(({ tag }) => tag));
     this.observed = new Set(observe.map(({ tag }) => tag).filter((tag) => !asked.has(tag)));
-    this.link = new LocalLink(this.assignment(observe), {
-      event: (event) => this.heard(event),
-      output: (bytes) => this.printed(bytes),
-    });
+    this.link = new LocalLink(
+      this.assignment(observe),
+      { event: (event) => this.heard(event), output: (bytes) => this.printed(bytes) },
+      underTest?.files,
+    );
   }
 
   /** Ends it: it is then cancelled. */
@@ -124,8 +127,9 @@ export class RunAttempt {
           fresh: isLocal,
         },
       ],
-      test: spec,
+      test: { ...spec, environment: { ...spec.environment, ...this.underTest?.environment } },
       outputLimitBytes: OUTPUT_LIMIT_BYTES,
+      ...(this.underTest === undefined ? {} : { artefacts: this.underTest.artefacts }),
     };
   }
 

@@ -1,5 +1,7 @@
-import { EXIT } from './failure.js';
+import type { WantedArtefact } from './artefact.js';
+import { EXIT, Failure } from './failure.js';
 import type { PlaceOptions, RunPlace } from './place.js';
+import type { UnderTest } from './run-artefacts.js';
 import { type DoneRun, noVerdict, type PlannedRun, RunAttempt, reasonOf } from './run-attempt.js';
 import { placeOf } from './run-place.js';
 import type { Results } from './run-results.js';
@@ -14,6 +16,8 @@ export interface RunOptions extends PlaceOptions, TestOptions {
   readonly junit?: string;
   readonly tap?: string;
   readonly results?: string;
+  readonly artefact?: readonly WantedArtefact[];
+  readonly buildId?: string;
 }
 
 /**
@@ -25,6 +29,8 @@ export async function run(
   what: readonly string[],
   options: RunOptions,
 ): Promise<number> {
+  if (options.buildId !== undefined && options.artefact === undefined)
+    throw new Failure('--build-id says of which build the artefacts are: name them with --artefact');
   const place = await placeOf(options);
   const { runs, others } = await planRuns(what, options, place);
   if (others.length > 0) screen.note(`passed over, for they are no tests: ${named(others)}`);
@@ -32,6 +38,11 @@ export async function run(
     showPlanned(screen, json, runs, place);
     return EXIT.ok;
   }
+  const { artefact = [], buildId } = options;
+  const artefacts =
+    artefact.length === 0
+      ? undefined
+      : await (await import('./run-artefacts.js')).underTest(artefact, buildId);
   const reports =
     options.junit === undefined && options.tap === undefined ? undefined : await import('./run-report.js');
   await reports?.checkReports(options);
@@ -44,6 +55,7 @@ export async function run(
   const yard: Yard = {
     place,
     results,
+    artefacts,
     observe: keeping?.WHAT_IS_OBSERVED ?? [],
     show: new Show(screen, json, runs.length > 1),
     // The token of a grid on this machine is no test's business.
@@ -64,6 +76,7 @@ export async function run(
 interface Yard {
   readonly place: RunPlace;
   readonly results: Results | undefined;
+  readonly artefacts: UnderTest | undefined;
   readonly observe: ConstructorParameters<typeof RunAttempt>[3];
   readonly show: Show;
   readonly masked: readonly string[];
@@ -91,7 +104,7 @@ async function oneAfterAnother(runs: readonly PlannedRun[], yard: Yard): Promise
 
 async function carryOut(
   run: PlannedRun,
-  { place, results, observe, show, masked, interrupt }: Yard,
+  { place, results, artefacts, observe, show, masked, interrupt }: Yard,
 ): Promise<DoneRun> {
   const result = results?.begin(run);
   if ('lacks' in run.needs) {
@@ -105,7 +118,7 @@ async function carryOut(
   // Nothing is expendable: no step and no power action is ever carried out from here.
   const host = { id, name, transport, expendable: [] };
   const witnesses = result === undefined ? [show] : [show, result];
-  const attempt = new RunAttempt(place, run, witnesses, observe, host);
+  const attempt = new RunAttempt(place, run, witnesses, observe, host, artefacts);
   interrupt.of(attempt);
   const one = await attempt.carryOut(masked);
   result?.end(one, place, attempt.seen);

@@ -129,6 +129,13 @@ export function span(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
+/** `512 B`, `3.4 MiB` or `12 GiB`. */
+export function size(bytes: number): string {
+  let [amount, unit] = [bytes, 'B'];
+  for (const next of ['KiB', 'MiB', 'GiB', 'TiB']) if (amount >= 1024) [amount, unit] = [amount / 1024, next];
+  return `${unit === 'B' || amount >= 10 ? Math.round(amount) : amount.toFixed(1)} ${unit}`;
+}
+
 /** How long ago a time of the grid was. */
 export function ago(time: string): string {
   return `${span(Date.now() - Date.parse(time))} ago`;

@@ -3,7 +3,7 @@ import type { AttemptView, IncidentView, RunDetail, SubmissionView } from '../ht
 import { Failure } from './failure.js';
 import { showHost } from './hosts.js';
 import { showRuns } from './runs.js';
-import { ago, type Cell, plain, type Screen, span } from './screen.js';
+import { ago, type Cell, plain, type Screen, size, span } from './screen.js';
 import type { Setting } from './setting.js';
 import { counted, reasonOf, standing, testOf } from './words.js';
 
@@ -53,9 +53,9 @@ function showRun(screen: Screen, run: RunDetail): void {
     ['needs', run.requirement === '' ? 'any host' : run.requirement],
     ...(target === '' ? [] : [['for', target]]),
     ...(run.source === undefined ? [] : [['from', sourceText(run.source)]]),
-    ...artefacts.map(({ name, url, blob, buildId }) => [
+    ...artefacts.map(({ name, url, blob, bytes, buildId }) => [
       'under test',
-      `${name}: ${url ?? `blob ${blob}`}${buildId === undefined ? '' : ` (build ${buildId})`}`,
+      `${name}: ${url ?? `uploaded, ${bytes === undefined ? '' : `${size(bytes)}, `}${blob}`}${buildId === undefined ? '' : ` (build ${buildId})`}`,
     ]),
     ['submission', `${run.submission}${run.retryOf === undefined ? '' : `, again after ${run.retryOf}`}`],
     ['submitted', ago(run.createdAt)],

@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { SubmissionPlan, SubmissionRequest } from '../http/contract.js';
+import { uploaded, type WantedArtefact } from './artefact.js';
+import type { Client } from './client.js';
 import { Failure, Refused } from './failure.js';
 import { plain, type Screen } from './screen.js';
 import type { Setting } from './setting.js';
@@ -18,7 +20,7 @@ export interface SubmitOptions {
   readonly host?: readonly string[];
   readonly hostType?: readonly string[];
   readonly each?: 'host' | 'host_type';
-  readonly artefact?: readonly { readonly name: string; readonly url: string }[];
+  readonly artefact?: readonly WantedArtefact[];
   readonly buildId?: string;
   readonly wait?: boolean;
   readonly queueTimeout?: number;
@@ -39,7 +41,7 @@ export async function submit(
   options: SubmitOptions,
 ): Promise<number> {
   const tests = options.git === undefined ? await Promise.all(what.map(wanted)) : inRepository(what, options);
-  const request = { tests, ...asked(what, options) };
+  const request = { tests, ...asked(what, options), ...(await underTest(client, screen, options)) };
   const explained = (error: unknown) => {
     throw error instanceof Refused ? named(error, what) : error;
   };
@@ -75,7 +77,6 @@ function asked(what: readonly string[], options: SubmitOptions): Omit<Submission
   if (buildId !== undefined && artefact === undefined)
     throw new Failure('--build-id says of which build the artefacts are: name them with --artefact');
   const targets = targetsOf(options);
-  const build = buildId === undefined ? {} : { buildId };
   return {
     ...(project === undefined ? {} : { project }),
     ...(name === undefined ? {} : { name }),
@@ -84,11 +85,22 @@ function asked(what: readonly string[], options: SubmitOptions): Omit<Submission
     ...(variant === undefined ? {} : { variants: [...variant] }),
     ...(matrix === undefined ? {} : { matrix: { axes: matrix } }),
     ...(targets === undefined ? {} : { targets }),
-    ...(artefact === undefined ? {} : { artefacts: artefact.map((one) => ({ ...one, ...build })) }),
     ...(wait ? { wait } : {}),
     ...(queueTimeout === undefined ? {} : { queueTimeoutS: queueTimeout }),
     ...(holdOnFailure === undefined ? {} : { holdOnFailureS: holdOnFailure }),
   };
+}
+
+/** Files are uploaded first, unless nothing is to be done. */
+async function underTest(
+  client: Client,
+  screen: Screen,
+  { artefact, buildId, dryRun }: SubmitOptions,
+): Promise<Pick<SubmissionRequest, 'artefacts'>> {
+  if (artefact === undefined) return {};
+  const wanted = dryRun ? artefact.filter((one) => 'url' in one) : artefact;
+  const artefacts = await uploaded(client, screen, wanted);
+  return { artefacts: artefacts.map((one) => ({ ...one, ...(buildId === undefined ? {} : { buildId }) })) };
 }
 
 function targetsOf({ host, hostType, each }: SubmitOptions): SubmissionRequest['targets'] {

@@ -20,6 +20,19 @@ export interface Bundle {
   /** The wrapper numbers them from 1. */
   readonly probes: readonly BundledProbe[];
   readonly environment: Readonly<Record<string, string>>;
+  /** What is under test; undefined: nothing that was uploaded. */
+  readonly files?: readonly BundledFile[];
+}
+
+/** A file that the host asks for while the session begins, too long to be part of the payload. */
+export interface BundledFile {
+  /** Its name on the host: letters, digits, dot, dash, underscore. */
+  readonly name: string;
+  /** Names its path in the environment. */
+  readonly variable: string;
+  /** Where it is here. */
+  readonly file: string;
+  readonly bytes: number;
 }
 
 /** Where the bundle's parts meet the wrapper: the working folder is `$d` there. */
@@ -45,7 +58,30 @@ export function payload(bundle: Bundle, key: string): { readonly scripts: Buffer
     parts.push(write(`.probe.${index + 1}`, script));
     if (prints) parts.push(`: >"$d/.told.${index + 1}"\n`);
   });
+  if (bundle.files !== undefined) parts.push(takeFiles(bundle.files));
   return { scripts: Buffer.from(parts.join('')), test: bundle.test };
+}
+
+/**
+ * Shell text that ends the payload and asks for each file in turn. Nothing else comes while the host has asked, because
+ * a `head` that reads ahead would swallow it; what it wrote is counted, because not every `head` tells of a full disk.
+ */
+function takeFiles(files: readonly BundledFile[]): string {
+  const takes = files.map(({ name, variable, bytes }, index) => {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || !ENVIRONMENT_NAME.test(variable))
+      throw new Error(`no name for a file: '${name}'`);
+    return `f="$d/artefacts/${name}"
+say 'bring ${index + 1}'
+why=$( head -c ${bytes} 2>&1 >"$f" ) && [ $(wc -c <"$f") -eq ${bytes} ] && chmod 755 "$f" &&
+  printf 'export ${variable}="%s"\n' "$f" >>"$d/.env" || no_artefact ${quote(name)} ${bytes}
+`;
+  });
+  return `no_artefact() {
+  say "broken artefact '$1' ($2 bytes) cannot be put into $d: \${why:-not all of it arrived}"
+  cd /; rm -rf "$d"; exit 213
+}
+why=$( mkdir "$d/artefacts" 2>&1 ) || no_artefact artefacts 0
+${takes.join('')}`;
 }
 
 /** Names that a shell can export. */

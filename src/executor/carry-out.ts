@@ -3,7 +3,8 @@ import type { Fingerprint } from '../domain/host.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
 import type { Assignment } from '../protocol/messages.js';
-import { type Bundle, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bundle.js';
+import type { KeptBlob } from './blob-cache.js';
+import { type Bundle, type BundledFile, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bundle.js';
 import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
@@ -23,6 +24,8 @@ interface State {
   /** The setup or the test has started. */
   touched: boolean;
   testStarted: boolean;
+  /** What is under test, as files here; let go when the attempt is over. */
+  readonly kept: KeptBlob[];
   /** Why something of ours may still be there, or was cut off in the middle. */
   killed?: string;
   teardown: Teardown;
@@ -48,13 +51,14 @@ export async function carryOut(assignment: Assignment, hands: Hands, stop: Abort
     return;
   }
   const place = new Place(assignment, plan, hands, stop);
-  const state: State = { touched: false, testStarted: false, teardown: 'none' };
+  const state: State = { kept: [], touched: false, testStarted: false, teardown: 'none' };
   let outcome: Outcome;
   try {
     outcome = await attempt(place, state);
   } catch (error) {
     outcome = await outcomeOfFailure(place, state, error);
   }
+  for (const { letGo } of state.kept) letGo();
   tellDecided(place, state, outcome);
   await finish(place, state);
   tellEnd(place, state, outcome);
@@ -98,6 +102,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   if (badName !== undefined) {
     return { kind: 'never_started', why: `'${badName}' is no name a shell can put into an environment` };
   }
+  const files = await takeArtefacts(place, state);
   const cases = new Cases(place.plan.role, (event) => {
     started();
     place.emit(event);
@@ -108,13 +113,27 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
     await runChain(place);
     place.emit({ kind: 'chain_done' });
   }
-  const session = await openForTest(place, state, bytes, (payload) => cases.take(payload));
+  const session = await openForTest(place, state, bundleOf(place, bytes, files), (payload) =>
+    cases.take(payload),
+  );
   place.checkStop();
   const failed = await runSetup(place, state, session);
   if (failed) return failed;
   place.phase = 'test';
   const tap = test.output === undefined ? undefined : new TapOutput(test.output, cases);
   return runTest(place, state, session, bytes, started, tap);
+}
+
+/** What is under test is here before anything is done to the host: without it nothing there makes sense. */
+async function takeArtefacts(place: Place, state: State): Promise<readonly BundledFile[]> {
+  const { artefacts = [] } = place.assignment;
+  const files: BundledFile[] = [];
+  for (const { name, variable, blob } of artefacts) {
+    const kept = await place.hands.artefact(blob, place.stop);
+    state.kept.push(kept);
+    files.push({ name, variable, file: kept.file, bytes: kept.bytes });
+  }
+  return files;
 }
 
 /** A session that only looks: what the host is before the chain. */
@@ -132,12 +151,12 @@ async function look(place: Place, state: State): Promise<void> {
 async function openForTest(
   place: Place,
   state: State,
-  bytes: Buffer,
+  bundle: Bundle,
   onSignal: (payload: string) => string,
 ): Promise<Session> {
   const afterChain = place.plan.chain.length > 0;
   place.phase = afterChain ? 'verify' : 'connect';
-  const session = await place.session('auto', bundleOf(place, bytes), onSignal);
+  const session = await place.session('auto', bundle, onSignal);
   state.session = session;
   state.before = session.fingerprint;
   state.uid = session.uid;
@@ -388,7 +407,7 @@ function checkExpected(place: Place, seen: Fingerprint | undefined): void {
   throw new Ending({ kind: 'stale', message });
 }
 
-function bundleOf(place: Place, bytes: Buffer): Bundle {
+function bundleOf(place: Place, bytes: Buffer, files: readonly BundledFile[] = []): Bundle {
   const { test, run, attempt, number } = place.assignment;
   return {
     test: bytes,
@@ -407,6 +426,7 @@ function bundleOf(place: Place, bytes: Buffer): Bundle {
         ? {}
         : { TESTYARD_SOURCE_URL: test.source.url, TESTYARD_SOURCE_COMMIT: test.source.commit }),
     },
+    ...(files.length === 0 ? {} : { files }),
   };
 }
 

@@ -14,6 +14,8 @@ export type ControlLine =
   | { readonly kind: 'fingerprint'; readonly lines: readonly string[] }
   /** The payload has been read and commands are listened to. */
   | { readonly kind: 'ready'; readonly mode: string }
+  /** The host waits for file number `index` of the bundle. */
+  | { readonly kind: 'bring'; readonly index: number }
   /** Probe number `index` ended. */
   | { readonly kind: 'probe'; readonly index: number; readonly code: number }
   /** What probe number `index` printed; said before it is told how it ended. */
@@ -115,6 +117,8 @@ function readLine(text: string): ControlLine | undefined {
       return { kind, why: rest };
     case 'ready':
       return { kind, mode: first };
+    case 'bring':
+      return { kind, index: Number(first) };
     case 'probe':
       return { kind, index: Number(first), code: Number(second) };
     case 'probed':

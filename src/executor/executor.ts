@@ -5,6 +5,7 @@ import type { Shell } from '../ports/shell.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
 import { LeaseDead, PROTOCOL, Refused, takesDecided } from '../protocol/terms.js';
+import { BlobCache } from './blob-cache.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
 import { Outbox } from './outbox.js';
@@ -30,6 +31,10 @@ export interface ExecutorOptions {
   readonly capacity: number;
   /** Where news waits on disk while the grid cannot be asked; undefined: it waits in memory. */
   readonly spoolDir?: string;
+  /** Where artefacts are kept between attempts; undefined: in a temporary folder, until the end. */
+  readonly artefactDir?: string;
+  /** How much of them is kept beside those in use; unset: 10 GiB. */
+  readonly artefactCacheBytes?: number;
   readonly timing?: Timing;
   readonly limits?: Partial<Limits>;
   readonly waits?: Partial<Waits>;
@@ -90,6 +95,7 @@ export class Executor {
   private readonly waits: Waits;
   private readonly log: Log;
   private readonly connections: Connections;
+  private readonly blobs: BlobCache;
   private readonly localFence = new Map<string, bigint>();
   private readonly closing = new AbortController();
   private readonly all = new Set<Promise<void>>();
@@ -105,6 +111,9 @@ export class Executor {
     this.log = options.log ?? (() => {});
     const shell = typeof options.shell === 'function' ? shellFor(options.shell) : options.shell;
     this.connections = new Connections(shell, this.timing, this.waits.idleMs);
+    const { artefactDir: folder, artefactCacheBytes: limitBytes = 10 * 2 ** 30 } = options;
+    const { reconnectMs: patienceMs, retryMs } = this.limits;
+    this.blobs = new BlobCache({ folder, limitBytes, patienceMs, retryMs }, this.timing);
   }
 
   /** Resolves when the grid has granted a lease, rejects where it refuses; work goes on until `drain` or `stop`. */
@@ -148,6 +157,7 @@ export class Executor {
     this.closing.abort();
     if (tenure) this.endTenure(tenure);
     this.connections.closeAll();
+    await this.blobs.close();
     await this.work;
   }
 
@@ -277,6 +287,8 @@ export class Executor {
       timing: this.timing,
       limits: this.limits,
       localFence: this.localFence,
+      artefact: (digest: string, stopped: AbortSignal) =>
+        this.blobs.take(digest, () => this.options.link.blob(tenure.registered.lease, digest), stopped),
       onEvent,
       onSegment: (role: string, part: { seq: number; atByte: number; data: Buffer }) => {
         if (stop.signal.reason === 'quiet') return;

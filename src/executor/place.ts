@@ -2,6 +2,7 @@ import type { Outcome, Phase } from '../domain/outcome.js';
 import type { Images } from '../ports/images.js';
 import { type ShellConnection, ShellError } from '../ports/shell.js';
 import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
+import { BlobUnavailable, type KeptBlob } from './blob-cache.js';
 import type { Bundle } from './bundle.js';
 import type { Connections, Seat } from './connections.js';
 import { Output } from './output.js';
@@ -26,6 +27,8 @@ export interface Hands {
   readonly limits: Limits;
   /** The highest attempt seen per seat of a `local` host, whose throw-away root keeps no fence. */
   readonly localFence: Map<string, bigint>;
+  /** An artefact of this attempt as a file here. Rejects with BlobUnavailable. */
+  readonly artefact: (digest: string, stop: AbortSignal) => Promise<KeptBlob>;
   readonly onEvent: (event: AttemptEvent) => void;
   readonly onSegment: (role: string, segment: { seq: number; atByte: number; data: Buffer }) => void;
 }
@@ -98,6 +101,7 @@ export class Place {
           timing: hands.timing,
           onOutput: (bytes) => this.print(bytes),
           onSignal,
+          stop: this.stop,
         });
       } catch (error) {
         if (error instanceof ShellError) this.dropConnection();
@@ -171,6 +175,7 @@ export function outcomeOf(error: unknown, phase: Phase): Outcome | undefined {
     if (error.kind === 'broken') return { kind: 'host_lost', phase, error: 'broken', message: error.message };
     return { kind: error.kind, message: error.message };
   }
+  if (error instanceof BlobUnavailable) return { kind: 'executor_unable', message: error.message };
   if (!(error instanceof ShellError)) return undefined;
   if (error.kind === 'unsupported') return { kind: 'executor_unable', message: error.message };
   return { kind: 'host_lost', phase, error: error.kind, message: error.message };

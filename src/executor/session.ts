@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import type { Fingerprint } from '../domain/host.js';
 import { type ShellConnection, ShellError, type ShellExit, type ShellProcess } from '../ports/shell.js';
 import { type Bundle, payload } from './bundle.js';
@@ -61,7 +62,12 @@ export interface SessionPlan {
   readonly onOutput: (bytes: Buffer) => void;
   /** A line of the helper, while a test runs; what it resolves to is told to the caller: 'ok' or why not. */
   readonly onSignal: (payload: string) => string;
+  /** Ends the bringing of files, which may take long. */
+  readonly stop?: AbortSignal;
 }
+
+/** So much of a file is read at a time. */
+const CHUNK_BYTES = 256 * 1024;
 
 /** One long command on a host, in which phases run one after another. */
 export class Session {
@@ -130,9 +136,15 @@ export class Session {
     return session;
   }
 
-  private async begin(deadline: number): Promise<void> {
+  private async begin(deadlineAtFirst: number): Promise<void> {
+    let deadline = deadlineAtFirst;
     for (;;) {
       const line = await this.next(deadline, 'to begin a session');
+      if (line.kind === 'bring') {
+        await this.bring(line.index);
+        deadline = this.plan.timing.monotonicMs() + this.plan.limits.beginMs;
+        continue;
+      }
       if (line.kind === 'fenced') {
         throw new SessionRefused('fenced', `the host has seen attempt ${line.by}, which is newer`);
       }
@@ -147,6 +159,31 @@ export class Session {
       this.note(line);
     }
     await this.probe();
+  }
+
+  /** Sends a file as fast as the host takes it; a host that has something to say wants no more of it. */
+  private async bring(index: number): Promise<void> {
+    const { bundle, limits, timing, stop } = this.plan;
+    const { stdin } = this.process;
+    const wanted = bundle.files?.[index - 1];
+    if (wanted === undefined) throw new Error(`the host asks for file ${index}, which there is not`);
+    const wake = () => this.wake();
+    stop?.addEventListener('abort', wake);
+    stdin.on('drain', wake);
+    try {
+      for await (const chunk of createReadStream(wanted.file, { highWaterMark: CHUNK_BYTES })) {
+        if (stop?.aborted) throw new Error('stopped while an artefact was brought');
+        if (stdin.write(chunk)) continue;
+        const deadline = timing.monotonicMs() + limits.beginMs;
+        while (stdin.writableNeedDrain && !stop?.aborted) {
+          if (this.failure !== undefined || this.lines.length > 0) return;
+          await this.change(deadline, `to take artefact '${wanted.name}'`);
+        }
+      }
+    } finally {
+      stop?.removeEventListener('abort', wake);
+      stdin.off('drain', wake);
+    }
   }
 
   /** Runs the probes one after another; one that runs out of time is killed, and the next one begun. */

@@ -120,16 +120,16 @@ remove() {
 launch='
 exec 2>&1
 cd "$1/work" || exit 125
-d=$1 flag=$1/.noexec.$4
+# The environment belongs to the test: nothing of ours stands in a variable beside it.
 . "$1/.env"
-PATH=$d/bin:$PATH TMPDIR=$d/tmp
+PATH=$1/bin:$PATH TMPDIR=$1/tmp
 export PATH TMPDIR
-printf "%s\\n" $$ >"$d/.leader"
-[ "$3" = sh ] && exec /bin/sh "$d/$2"
+printf "%s\\n" $$ >"$1/.leader"
+[ "$3" = sh ] && exec /bin/sh "$1/$2"
 [ -n "\${BASH_VERSION:-}" ] && shopt -s execfail
-trap "printf x >\\"\\$flag\\"" EXIT
-exec "$d/$2"
-printf x >"$flag"
+trap "printf x >\\"\\$1/.noexec.\\$4\\"" EXIT
+exec "$1/$2"
+printf x >"$1/.noexec.$4"
 exit 126
 '
 
@@ -197,7 +197,7 @@ relay() {
 check() {
   absent=
   for name in "$@"; do
-    ( cd "$d/work"; . "$d/.env"; PATH=$d/bin:$PATH; command -v "$name" || [ -x "./$name" ] ) >/dev/null 2>&1 || absent="$absent $name"
+    ( set -- "$d" "$name"; cd "$1/work"; . "$1/.env"; PATH=$1/bin:$PATH; command -v "$2" || [ -x "./$2" ] ) >/dev/null 2>&1 || absent="$absent $name"
   done
   say "missing$absent"
 }

@@ -4,6 +4,7 @@
  * times RFC 3339 in UTC, durations in seconds.
  */
 export * from './contract/access.js';
+export * from './contract/blob.js';
 export * from './contract/event.js';
 export * from './contract/explain.js';
 export * from './contract/grid.js';

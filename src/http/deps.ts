@@ -69,6 +69,8 @@ export interface ApiDeps {
   readonly upkeepEveryMs?: number;
   /** The longest that a person may have a host; unset: a day. */
   readonly reserveMostS?: number;
+  /** The largest upload; unset: 1 GiB. */
+  readonly artefactLimitBytes?: number;
 }
 
 /** Names the injected things that are no classes. */
@@ -84,6 +86,7 @@ export const INJECT = {
   standing: Symbol('standing'),
   tokens: Symbol('tokens'),
   reserveMostS: Symbol('reserveMostS'),
+  artefactLimitBytes: Symbol('artefactLimitBytes'),
   /** An AbortSignal: the server is about to close. */
   closing: Symbol('closing'),
 } as const;

@@ -1,11 +1,14 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller, Inject, StreamableFile } from '@nestjs/common';
+import { BlobMissing } from '../ports/blobs.js';
 import type { Claimed } from '../protocol/messages.js';
+import { Refused } from '../protocol/terms.js';
 import { NotYours } from '../stages/record.js';
 import type { Caller } from '../store/access.js';
 import { findExecutor, isLeaseOf } from '../store/grid.js';
 import type { Store } from '../store/store.js';
 import { type Desk, INJECT } from './deps.js';
-import { forbidden } from './problem.js';
+import { forbidden, notFound } from './problem.js';
+import { printable } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
 
 const MOST_REMEMBERED = 1000;
@@ -64,6 +67,19 @@ export class ExecutorController {
     await this.wantOwn(ask.caller, ask.body.lease);
     await this.desk.release(ask.body.lease, ask.body.reason);
     return {};
+  }
+
+  @Serves('executorBlob')
+  async blob(@Ask() ask: Asked<'executorBlob'>): Promise<StreamableFile> {
+    await this.wantOwn(ask.caller, ask.query.lease);
+    const { digest } = ask.params;
+    try {
+      const type = 'application/octet-stream';
+      return new StreamableFile(await this.desk.blob(ask.query.lease, digest), { type });
+    } catch (error) {
+      if (error instanceof Refused) throw forbidden(error.message);
+      throw error instanceof BlobMissing ? notFound(`blob ${printable(digest)}`) : error;
+    }
   }
 
   private async wantOwn(caller: Caller, lease: string): Promise<void> {

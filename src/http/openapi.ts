@@ -86,9 +86,11 @@ function operation(name: string, route: Route, refOf: RefOf): Json {
     content: { 'application/problem+json': { schema: refOf(contract.Problem) } },
   };
   const body =
-    route.body === undefined
-      ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: refOf(route.body) } } } };
+    route.takes === 'bytes'
+      ? { requestBody: { required: true, content: { 'application/octet-stream': {} } } }
+      : route.body === undefined
+        ? {}
+        : { requestBody: { required: true, content: { 'application/json': { schema: refOf(route.body) } } } };
   return {
     operationId: name,
     summary: route.summary,

@@ -1,4 +1,5 @@
 import { accessRoutes } from './routes/access.js';
+import { blobRoutes } from './routes/blob.js';
 import { executorRoutes } from './routes/executor.js';
 import { explainRoutes } from './routes/explain.js';
 import { gridRoutes } from './routes/grid.js';
@@ -18,6 +19,7 @@ export const routes = {
   ...inventoryRoutes,
   ...hostRoutes,
   ...submissionRoutes,
+  ...blobRoutes,
   ...runRoutes,
   ...knownRoutes,
   ...incidentRoutes,

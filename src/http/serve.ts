@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import {
   type CanActivate,
   createParamDecorator,
@@ -10,7 +11,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type Caller, type Visible, visibleTo } from '../store/access.js';
-import { forbidden, unauthorized } from './problem.js';
+import { forbidden, Refusal, unauthorized } from './problem.js';
 import { readBody, readQuery } from './reading.js';
 import type { Route } from './routes/route.js';
 import { type RouteName, type RouteOf, routes } from './routes.js';
@@ -45,7 +46,9 @@ export interface Asked<Name extends RouteName> {
     : undefined;
   readonly body: RouteOf<Name> extends { readonly body: infer Body extends z.ZodType }
     ? z.output<Body>
-    : undefined;
+    : RouteOf<Name> extends { readonly takes: 'bytes' }
+      ? Readable
+      : undefined;
   readonly header: (name: string) => string | undefined;
   /** Aborts when whoever asked has gone, or has been answered. */
   readonly gone: () => AbortSignal;
@@ -65,7 +68,7 @@ export const Ask = createParamDecorator((_data: undefined, context: ExecutionCon
     visible: caller === undefined ? [] : visibleTo(caller),
     params: request.params,
     query: readQuery(route, request.query),
-    body: readBody(route, request.body),
+    body: route.takes === 'bytes' ? bytesOf(request.body) : readBody(route, request.body),
     header: (name: string) => {
       const value = request.headers[name];
       return typeof value === 'string' ? value : value?.[0];
@@ -74,6 +77,13 @@ export const Ask = createParamDecorator((_data: undefined, context: ExecutionCon
   };
   return asked as Asked<RouteName>;
 });
+
+/** No body at all is no bytes. */
+function bytesOf(body: unknown): Readable {
+  if (body instanceof Readable) return body;
+  if (body === undefined || body === null) return Readable.from([], { objectMode: false });
+  throw new Refusal(415, 'unsupported-media-type', 'The body must be application/octet-stream');
+}
 
 function goneOf(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { appModule } from '../app.module.js';
 import type { ApiDeps, Listen } from './deps.js';
-import { problemOf, unreadable } from './problem.js';
+import { problemOf, Refusal, unreadable } from './problem.js';
 import { answerWith, ProblemFilter } from './problem-filter.js';
 import { LARGEST_BODY_BYTES, type Route } from './routes/route.js';
 import { routes } from './routes.js';
@@ -25,6 +26,10 @@ export interface RunningApi {
 
 const USUAL_BODY_BYTES = 1024 * 1024;
 
+/** How long a body may be in coming, and an upload. */
+const BODY_MS = 120_000;
+const LONGEST_UPLOAD_MS = 3_600_000;
+
 /** How long what was begun may take after the server was told to close. */
 const CLOSE_MS = 5000;
 
@@ -35,7 +40,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const adapter = new FastifyAdapter({
     ...(await tlsOf(deps.listen)),
     bodyLimit: LARGEST_BODY_BYTES,
-    requestTimeout: 120_000,
+    requestTimeout: LONGEST_UPLOAD_MS,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
@@ -90,6 +95,21 @@ async function tlsOf({ host, tls }: Listen) {
 /** What holds for every request, before any controller. */
 function prepare(server: FastifyInstance, tokens: TokensSeen, tls: boolean): void {
   server.removeContentTypeParser('text/plain');
+  const takesBytes = new Set(
+    (Object.values(routes) as Route[])
+      .filter((route) => route.takes === 'bytes')
+      .map((route) => `${route.method} ${route.path}`),
+  );
+  const isUpload = (request: FastifyRequest) =>
+    takesBytes.has(`${request.method} ${request.routeOptions.url}`);
+  // Not read here, but by whoever knows what to do with it.
+  server.addContentTypeParser(
+    'application/octet-stream',
+    async (request: FastifyRequest, payload: IncomingMessage) => {
+      if (isUpload(request)) return payload;
+      throw new Refusal(415, 'unsupported-media-type', 'The body must be application/json');
+    },
+  );
   const limits = new Map<string, number>(
     (Object.values(routes) as Route[]).map((route) => [
       `${route.method} ${route.path}`,
@@ -109,8 +129,17 @@ function prepare(server: FastifyInstance, tokens: TokensSeen, tls: boolean): voi
       'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
     });
     if (tls) reply.header('strict-transport-security', 'max-age=31536000');
+    if (!isUpload(request)) endSlowBody(request);
     await identify(request, tokens);
   });
+}
+
+/** Whoever sends a body byte by byte is not waited for. */
+function endSlowBody({ raw, headers }: FastifyRequest): void {
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
+  const late = setTimeout(() => raw.destroy(), BODY_MS);
+  raw.once('close', () => clearTimeout(late));
+  raw.once('end', () => clearTimeout(late));
 }
 
 /** What is no HTTP at all gets an answer of the same form. */

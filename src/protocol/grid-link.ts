@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Claim, Claimed, Register, Registered, Renew, Renewed, Report, Reported } from './messages.js';
 
 /**
@@ -14,4 +15,9 @@ export abstract class GridLink {
   abstract report(request: Report): Promise<Reported>;
   /** Gives the lease back; attempts that still run end as executor lost. */
   abstract release(lease: string, reason: string): Promise<void>;
+  /**
+   * The bytes of an artefact that is under test in an attempt of this lease; Refused where none is. Throws BlobMissing
+   * where the grid has lost it.
+   */
+  abstract blob(lease: string, digest: string): Promise<Readable>;
 }

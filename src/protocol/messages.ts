@@ -4,6 +4,7 @@ import { LAYERS } from '../domain/layer.js';
 import { isSettled } from '../domain/outcome.js';
 import type { Promised } from '../domain/plan/promise.js';
 import type { StepSpec } from '../domain/step.js';
+import type { ArtefactFile } from '../domain/submit/artefact.js';
 import type { TagSpec } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
@@ -128,6 +129,8 @@ export interface Assignment {
   readonly test: TestSpec;
   /** Output beyond it is cut in the middle. */
   readonly outputLimitBytes: number;
+  /** What is under test and is to be a file on every host, named by its variable; since 1.3, undefined: nothing. */
+  readonly artefacts?: readonly ArtefactFile[];
 }
 
 /** What happened in an attempt, in order; `role` says at which place. */

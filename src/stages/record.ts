@@ -1,4 +1,6 @@
-import { artefactEnvironment } from '../domain/submit/artefact.js';
+import type { Readable } from 'node:stream';
+import { artefactEnvironment, artefactFiles } from '../domain/submit/artefact.js';
+import { BlobMissing, type Blobs } from '../ports/blobs.js';
 import { GridLink } from '../protocol/grid-link.js';
 import type {
   Assignment,
@@ -11,7 +13,8 @@ import type {
   Report,
   Reported,
 } from '../protocol/messages.js';
-import { LeaseDead, PROTOCOL } from '../protocol/terms.js';
+import { LeaseDead, PROTOCOL, Refused } from '../protocol/terms.js';
+import { isUnderTest } from '../store/blob.js';
 import { chronicle } from '../store/chronicle.js';
 import { endLease } from '../store/lapsing.js';
 import {
@@ -55,6 +58,8 @@ export class RecordDesk extends GridLink {
     private readonly wakeup: Wakeup,
     private readonly settings: Settings,
     private readonly claims: Claims = new Claims(),
+    /** Where uploads are kept; a process that nobody asks for them may have none. */
+    private readonly blobs?: Blobs,
   ) {
     super();
   }
@@ -125,6 +130,7 @@ export class RecordDesk extends GridLink {
   private assignment(handout: Handout): Assignment {
     const { spec, variant, artefacts } = handout;
     const environment = { ...spec.environment, ...variant, ...artefactEnvironment(artefacts) };
+    const files = artefactFiles(artefacts);
     return {
       run: handout.run,
       attempt: handout.attempt,
@@ -132,6 +138,7 @@ export class RecordDesk extends GridLink {
       places: handout.places,
       test: { ...spec, environment },
       outputLimitBytes: this.settings.outputLimitBytes,
+      ...(files.length === 0 ? {} : { artefacts: files }),
     };
   }
 
@@ -213,6 +220,15 @@ export class RecordDesk extends GridLink {
       await chronicle(tx, [{ kind: 'lease.released', subject: `l${lease}`, data: { reason } }]);
       await wake(tx, 'testyard_scheduler', 'testyard_history');
     });
+  }
+
+  override async blob(lease: string, digest: string): Promise<Readable> {
+    if (!(await isUnderTest(this.store, lease, digest))) {
+      if (!(await leaseLives(this.store, lease))) throw new LeaseDead('the lease has ended');
+      throw new Refused(`no attempt of this lease has blob ${digest} under test`, true);
+    }
+    if (this.blobs === undefined) throw new BlobMissing(digest);
+    return await this.blobs.open(digest);
   }
 
   /** What the events say about hosts: tags seen, what the stack carries, what was changed. */

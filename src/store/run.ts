@@ -6,7 +6,7 @@ import type { TestSource } from '../domain/submit/source.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { type Sql, type Transaction, wake } from './store.js';
-import { ARTEFACTS_OF_RUN } from './submission.js';
+import { SIZED_ARTEFACTS_OF_RUN } from './submission.js';
 import { pageOf, type Shown, shown } from './view.js';
 import { WHY_WAITING } from './waiting.js';
 
@@ -135,7 +135,7 @@ export async function findRunState(sql: Sql, visible: Visible, id: Id) {
 
 interface DetailRow {
   readonly evidence: Record<string, unknown> | null;
-  readonly artefacts: Artefact[];
+  readonly artefacts: (Artefact & { readonly bytes?: number })[];
   readonly source: TestSource | null;
   readonly verdictAttempt: string | null;
   readonly kept: {
@@ -147,7 +147,8 @@ interface DetailRow {
 }
 
 /** `kept`: the host that was kept for whoever submitted it, since it failed there. */
-const DETAIL = `, r.evidence, t.spec->'source' AS source, ${ARTEFACTS_OF_RUN} AS artefacts, 'a' || r.verdict_attempt AS "verdictAttempt",
+const DETAIL = `, r.evidence, t.spec->'source' AS source, ${SIZED_ARTEFACTS_OF_RUN} AS artefacts,
+  'a' || r.verdict_attempt AS "verdictAttempt",
   (SELECT jsonb_build_object('host', vh.name, 'person', v.person,
      'until', to_char(v.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'over', v.ended_at IS NOT NULL)
    FROM reservation v JOIN host vh ON vh.id = v.host_id WHERE v.run_id = r.id ORDER BY v.id DESC LIMIT 1) AS kept`;

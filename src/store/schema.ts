@@ -525,6 +525,7 @@ export const SCHEMA = {
     {
       foreignKeys: { artefact_submission_fk: ['submissionId', 'submission'] },
       checks: { artefact_where_ck: 'num_nonnulls(url, blob_digest) = 1' },
+      indices: { artefact_blob_ix: { columns: ['blobDigest'], where: 'blob_digest IS NOT NULL' } },
     },
   ),
 

@@ -59,11 +59,18 @@ export async function forgetOldKeys(sql: Sql): Promise<void> {
   await sql.rows(`DELETE FROM idempotency WHERE at < grid_now() - interval '7 days'`);
 }
 
-/** SQL text: what is under test in the run of a row `r`, by name. */
-export const ARTEFACTS_OF_RUN = `coalesce((
+const artefactsWith = (more: string) => `coalesce((
     SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', u.name, 'url', u.url, 'blob', u.blob_digest,
-      'digest', u.digest, 'buildId', u.build_id)) ORDER BY u.name)
+      'digest', u.digest, 'buildId', u.build_id${more})) ORDER BY u.name)
     FROM artefact u WHERE u.submission_id = r.submission_id), '[]')`;
+
+/** SQL text: what is under test in the run of a row `r`, by name. */
+export const ARTEFACTS_OF_RUN = artefactsWith('');
+
+/** The same, for people: with how long each is that was uploaded. */
+export const SIZED_ARTEFACTS_OF_RUN = artefactsWith(
+  `, 'bytes', (SELECT b.bytes FROM blob b WHERE b.digest = u.blob_digest)`,
+);
 
 /** A submission that has been understood and may be accepted. */
 export interface NewSubmission {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -101,6 +102,46 @@ describe('submit', () => {
     expect(grid.asked[1]?.body).toEqual({ tests: [{ name: 'x' }], targets: [{ each: 'host_type' }] });
   });
 
+  it('uploads what is under test and is a file here, before it submits', async () => {
+    const file = path.join(folder, 'kernel.deb');
+    const bytes = Buffer.alloc(3_000_000, 'kernel');
+    await writeFile(file, bytes);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    const what = [
+      '--artefact',
+      `kernel=${file}`,
+      '--artefact',
+      'initrd=https://example.org/i',
+      '--build-id',
+      'b7',
+    ];
+    // The grid is away for a moment: all of it is sent again.
+    grid.trouble.push(503);
+    const done = await cli.run(['submit', 'smoke', ...what], here());
+    expect(done).toEqual({ code: 0, out: 's1\n', err: '' });
+    expect(grid.asked.map(({ method, path: at }) => `${method} ${at}`)).toEqual([
+      'POST /blobs',
+      'POST /blobs',
+      'POST /submissions',
+    ]);
+    expect(grid.asked[1]).toMatchObject({ query: { digest }, headers: { 'content-length': '3000000' } });
+    expect(bytes.equals(grid.asked[1]?.body as Buffer)).toBe(true);
+    expect(grid.asked[2]?.body).toMatchObject({
+      artefacts: [
+        { name: 'kernel', blob: digest, buildId: 'b7' },
+        { name: 'initrd', url: 'https://example.org/i', buildId: 'b7' },
+      ],
+    });
+    await cli.run(['submit', 'smoke', ...what, '--dry-run'], here());
+    expect(grid.asked.slice(3).map(({ path: at }) => at)).toEqual(['/submissions']);
+    for (const wrong of [`kernel=${folder}/none`, `kernel=${folder}`, 'kernel=none'])
+      expect(await cli.run(['submit', 'smoke', '--artefact', wrong], here())).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/there is no file .*none|is no file|'kernel=none' is not name=url/),
+      });
+    expect(grid.asked).toHaveLength(4);
+  });
+
   it('--dry-run says what it would come to, and which runs could never be', async () => {
     const done = await cli.run(['submit', 'fs', 'rover', '--dry-run'], here());
     expect(grid.asked[0]?.body).toMatchObject({ dryRun: true });
@@ -127,7 +168,7 @@ describe('submit', () => {
     [['--each', 'pool'], "It is 'host' or 'host-type'."],
     [['--matrix', 'FS'], "'FS' is not NAME=value,value."],
     [['--matrix', 'FS=a', '--matrix', 'FS=b'], "'FS' is there twice."],
-    [['--artefact', 'kernel'], "'kernel' is not name=url."],
+    [['--artefact', 'kernel'], "'kernel' is not name=url, nor name= and a file that is there."],
   ])('refuses what makes no sense: %j', async (options, message) => {
     const done = await cli.run(['submit', 'x', ...options], here());
     expect(done).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { z } from 'zod';
@@ -96,8 +97,9 @@ export class GridDouble {
     const url = new URL(request.url ?? '', 'http://grid');
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString();
-    const body: unknown = text === '' ? undefined : JSON.parse(text);
+    const bytes = Buffer.concat(chunks);
+    const isJson = bytes.length > 0 && request.headers['content-type'] === 'application/json';
+    const body: unknown = isJson ? JSON.parse(bytes.toString()) : bytes.length > 0 ? bytes : undefined;
     const path = url.pathname.replace(/^\/api\/v1/, '');
     const method = request.method ?? '';
     const query = Object.fromEntries(url.searchParams);
@@ -122,6 +124,12 @@ export class GridDouble {
     }
     if (route === 'GET /hosts') return this.json(response, contract.HostPage, { items: [host()] });
     if (method === 'GET' && word === 'hosts') return this.json(response, contract.HostView, host());
+    if (route === 'POST /blobs') {
+      const digest = createHash('sha256')
+        .update(body as Buffer)
+        .digest('hex');
+      return this.json(response, contract.BlobView, { digest, bytes: (body as Buffer).length });
+    }
     if (method === 'POST' && word === 'submissions' && verb === undefined) {
       const { dryRun } = check(contract.SubmissionRequest, body);
       if (dryRun) return this.json(response, contract.SubmissionPlan, plan());

@@ -84,6 +84,42 @@ describe('testyard run says what a grid would say', () => {
     });
   });
 
+  it('has what is under test as files, with the environment of a grid', async () => {
+    const kernel = testFile('kernel.bin', 'a kernel');
+    const digest = createHash('sha256').update('a kernel').digest('hex');
+    const file = script(
+      'under-test',
+      'cat "$TESTYARD_ARTEFACT_KERNEL"; echo; env | grep ^TESTYARD_ARTEFACT_ | grep -v KERNEL= | sort; echo "$TESTYARD_BUILD_ID"',
+    );
+    const what = [
+      '--artefact',
+      `kernel=${kernel}`,
+      '--artefact',
+      'initrd=https://example.org/i',
+      '--build-id',
+      'b7',
+    ];
+    const done = await cli.run(['run', file, ...what]);
+    expect(done).toMatchObject({ code: 0, err: '' });
+    expect(done.out.split('\n').slice(0, 6)).toEqual([
+      'a kernel',
+      'TESTYARD_ARTEFACT_INITRD=https://example.org/i',
+      'TESTYARD_ARTEFACT_INITRD_BUILD_ID=b7',
+      'TESTYARD_ARTEFACT_KERNEL_BUILD_ID=b7',
+      `TESTYARD_ARTEFACT_KERNEL_DIGEST=${digest}`,
+      'b7',
+    ]);
+    const twice = ['--artefact', `a.b=${kernel}`, '--artefact', `a-b=${kernel}`];
+    expect(await cli.run(['run', file, ...twice])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("tests would find 'a-b' and 'a.b' both in TESTYARD_ARTEFACT_A_B"),
+    });
+    expect(await cli.run(['run', file, '--artefact', 'kernel=./none'])).toMatchObject({
+      code: 2,
+      err: 'testyard: there is no file ./none\n',
+    });
+  });
+
   it('refuses what it cannot read, with every place', async () => {
     const file = script('wrong', 'exit 0', '# testyard: timeout: 5\n# testyard: reqires: root');
     const done = await cli.run(['run', file]);

@@ -303,6 +303,19 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
     expect(heard.output.toString()).toBe('');
   });
 
+  it('gives the test every variable that it asks for, whatever the wrapper calls its own', async () => {
+    const names = ['d', 'flag', 'name', 'n', 'folder', 'init', 'seat', 'state', 'way'];
+    const environment = Object.fromEntries(names.map((name) => [name, `its own ${name}`]));
+    const shown = names.map((name) => `echo "$${name}"`).join('\n');
+    const { text, end } = await run(`#!/bin/sh\n${shown}\n`, {
+      environment,
+      setup: 'test "$d" = "its own d"',
+      teardown: 'test "$flag" = "its own flag"',
+    });
+    expect(text).toContain(names.map((name) => `its own ${name}\n`).join(''));
+    expect(end).toMatchObject({ outcome: { kind: 'ended', exit: { code: 0 } }, teardown: 'ok' });
+  });
+
   it('leaves nothing running: daemons, double forks, cleared environments', async () => {
     const script =
       'setsid sleep 1004 & (sleep 1005 &) ; env -i nohup sleep 1006 & setsid env -i sleep 1007 & exit 0';

@@ -1,4 +1,6 @@
+import type { Readable } from 'node:stream';
 import type { TestSpec } from '../../src/domain/test.js';
+import { BlobMissing } from '../../src/ports/blobs.js';
 import { GridLink } from '../../src/protocol/grid-link.js';
 import {
   type Assignment,
@@ -144,6 +146,19 @@ export class FakeGrid extends GridLink {
   override async release(lease: string): Promise<void> {
     this.check(lease);
     this.released.push(lease);
+  }
+
+  /** What `blob` gives, by digest. */
+  readonly blobs = new Map<string, () => Readable>();
+  /** Digests that were asked for, in order. */
+  readonly fetched: string[] = [];
+
+  override async blob(lease: string, digest: string): Promise<Readable> {
+    this.check(lease);
+    this.fetched.push(digest);
+    const open = this.blobs.get(digest);
+    if (open === undefined) throw new BlobMissing(digest);
+    return open();
   }
 
   private check(lease?: string): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -89,6 +90,8 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   cancelSubmission: { params: { submission: 's1' }, body: why },
   retrySubmission: { params: { submission: 's1' }, body: { verdict: 'none' } },
   readMorning: { params: { submission: 's1' } },
+  upload: { query: { digest: createHash('sha256').digest('hex') } },
+  download: { params: { digest: '0'.repeat(64) } },
   listRuns: {
     query: {
       ...page,

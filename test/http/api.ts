@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { pino } from 'pino';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
 import { Git } from '../../src/adapters/git.js';
@@ -162,6 +163,11 @@ export class FakeDesk implements Desk {
     this.heard.push({ what: 'report', with: request });
     this.answering();
     return { attempts: [] };
+  }
+  async blob(lease: string, digest: string): Promise<Readable> {
+    this.heard.push({ what: 'blob', with: { lease, digest } });
+    this.answering();
+    return Readable.from([Buffer.from('bytes')], { objectMode: false });
   }
   async release(lease: string, reason: string): Promise<void> {
     this.heard.push({ what: 'release', with: { lease, reason } });

@@ -1,5 +1,8 @@
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { LeaseDead } from '../../src/protocol/terms.js';
+import { HttpsLink } from '../../src/adapters/https-link.js';
+import { BlobMissing } from '../../src/ports/blobs.js';
+import { LeaseDead, Refused } from '../../src/protocol/terms.js';
 import { NotYours } from '../../src/stages/record.js';
 import { startTestApi, type TestApi } from './api.js';
 
@@ -54,17 +57,55 @@ test('an executor speaks for its own lease, and the desk hears it', async () => 
 });
 
 test("an executor never speaks for another's lease, not even after its owner did", async () => {
-  for (const lease of [leases['two'], leases['built-in'], '999999', '9999999999999999999']) {
+  for (const lease of [leases['two'], leases['built-in'], '999999', '9223372036854775807']) {
     for (const [what, body] of messages(lease)) {
       expect((await say(one.secret, what, body)).status, `${what} ${lease}`).toBe(403);
     }
   }
+  // Past 64 bits there is no lease at all.
+  for (const [what, body] of messages('9999999999999999999'))
+    expect((await say(one.secret, what, body)).status, what).toBe(422);
   expect(
     (await say(two.secret, 'renew', { lease: leases['two'], attempts: [], draining: false })).status,
   ).toBe(200);
   expect(
     (await say(one.secret, 'renew', { lease: leases['two'], attempts: [], draining: false })).status,
   ).toBe(403);
+});
+
+test('an artefact comes to the executor whose lease it is, and to no other', async () => {
+  const fetch = (secret: string, lease: string | undefined) =>
+    api.ask(secret, 'GET', `/executor/v1/blobs/${'a'.repeat(64)}?lease=${lease}`);
+  expect(await fetch(one.secret, leases['one'])).toMatchObject({ status: 200, text: 'bytes' });
+  expect((await fetch(two.secret, leases['one'])).status).toBe(403);
+  api.desk.answering = () => {
+    throw new Refused('no attempt of this lease has it under test', true);
+  };
+  expect((await fetch(one.secret, leases['one'])).status).toBe(403);
+  api.desk.answering = () => {
+    throw new BlobMissing('a'.repeat(64));
+  };
+  expect((await fetch(one.secret, leases['one'])).status).toBe(404);
+  api.desk.answering = () => {
+    throw new LeaseDead('over');
+  };
+  expect((await fetch(one.secret, leases['one'])).status).toBe(409);
+});
+
+test('over the wire an artefact is bytes, and its refusals are what they are in process', async () => {
+  const link = new HttpsLink({ base: api.url, token: one.secret });
+  const lease = leases['one'] ?? '';
+  const digest = 'a'.repeat(64);
+  expect(await text(await link.blob(lease, digest))).toBe('bytes');
+  expect(api.desk.heard).toEqual([{ what: 'blob', with: { lease, digest } }]);
+  await expect(link.blob(leases['two'] ?? '', digest)).rejects.toThrow(Refused);
+  for (const refusal of [new Refused('not yours', true), new BlobMissing(digest), new LeaseDead('over')]) {
+    api.desk.answering = () => {
+      throw refusal;
+    };
+    await expect(link.blob(lease, digest)).rejects.toThrow(refusal.constructor as ErrorConstructor);
+  }
+  link.close();
 });
 
 test('a name belongs to the token that registered it first, and that of a living built-in one to nobody else', async () => {

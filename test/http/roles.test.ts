@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Route } from '../../src/http/routes/route.js';
 import { type RouteName, routes } from '../../src/http/routes.js';
 import { newSecret } from '../../src/store/access.js';
+import { noteUpload } from '../../src/store/blob.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
 import { OpenStream } from './streams.js';
@@ -77,6 +78,8 @@ const expected: Record<RouteName, Expectation> = {
     gets: [401, 403, 201, 201, 403, 404],
   },
   readMorning: { path: '/api/v1/submissions/{submission}/morning', gets: SEES_IT },
+  upload: { body: 'bytes', gets: [401, 403, 201, 201, 403, 201] },
+  download: { path: '/api/v1/blobs/{blob}', gets: SEES_IT },
   listRuns: { path: '/api/v1/runs?project=mine', gets: SEES_IT },
   readRun: { path: '/api/v1/runs/{run}', gets: SEES_IT },
   cancelRun: { path: '/api/v1/runs/{run}/cancel', body: {}, gets: [401, 403, 200, 200, 403, 404] },
@@ -113,6 +116,7 @@ const expected: Record<RouteName, Expectation> = {
   executorClaim: { body: { lease: '{lease}', waitMs: 0 }, gets: EXECUTOR },
   executorRenew: { body: { lease: '{lease}', attempts: [], draining: false }, gets: EXECUTOR },
   executorReport: { body: { lease: '{lease}', entries: [], segments: [] }, gets: EXECUTOR },
+  executorBlob: { path: '/executor/v1/blobs/{blob}?lease={lease}', gets: EXECUTOR },
   executorRelease: { body: { lease: '{lease}', reason: 'done' }, gets: EXECUTOR },
 };
 
@@ -175,6 +179,13 @@ beforeAll(async () => {
   const made = await rows.test(mine, 'boot');
   ids['submission'] = `s${await rows.submission(mine, made)}`;
   ids['run'] = `r${await rows.run(mine, made, ids['submission'].slice(1))}`;
+  const blob = await api.blobs.put([Buffer.from('kernel')]);
+  await noteUpload(api.store, blob);
+  await api.store.rows(`INSERT INTO artefact (submission_id, name, blob_digest) VALUES ($1, 'kernel', $2)`, [
+    ids['submission'].slice(1),
+    blob.digest,
+  ]);
+  ids['blob'] = blob.digest;
   const done = await rows.run(mine, made, ids['submission'].slice(1));
   const attempt = await rows.attempt(done, host);
   await rows.pass(done, attempt);
@@ -211,7 +222,9 @@ async function statusOf(name: RouteName, secret: string | undefined): Promise<nu
     return stream.response.status;
   }
   const sent = body === undefined ? undefined : filled(JSON.stringify(body));
-  const answer = await api.ask(secret, route.method, filled(path), sent);
+  const bytes: Record<string, string> =
+    route.takes === 'bytes' ? { 'content-type': 'application/octet-stream' } : {};
+  const answer = await api.ask(secret, route.method, filled(path), sent, bytes);
   if (answer.status >= 400) {
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     expect(answer.json.status).toBe(answer.status);

@@ -4,6 +4,7 @@ import type { Blobs } from '../../src/ports/blobs.js';
 import * as access from '../../src/store/access.js';
 import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
+import * as blob from '../../src/store/blob.js';
 import * as comingBack from '../../src/store/coming-back.js';
 import * as drifting from '../../src/store/drifting.js';
 import * as explaining from '../../src/store/explaining.js';
@@ -394,6 +395,10 @@ describe('submissions', () => {
   look('of a small page', submission.listSubmissions, [all, '1200', 5], runs);
   look('', submission.findSubmission, [all, '1000'], runs);
   look('', submission.projectOfSubmission, [all, '1000']);
+  look('of a few submissions', blob.findArtefactBlob, [all, 'blob 7']);
+  look('in projects that do not name it', blob.findArtefactBlob, [['99'], 'blob 7']);
+  look('', blob.noteUpload, [{ digest: 'fresh', bytes: 1, storedBytes: 1 }]);
+  look('of an attempt', blob.isUnderTest, [lease(RUNNING), 'blob 7']);
   look('', submission.missingBlobs, [['blob 1', 'blob 70000']]);
   const tx = <Args extends readonly unknown[]>(of: (sql: never, ...args: Args) => Promise<unknown>) =>
     of as (sql: ExplainingStore, ...args: Args) => Promise<unknown>;
@@ -596,6 +601,7 @@ test('every function of the store that speaks to the database has been looked at
     access.visibleTo,
     access.visibleIds,
     access.maySubmit,
+    access.maySubmitAnywhere,
     access.digestOfSecret,
     access.newSecret,
     world.WorldReader,
@@ -605,6 +611,7 @@ test('every function of the store that speaks to the database has been looked at
     access,
     assigning,
     blaming,
+    blob,
     comingBack,
     explaining,
     failing,

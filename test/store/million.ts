@@ -88,6 +88,7 @@ const GROUND = [
      SELECT min(project), 'user', 'me', '{1}', now(), 500 FROM seed GROUP BY submission ORDER BY submission`,
   `INSERT INTO submission (project_id, source, actor, tests) VALUES (1, 'user', 'me', '{1,2,3}')`,
   `INSERT INTO artefact (submission_id, name, url) SELECT id, 'kernel', 'https://example.org' FROM submission`,
+  `INSERT INTO artefact (submission_id, name, blob_digest) SELECT id, 'image', 'blob ' || 1 + id % 2000 FROM submission`,
   `INSERT INTO demand (key, spec) SELECT 'demand ' || n, '{"requirement": ""}' FROM generate_series(0, 2000) n`,
   `INSERT INTO incident (scope, host_id, signature, title, owner, next_check_at, closed_at, close_reason)
      SELECT 'host', 1 + n % 300, 's', 't', 'admin', now(), CASE WHEN n < 2000 THEN now() END, CASE WHEN n < 2000 THEN 'ok' END

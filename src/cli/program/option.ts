@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { artefactOf, type WantedArtefact } from '../artefact.js';
 
 /** A whole number. */
 export function integer(text: string): number {
@@ -39,11 +40,12 @@ export function gatherAxes(text: string, before: Readonly<Record<string, string[
   return { ...before, [name]: text.slice(equals + 1).split(',') };
 }
 
-/** `name=url`, several times. */
-export function gatherArtefacts(text: string, before: readonly { name: string; url: string }[] = []) {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new InvalidArgumentError(`'${text}' is not name=url.`);
-  return [...before, { name: text.slice(0, equals).trim(), url: text.slice(equals + 1) }];
+/** `name=url` or `name=path`, several times. */
+export function gatherArtefacts(text: string, before: readonly WantedArtefact[] = []) {
+  const artefact = artefactOf(text);
+  if (artefact === undefined)
+    throw new InvalidArgumentError(`'${text}' is not name=url, nor name= and a file that is there.`);
+  return [...before, artefact];
 }
 
 /** What `each` is. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Does } from './does.js';
-import { gather, gatherAxes, gatherVariant, list } from './option.js';
+import { gather, gatherArtefacts, gatherAxes, gatherVariant, list } from './option.js';
 
 /** Commands that start something on this machine. */
 export function addStarting(testyard: Command, does: Does): void {
@@ -39,6 +39,12 @@ export function addStarting(testyard: Command, does: Does): void {
       'run with each of these values; repeat for every combination',
       gatherAxes,
     )
+    .option(
+      '--artefact <name=url|file>',
+      'what is under test, as a submission has it; repeat for more',
+      gatherArtefacts,
+    )
+    .option('--build-id <id>', 'the build that the artefacts are of')
     .option('--junit <file>', 'write JUnit XML there')
     .option('--tap <file>', 'write TAP 14 there')
     .option('--results <dir>', 'keep verdict, log, cases, events and environment of every run there')

@@ -28,7 +28,11 @@ export function addSubmitting(testyard: Command, does: Does): void {
     .option('--host <name>', 'run on this host; repeat for more', gather)
     .option('--host-type <name>', 'run on a host of this type; repeat for more', gather)
     .option('--each <what>', "'host' or 'host-type': once on each of those that could serve it", eachOf)
-    .option('--artefact <name=url>', 'what is under test; repeat for more', gatherArtefacts)
+    .option(
+      '--artefact <name=url|file>',
+      'what is under test, a file is uploaded; repeat for more',
+      gatherArtefacts,
+    )
     .option('--build-id <id>', 'the build that the artefacts are of')
     .option('--wait', 'what nothing can serve yet waits instead of ending at once')
     .option('--queue-timeout <time>', 'how long a run may wait, for example 12h', spanS)

@@ -7,10 +7,19 @@ export interface Artefact {
   readonly buildId?: string | undefined;
 }
 
+/** An uploaded artefact that tests find as a file on their host. */
+export interface ArtefactFile {
+  readonly name: string;
+  /** The variable that names the file. */
+  readonly variable: string;
+  /** SHA-256 of its bytes in hex. */
+  readonly blob: string;
+}
+
 /**
  * What tests find in their environment of what is under test: of an artefact `boot-image` `TESTYARD_ARTEFACT_BOOT_IMAGE`
- * (its URL, or `blob:` and the digest of what was uploaded), and where they are known `..._DIGEST` and `..._BUILD_ID`.
- * `TESTYARD_BUILD_ID` is the one build that all of them are of.
+ * (its URL; of what was uploaded `blob:` and the digest, until an executor puts the file's path there), and where they
+ * are known `..._DIGEST` and `..._BUILD_ID`. `TESTYARD_BUILD_ID` is the one build that all of them are of.
  */
 export function artefactEnvironment(artefacts: readonly Artefact[]): Readonly<Record<string, string>> {
   const builds = new Set(artefacts.flatMap(({ buildId }) => (buildId === undefined ? [] : [buildId])));
@@ -19,6 +28,13 @@ export function artefactEnvironment(artefacts: readonly Artefact[]): Readonly<Re
     ...artefacts.flatMap(variablesOf),
     ...(builds.size === 1 && build !== undefined ? [['TESTYARD_BUILD_ID', build]] : []),
   ]);
+}
+
+/** Those that were uploaded, which an executor brings to the host. */
+export function artefactFiles(artefacts: readonly Artefact[]): readonly ArtefactFile[] {
+  return artefacts.flatMap(({ name, blob }) =>
+    blob === undefined ? [] : [{ name, variable: variableOf(name), blob }],
+  );
 }
 
 /** Artefacts that would overwrite a variable of an earlier one, each with the mistake. */
@@ -40,10 +56,15 @@ export function clashes(artefacts: readonly Artefact[]): readonly { index: numbe
 }
 
 function variablesOf({ name, url, blob, digest, buildId }: Artefact): [variable: string, value: string][] {
-  const variable = `TESTYARD_ARTEFACT_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
+  const variable = variableOf(name);
+  const known = blob ?? digest;
   return [
     [variable, url ?? `blob:${blob}`],
-    ...(digest === undefined ? [] : [[`${variable}_DIGEST`, digest] as [string, string]]),
+    ...(known === undefined ? [] : [[`${variable}_DIGEST`, known] as [string, string]]),
     ...(buildId === undefined ? [] : [[`${variable}_BUILD_ID`, buildId] as [string, string]]),
   ];
+}
+
+function variableOf(name: string): string {
+  return `TESTYARD_ARTEFACT_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
 }

@@ -117,6 +117,8 @@ export const RunDetail = RunView.extend({
         name: z.string(),
         url: z.string().optional(),
         blob: z.string().optional(),
+        /** Of what was uploaded. */
+        bytes: z.int().optional(),
         digest: z.string().optional(),
         buildId: z.string().optional(),
       }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import * as protocol from '../../protocol/messages.js';
 import { PROTOCOL } from '../../protocol/terms.js';
-import { LARGEST_BODY_BYTES, post } from './route.js';
+import { get, LARGEST_BODY_BYTES, post } from './route.js';
 
 const executor = <const Path extends string, Body extends z.ZodType>(path: Path, body: Body) =>
   post({
@@ -15,8 +15,10 @@ const executor = <const Path extends string, Body extends z.ZodType>(path: Path,
     bodyLimitBytes: LARGEST_BODY_BYTES,
   });
 
+const lease = z.string().regex(/^[0-9]{1,19}$/);
+
 /** How an executor gives its lease back. */
-const Release = z.strictObject({ lease: z.string().regex(/^[0-9]{1,19}$/), reason: z.string().max(1000) });
+const Release = z.strictObject({ lease, reason: z.string().max(1000) });
 
 /** The executors' protocol. */
 export const executorRoutes = {
@@ -25,4 +27,12 @@ export const executorRoutes = {
   executorRenew: executor('renew', protocol.Renew),
   executorReport: executor('report', protocol.Report),
   executorRelease: executor('release', Release),
+  executorBlob: get({
+    path: '/executor/v1/blobs/:digest',
+    who: 'executor',
+    summary: `The executors' protocol ${PROTOCOL}: an artefact of an attempt`,
+    query: z.object({ lease }),
+    answer: 'bytes',
+    documented: false,
+  }),
 } as const;

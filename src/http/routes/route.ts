@@ -31,6 +31,8 @@ export interface Route {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** The body is bytes of any length, read as they come, in place of JSON. */
+  readonly takes?: 'bytes';
   readonly answer: Answer;
   readonly status: 200 | 201;
   /** What else a success may answer, where the body asks for it. */
