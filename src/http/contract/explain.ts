@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { name, runId, time } from './words.js';
+import { fileName, name, runId, time } from './words.js';
 
 const Lack = z.object({ clause: z.string(), truth: z.enum(['no', 'unknown']), why: z.string() });
 
@@ -100,7 +100,7 @@ const what = {
   requirement: z.union([z.string().max(10_000), z.array(z.string().max(10_000)).max(500)]).optional(),
   /** A test of the project, by name. */
   test: z.string().max(200).optional(),
-  file: z.strictObject({ name: z.string().min(1).max(200), content: z.base64() }).optional(),
+  file: z.strictObject({ name: fileName, content: z.base64() }).optional(),
 };
 const saysOne = (asked: { requirement?: unknown; test?: unknown; file?: unknown }) =>
   [asked.requirement, asked.test, asked.file].filter((one) => one !== undefined).length === 1;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MOST_VARIANTS, VARIABLE } from '../../domain/submit/matrix.js';
 import { Paging, page } from './page.js';
-import { name, submissionId, time } from './words.js';
+import { fileName, name, submissionId, time } from './words.js';
 
 export const ArtefactSpec = z
   .strictObject({
@@ -68,7 +68,7 @@ export const SubmissionRequest = z.strictObject({
         /** A test of the inventory, by name. */
         z.strictObject({ name }),
         /** A test file, as it is: a script with its needs in comments at its top, or YAML. */
-        z.strictObject({ file: z.strictObject({ name: z.string().min(1).max(200), content: z.base64() }) }),
+        z.strictObject({ file: z.strictObject({ name: fileName, content: z.base64() }) }),
         /** The test at a path of a repository, or all tests of a folder, at the commit for which `ref` stands now. */
         z.strictObject({ git: GitSpec }),
       ]),

@@ -25,3 +25,10 @@ export const name = z
 
 /** The reason that a person gives, for others to read. */
 export const why = z.string().trim().min(1, 'say why').max(1000);
+
+/** The name of a file that is sent along: what a person could not see in it would mislead whoever reads it. */
+export const fileName = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'it has a character that nobody can see: leave that out');
