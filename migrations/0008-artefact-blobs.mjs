@@ -1,7 +1,5 @@
 /** By which submissions a blob is named is asked whenever somebody reads one. */
-const statements = [
-  `CREATE INDEX artefact_blob_ix ON artefact (blob_digest) WHERE blob_digest IS NOT NULL`,
-];
+const statements = [`CREATE INDEX artefact_blob_ix ON artefact (blob_digest) WHERE blob_digest IS NOT NULL`];
 
 export class ArtefactBlobs1700000000008 {
   name = 'ArtefactBlobs1700000000008';

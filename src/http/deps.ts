@@ -16,6 +16,8 @@ export interface Desk extends GridLink {
   register(request: Register, tokenId?: string): Promise<Registered>;
   /** Answers early, with nothing, where `gone` aborts. */
   claim(request: Claim, gone?: AbortSignal): Promise<Claimed>;
+  /** A submission is being accepted: a hint for a scheduler in this process. */
+  submissionComes(): void;
 }
 
 /** A test file, as it was sent or fetched. */

@@ -21,7 +21,7 @@ import {
   runsWith,
 } from '../store/submission.js';
 import type { MorningView, SubmissionPlan, SubmissionView } from './contract.js';
-import { INJECT, type NamedBytes, type ReadTestFile } from './deps.js';
+import { type Desk, INJECT, type NamedBytes, type ReadTestFile } from './deps.js';
 import { planView } from './dry-run.js';
 import { fetchTests } from './fetch-tests.js';
 import { withinProject } from './grid.controller.js';
@@ -38,6 +38,7 @@ export class SubmissionController {
     @Inject(INJECT.readTestFile) private readonly readTestFile: ReadTestFile,
     @Inject(INJECT.source) private readonly source: Source,
     @Inject(INJECT.reserveMostS) private readonly reserveMostS: number,
+    @Inject(INJECT.link) private readonly desk: Desk,
   ) {}
 
   @Serves('submit')
@@ -70,8 +71,10 @@ export class SubmissionController {
       if (ask.body.targets.some((target) => target.each !== undefined))
         await unfoldNow(this.store, understood);
       const submission = { ...understood.submission, actor: ask.caller.name };
-      return async (tx) =>
-        await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) }, project);
+      return async (tx) => {
+        this.desk.submissionComes();
+        return await acceptSubmission(tx, { ...submission, tests: await understood.putTests(tx) }, project);
+      };
     });
   }
 

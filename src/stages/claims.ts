@@ -12,12 +12,13 @@ export interface WaitingClaim {
 /**
  * The claims that wait in this process, by lease. What the scheduler assigns to one of them is marked as handed
  * out by the assignment itself and handed over when that is committed: no look at the database, and no commit
- * more. A claim that waits in another process is woken and looks for itself. And the hint in the other direction: that
- * an outcome has come.
+ * more. A claim that waits in another process is woken and looks for itself. And hints in the other direction: that
+ * an outcome or a submission has come.
  */
 export class Claims {
   private readonly waiting = new Map<Id, { take(handouts: readonly Handout[]): boolean }>();
   private hasOutcome = false;
+  private hasSubmission = false;
 
   /** Waits for work under a lease until `end`; nothing is handed over once `gone` has aborted. */
   wait(lease: Id, gone?: AbortSignal): WaitingClaim {
@@ -66,5 +67,17 @@ export class Claims {
     const { hasOutcome } = this;
     this.hasOutcome = false;
     return hasOutcome;
+  }
+
+  /** A submission is being accepted in this process: the next beat had better look for it at once. */
+  submissionComes(): void {
+    this.hasSubmission = true;
+  }
+
+  /** Whether a submission was accepted here since it was last asked; a hint, nothing is lost with it. */
+  takeSubmission(): boolean {
+    const { hasSubmission } = this;
+    this.hasSubmission = false;
+    return hasSubmission;
   }
 }

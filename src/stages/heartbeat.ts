@@ -17,7 +17,7 @@ import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
 import { endReservations } from './reserve.js';
 import type { Settings } from './settings.js';
-import { unfolding } from './submit.js';
+import { readPending, unfolding } from './submit.js';
 
 /**
  * The one that decides. A beat reads the world, lets each stage decide and commit, and never waits for
@@ -86,9 +86,11 @@ export class Heartbeat {
   /** One beat; true where something was done, so that another one is worth while at once. */
   async beat(): Promise<boolean> {
     const { store, settings } = this;
-    // Where an outcome has just come it is read beside all else.
+    // What has just come is read beside all else.
     let ended = this.claims.takeOutcome() ? readEnded(store) : undefined;
+    let pending = this.claims.takeSubmission() ? readPending(store) : undefined;
     ended?.catch(() => {});
+    pending?.catch(() => {});
     let [felt, world] = await this.look();
     let { epoch } = felt;
     // A leader need not wait to say that it lives: each of its decisions proves the epoch.
@@ -102,6 +104,7 @@ export class Heartbeat {
       }
       // What was seen before another one led is old.
       ended = undefined;
+      pending = undefined;
       [felt, world] = await this.look();
     }
     await this.partitions();
@@ -126,7 +129,7 @@ export class Heartbeat {
     if (felt.changedTests) done += await releaseChanged(store, epoch, world);
     const means = { settings, claims: this.claims, fits: this.fits };
     let planned = NOTHING;
-    if (felt.pending) planned = await planAfter(unfolding(store, world), store, epoch, world, means);
+    if (felt.pending) planned = await planAfter(unfolding(store, world, pending), store, epoch, world, means);
     else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);
     // Nothing follows from an assignment but what its executor will tell.
     if (planned.isPart) done += 1;

@@ -49,12 +49,43 @@ export async function judgeEnded(
   // Read while the transaction begins.
   const reading = decideEnded(store, world, ended);
   reading.catch(() => {});
-  return decide(store, epoch, async (tx) => {
-    const { decided, survived } = await reading;
-    const now = await stillSo(tx, decided);
-    if (now.length > 0) await answer(tx, now, survived, world, settings);
-    return decided.length;
-  });
+  try {
+    return await decide(store, epoch, async (tx) => {
+      const { decided, survived } = await reading;
+      const [only, ...others] = decided;
+      const write = (some: readonly Decided[]) => answer(tx, some, survived, world, settings);
+      if (only?.attempt.early === true && only.decision.do === 'verdict' && others.length === 0)
+        await answerAtOnce(tx, only.attempt, () => write(decided));
+      else {
+        const now = await stillSo(tx, decided);
+        if (now.length > 0) await write(now);
+      }
+      return decided.length;
+    });
+  } catch (error) {
+    if (!(error instanceof Moved)) throw error;
+    return (await reading).decided.length;
+  }
+}
+
+/** The attempt has ended since its outcome was read: the answer is taken back, and the next beat looks again. */
+class Moved extends Error {
+  override readonly name = 'Moved';
+}
+
+/**
+ * A verdict on an outcome that is told before the end. That the end comes in between is rare for one attempt by itself:
+ * the verdict is written together with the question whether it has, and taken back where it has.
+ */
+async function answerAtOnce(
+  tx: Transaction,
+  { attemptId }: EndedAttempt,
+  write: () => Promise<void>,
+): Promise<void> {
+  const [held, written] = await Promise.allSettled([holdEarly(tx, [attemptId]), write()]);
+  if (held.status === 'rejected') throw held.reason;
+  if (!held.value.has(attemptId)) throw new Moved(`attempt ${attemptId} has ended`);
+  if (written.status === 'rejected') throw written.reason;
 }
 
 /** The attempts that wait to be judged, as far as one go takes them. */

@@ -214,6 +214,11 @@ export class RecordDesk extends GridLink {
     });
   }
 
+  /** A submission is being accepted beside: a hint for the scheduler of this process. */
+  submissionComes(): void {
+    this.claims.submissionComes();
+  }
+
   override async release(lease: string, reason: string): Promise<void> {
     await this.store.transaction(async (tx) => {
       if (!(await endLease(tx, lease, reason, false))) return;

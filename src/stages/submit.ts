@@ -27,13 +27,22 @@ export interface Unfolding {
 
 const MOST_SUBMISSIONS = 50;
 
+/** The oldest accepted submissions, as far as one go takes them. */
+export function readPending(store: Store): Promise<PendingSubmission[]> {
+  return pendingSubmissions(store, MOST_SUBMISSIONS);
+}
+
 /**
  * Reads the oldest accepted submissions, to unfold them into runs; what nothing here could ever serve ends at
  * once, with the reason.
  */
-export async function unfolding(store: Store, world: World): Promise<Unfolding> {
+export async function unfolding(
+  store: Store,
+  world: World,
+  reading: Promise<PendingSubmission[]> = readPending(store),
+): Promise<Unfolding> {
   let runs = 0;
-  const all = await pendingSubmissions(store, MOST_SUBMISSIONS);
+  const all = await reading;
   const pending = all.filter(({ tests, variants, targets, repeats }, index) => {
     runs += repeats?.length ?? tests.length * variants.length * targets.length;
     return index === 0 || runs <= MOST_RUNS;

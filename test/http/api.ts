@@ -154,6 +154,7 @@ export class FakeDesk implements Desk {
     this.heard.push({ what: 'claim', with: request });
     return await this.claiming(gone);
   }
+  submissionComes(): void {}
   async renew(request: unknown) {
     this.heard.push({ what: 'renew', with: request });
     this.answering();
