@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { judgeEnded, readEnded } from '../../src/stages/judge.js';
 import { cancelRun } from '../../src/store/run.js';
 import { aHost, aStep, aTest, aWord, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
 
@@ -64,6 +65,28 @@ describe('a verdict does not wait for the host', () => {
     expect(await grid.run(run)).toMatchObject({ verdict: 'passed', state: 'done', proof: work.attempt });
     expect(await attempt(work.attempt)).toMatchObject({ outcome: 'executor_lost' });
     expect(await taken()).toEqual([]);
+  });
+
+  it('is taken back where the end has come since the outcome was read, and judged by that', async () => {
+    grid = await TestGrid.open({ tests: [aTest('untidy', { teardown: 'false', dirties: 'use' })] });
+    const [run = ''] = await grid.submit('untidy');
+    const work = await grid.takeRun(run);
+    await grid.tell(work, exit(0));
+    const stale = await readEnded(grid.store);
+    expect(stale).toMatchObject([{ early: true }]);
+    await grid.tellEnd(work, exit(0), { teardown: 'failed' });
+    const [leader] = await grid.store.rows<{ epoch: string }>(`SELECT epoch FROM leadership`);
+    const world = await grid.heartbeat.world();
+    const judged = judgeEnded(grid.store, leader?.epoch ?? '', world, grid.settings, Promise.resolve(stale));
+    expect(await judged).toBe(1);
+    expect(await grid.run(run)).toMatchObject({ verdict: null });
+    await grid.beat();
+    expect(await grid.run(run)).toMatchObject({
+      verdict: 'passed',
+      marks: ['teardown_failed'],
+      state: 'done',
+    });
+    expect(await done(run)).toBe(1);
   });
 
   it('is marked, and the test’s owner told once, when the teardown fails after it', async () => {

@@ -262,8 +262,13 @@ export class TestGrid {
 
   /** Plays the rest of an attempt whose outcome is told. */
   async tidyUp(assignment: Assignment, outcome: Outcome, end: Partial<AttemptEnd> = {}, looksAfter = LOOKS) {
-    await this.report(assignment, [endOf(outcome, end, looksAfter)]);
+    await this.tellEnd(assignment, outcome, end, looksAfter);
     await this.beat();
+  }
+
+  /** As `tidyUp`, and nobody has looked at it yet. */
+  async tellEnd(assignment: Assignment, outcome: Outcome, end: Partial<AttemptEnd> = {}, looksAfter = LOOKS) {
+    await this.report(assignment, [endOf(outcome, end, looksAfter)]);
   }
 
   private untilItsOutcome(
