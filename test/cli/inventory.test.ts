@@ -38,7 +38,7 @@ const ask = (...args: readonly string[]) =>
 it('check needs no grid: it sums up what is there, and exits 0', async () => {
   expect(await cli.run(['inventory', 'check', await lab()])).toEqual({
     code: 0,
-    out: '3 hosts of 2 types, 4 pools, 8 tags, 2 aliases, 2 resources, 2 steps, 2 tests; nothing is wrong\n',
+    out: '3 hosts of 2 types, 4 pools, 9 tags, 2 aliases, 2 resources, 2 steps, 2 tests; nothing is wrong\n',
     err: '',
   });
 });
