@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { FitIndex } from '../domain/plan/fit-index.js';
 import { chronicle } from '../store/chronicle.js';
-import type { EndedAttempt } from '../store/judging.js';
 import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
 import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
 import { type Pulse, pulse } from '../store/pulse.js';
@@ -12,7 +11,7 @@ import { type World, WorldReader } from '../store/world.js';
 import { Claims } from './claims.js';
 import { Drifts } from './drift.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
-import { judgeEnded, judgeGood, readEnded } from './judge.js';
+import { judgeEnded, readEnded } from './judge.js';
 import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
 import { releaseChanged } from './release.js';
@@ -35,8 +34,6 @@ export class Heartbeat {
   private wanted = false;
   private stopped = true;
   private knowsAgeing = false;
-  /** Of the last beat that led; what is decided by it proves the epoch. */
-  private last: { readonly epoch: string; readonly world: World } | undefined;
   private lastPartitions = Number.NEGATIVE_INFINITY;
   private unlisten = () => {};
 
@@ -94,8 +91,6 @@ export class Heartbeat {
     let pending = this.claims.takeSubmission() ? readPending(store) : undefined;
     ended?.catch(() => {});
     pending?.catch(() => {});
-    // Nothing follows from a good outcome: its seat is not free yet.
-    if (ended !== undefined && (await this.judgedAtOnce(ended))) ended = undefined;
     let [felt, world] = await this.look();
     let { epoch } = felt;
     // A leader need not wait to say that it lives: each of its decisions proves the epoch.
@@ -105,7 +100,6 @@ export class Heartbeat {
       if (epoch === null) {
         this.knowsAgeing = false;
         this.drifts.forget();
-        this.last = undefined;
         return false;
       }
       // What was seen before another one led is old.
@@ -113,7 +107,6 @@ export class Heartbeat {
       pending = undefined;
       [felt, world] = await this.look();
     }
-    this.last = { epoch, world };
     await this.partitions();
     await this.ageing(epoch);
     let done = 0;
@@ -145,19 +138,6 @@ export class Heartbeat {
     done += await this.drifts.tell(store, epoch, world);
     if (isLate) await this.lead();
     return done > 0;
-  }
-
-  /** Whether the one outcome that has come was a good one, and has its verdict, without any look at the world. */
-  private async judgedAtOnce(ended: Promise<EndedAttempt[]>): Promise<boolean> {
-    if (this.last === undefined) return false;
-    const { epoch, world } = this.last;
-    try {
-      return await judgeGood(this.store, epoch, world, this.settings, ended);
-    } catch (error) {
-      if (!(error instanceof NotLeader)) throw error;
-      this.last = undefined;
-      return false;
-    }
   }
 
   /** What is to be done, and the world in which: read beside each other. */

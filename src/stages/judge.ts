@@ -68,37 +68,6 @@ export async function judgeEnded(
   }
 }
 
-/**
- * The usual case, one good outcome that has just come and is told before the end, without a look at anything else: what
- * the world was like at the last beat decides nothing about it, and the epoch is proven as ever. False where it is another
- * case: then nothing is done.
- */
-export async function judgeGood(
-  store: Store,
-  epoch: string,
-  world: World,
-  settings: Settings,
-  ended: Promise<EndedAttempt[]>,
-): Promise<boolean> {
-  const { decided, survived } = await decideEnded(store, world, ended);
-  const [only, ...others] = decided;
-  if (only === undefined || others.length > 0 || !isGood(only)) return false;
-  try {
-    await decide(store, epoch, (tx) =>
-      answerAtOnce(tx, only.attempt, () => answer(tx, decided, survived, world, settings)),
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof Moved) return false;
-    throw error;
-  }
-}
-
-function isGood({ attempt, decision }: Decided): boolean {
-  if (!attempt.early || attempt.purpose !== 'test' || decision.do !== 'verdict') return false;
-  return decision.verdict.verdict === 'passed' || decision.verdict.verdict === 'skipped';
-}
-
 /** The attempt has ended since its outcome was read: the answer is taken back, and the next beat looks again. */
 class Moved extends Error {
   override readonly name = 'Moved';
