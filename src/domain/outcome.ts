@@ -1,3 +1,4 @@
+import type { Fact } from './judge/fact.js';
 import type { Layer } from './layer.js';
 
 /** How a command ended by itself. */
@@ -17,9 +18,16 @@ export type Outcome =
       readonly missing: MissingCommands;
       /** Of a test whose output is TAP or KTAP. */
       readonly printed?: Printed;
+      /** Of a test that did its own set-up. */
+      readonly observed?: readonly Fact[];
     }
   /** The test's own limit passed; `hostAnswered` tells whether the host still did then. */
-  | { readonly kind: 'timed_out'; readonly afterMs: number; readonly hostAnswered: boolean }
+  | {
+      readonly kind: 'timed_out';
+      readonly afterMs: number;
+      readonly hostAnswered: boolean;
+      readonly observed?: readonly Fact[];
+    }
   /** The test had started and the host came back with a boot id that nobody ordered, or its console shows a panic. */
   | { readonly kind: 'crashed'; readonly evidence: string }
   /** The wrapper could not execute the test. */
@@ -47,6 +55,7 @@ export type Outcome =
       readonly kind: 'setup_failed';
       readonly result: 'failed' | 'timed_out' | 'killed';
       readonly message: string;
+      readonly observed?: readonly Fact[];
     }
   /** The way into the host broke or never was. */
   | {

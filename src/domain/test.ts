@@ -1,4 +1,5 @@
 import type { TapForm } from './judge/tap-in.js';
+import type { LavaDefinition, TestTree } from './lava/definition.js';
 import type { Dirties } from './layer.js';
 import type { Matrix } from './submit/matrix.js';
 import type { TestSource } from './submit/source.js';
@@ -39,6 +40,10 @@ export interface TestSpec {
   readonly network: boolean;
   /** The repository and commit it was fetched from; undefined: it was sent, or is the inventory's. */
   readonly source?: TestSource;
+  /** It is a LAVA definition: `run` holds its text, and the executor makes the scripts of it. */
+  readonly lava?: LavaDefinition;
+  /** What is put beside it on the host. */
+  readonly tree?: TestTree;
 }
 
 /** Defaults of a test that says nothing, in milliseconds. */

@@ -18,6 +18,34 @@ const Exit = z.discriminatedUnion('kind', [
   z.object({ kind: kind('signalled'), signal: z.string().max(100) }),
 ]);
 
+const at = z.int().min(0).optional();
+const Observed = z
+  .array(
+    z.discriminatedUnion('kind', [
+      z.object({ kind: kind('command'), at, name: text }),
+      z.object({
+        kind: kind('package'),
+        at,
+        names: z.array(text).max(100),
+        manager: text,
+        why: z.enum(['unknown', 'unreachable', 'not_root', 'space', 'failed']),
+      }),
+      z.object({ kind: kind('module'), at, name: text }),
+      z.object({ kind: kind('device'), at, path: text }),
+      z.object({ kind: kind('kernel_feature'), at, name: text }),
+      z.object({ kind: kind('download'), at, from: text, why: text }),
+      z.object({ kind: kind('space'), at, path: text }),
+      z.object({ kind: kind('permission'), at, what: text }),
+      z.object({ kind: kind('places'), at, call: text }),
+      z.object({ kind: kind('empty_comparison'), at, text }),
+      z.object({ kind: kind('never_executed'), at, command: text }),
+      z.object({ kind: kind('does_nothing'), at, command: text, why: text }),
+      z.object({ kind: kind('line_number'), at, number: z.int() }),
+    ]),
+  )
+  .max(200)
+  .optional();
+
 const Said = z.discriminatedUnion('kind', [
   z.object({
     kind: kind('ended'),
@@ -33,8 +61,9 @@ const Said = z.discriminatedUnion('kind', [
         flaw: text.optional(),
       })
       .optional(),
+    observed: Observed,
   }),
-  z.object({ kind: kind('timed_out'), afterMs: z.number(), hostAnswered: z.boolean() }),
+  z.object({ kind: kind('timed_out'), afterMs: z.number(), hostAnswered: z.boolean(), observed: Observed }),
   z.object({ kind: kind('crashed'), evidence: text }),
   z.object({ kind: kind('never_started'), why: text }),
   z.object({ kind: kind('chain_failed'), step: text, layer, result: notOk, message: text }),
@@ -45,7 +74,7 @@ const Said = z.discriminatedUnion('kind', [
     presence: z.enum(['absent', 'unknown']),
     why: text.optional(),
   }),
-  z.object({ kind: kind('setup_failed'), result: notOk, message: text }),
+  z.object({ kind: kind('setup_failed'), result: notOk, message: text, observed: Observed }),
   z.object({
     kind: kind('host_lost'),
     phase: z.enum(['connect', 'begin', 'chain', 'verify', 'setup', 'test', 'teardown', 'end']),

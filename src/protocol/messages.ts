@@ -181,8 +181,10 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
     role,
     seq,
     name: z.string().min(1).max(500),
-    result: z.enum(['pass', 'fail', 'skip']),
+    result: z.enum(['pass', 'fail', 'skip', 'unknown']),
     message,
+    /** Where in the output it was told, in bytes from the beginning of what the test printed; undefined: not known. */
+    at: bytes.optional(),
     measurement: z.strictObject({ raw: z.string().max(200), unit: z.string().max(50) }).optional(),
   }),
   /**

@@ -71,6 +71,7 @@ export function batchOf(entries: readonly CountedEntry[], segments: Report['segm
           name: event.name,
           result: event.result,
           message: event.message,
+          ...(event.at === undefined ? {} : { at: event.at }),
         });
         if (event.measurement !== undefined)
           batch.measurements.push({ ...ids, seq: event.seq, ...measured(event.measurement) });

@@ -48,8 +48,8 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
        p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
        ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
              AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
-       coalesce((SELECT jsonb_agg(jsonb_build_object('name', c.name, 'result', c.result) || CASE WHEN m.raw IS NULL
-           THEN '{}'::jsonb ELSE jsonb_build_object('measurement', jsonb_build_object('raw', m.raw)) END ORDER BY c.seq)
+       coalesce((SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', c.name, 'result', c.result, 'at', c.at_byte)) || CASE WHEN m.raw IS NULL
+           THEN '{}'::jsonb ELSE jsonb_build_object('measurement', jsonb_build_object('raw', m.raw, 'unit', m.unit)) END ORDER BY c.seq)
          FROM case_result c LEFT JOIN measurement m
            ON m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
          WHERE c.run_id = q.run_id AND c.attempt_id = q.attempt_id), '[]') AS cases,

@@ -123,6 +123,7 @@ export interface Batch {
     name: string;
     result: string;
     message: string;
+    at?: number;
   }[];
   readonly measurements: { run: Id; attempt: Id; seq: number; raw: string; value?: number; unit: string }[];
   readonly places: {
@@ -172,9 +173,9 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
   if (batch.cases.length > 0) {
     said.push(
       sql.rows(
-        `INSERT INTO case_result (run_id, attempt_id, seq, role, name, result, message)
-       SELECT run, attempt, seq, role, name, result, message FROM jsonb_to_recordset($1::jsonb)
-         AS g(run bigint, attempt bigint, seq integer, role text, name text, result text, message text)
+        `INSERT INTO case_result (run_id, attempt_id, seq, role, name, result, message, at_byte)
+       SELECT run, attempt, seq, role, name, result, message, at FROM jsonb_to_recordset($1::jsonb)
+         AS g(run bigint, attempt bigint, seq integer, role text, name text, result text, message text, at bigint)
        ON CONFLICT DO NOTHING`,
         [json(batch.cases)],
       ),

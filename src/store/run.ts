@@ -241,7 +241,7 @@ async function casesOf(sql: Sql, runId: Id) {
     key: Id;
     seq: number;
     name: string;
-    result: 'pass' | 'fail' | 'skip';
+    result: 'pass' | 'fail' | 'skip' | 'unknown';
     message: string;
     measurement: { raw: string; unit: string; value?: number } | null;
   }>(

@@ -685,12 +685,14 @@ export const SCHEMA = {
       seq: key(integer()),
       role: text(),
       name: text(),
-      result: text<'pass' | 'fail' | 'skip'>(),
+      result: text<'pass' | 'fail' | 'skip' | 'unknown'>(),
       message: text("''"),
       at: instant('grid_now()'),
+      /** Where in the output it was told. */
+      atByte: orNull(bigint()),
     },
     {
-      checks: { case_result_ck: oneOf('result', ['pass', 'fail', 'skip']) },
+      checks: { case_result_ck: oneOf('result', ['pass', 'fail', 'skip', 'unknown']) },
     },
   ),
 

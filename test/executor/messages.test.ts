@@ -1,7 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import type { Fact } from '../../src/domain/judge/fact.js';
 import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
 import { End } from '../../src/protocol/attempt-end.js';
 import { Claim, Report } from '../../src/protocol/messages.js';
+
+const OBSERVED: readonly Fact[] = [
+  { kind: 'command', at: 7, name: 'n' },
+  { kind: 'package', names: ['p'], manager: 'apt', why: 'unknown' },
+  { kind: 'module', name: 'n' },
+  { kind: 'device', path: '/dev/x' },
+  { kind: 'kernel_feature', name: 'n' },
+  { kind: 'download', from: 'f', why: 'w' },
+  { kind: 'space', path: '/' },
+  { kind: 'permission', what: 'w' },
+  { kind: 'places', call: 'lava-sync' },
+  { kind: 'empty_comparison', text: 't' },
+  { kind: 'never_executed', command: 'c' },
+  { kind: 'does_nothing', command: 'c', why: 'w' },
+  { kind: 'line_number', number: 45 },
+];
 
 /** One of each kind, with all that it can say. */
 const OUTCOMES: { readonly [Kind in Outcome['kind']]: Required<Extract<Outcome, { kind: Kind }>> } = {
@@ -10,13 +27,14 @@ const OUTCOMES: { readonly [Kind in Outcome['kind']]: Required<Extract<Outcome, 
     exit: { kind: 'signalled', signal: 'KILL' },
     missing: { needed: ['a'], underTest: [] },
     printed: { cases: 3, skipped: 's', flaw: 'f' },
+    observed: OBSERVED,
   },
-  timed_out: { kind: 'timed_out', afterMs: 1.5, hostAnswered: false },
+  timed_out: { kind: 'timed_out', afterMs: 1.5, hostAnswered: false, observed: [] },
   crashed: { kind: 'crashed', evidence: 'panic' },
   never_started: { kind: 'never_started', why: 'w' },
   chain_failed: { kind: 'chain_failed', step: 's', layer: 'boot', result: 'timed_out', message: 'm' },
   tag_lied: { kind: 'tag_lied', step: 's', tag: 't', presence: 'unknown', why: 'w' },
-  setup_failed: { kind: 'setup_failed', result: 'killed', message: 'm' },
+  setup_failed: { kind: 'setup_failed', result: 'killed', message: 'm', observed: OBSERVED },
   host_lost: { kind: 'host_lost', phase: 'begin', error: 'e', message: 'm', back: true },
   unclean: { kind: 'unclean', message: 'm' },
   stale: { kind: 'stale', message: 'm' },

@@ -4,13 +4,15 @@ import type { TestSpec } from '../test.js';
 /** A case as the test reported it. */
 export interface SeenCase {
   readonly name: string;
-  readonly result: 'pass' | 'fail' | 'skip';
-  readonly measurement?: { readonly raw: string };
+  readonly result: 'pass' | 'fail' | 'skip' | 'unknown';
+  readonly measurement?: { readonly raw: string; readonly unit?: string };
+  /** Where in the output it was told, in bytes; undefined: not known. */
+  readonly at?: number;
 }
 
 /** What a test said of itself, and what was expected of it. */
 export interface Said {
-  readonly spec: Pick<TestSpec, 'cases' | 'timeoutMs'>;
+  readonly spec: Pick<TestSpec, 'cases' | 'timeoutMs' | 'lava'>;
   readonly cases: readonly SeenCase[];
   /** The last verdict of this test and variant before, and whether cases were reported then. */
   readonly last?: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean };

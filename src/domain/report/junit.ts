@@ -74,6 +74,7 @@ function saidOfCase({ result, message }: ReportedCase, isJudged: boolean): Said 
   const text = message === '' ? result : message;
   if (result === 'pass') return { kind: 'passed' };
   if (result === 'skip') return { kind: 'skipped', message: text };
+  if (result === 'unknown') return { kind: 'unjudged', type: 'unknown', message: text };
   return isJudged
     ? { kind: 'failed', message: text }
     : { kind: 'skipped', message: `failed, but its run has no verdict: ${text}` };

@@ -34,7 +34,7 @@ export interface ReportedRun {
 /** A case as a report tells of it. */
 export interface ReportedCase {
   readonly name: string;
-  readonly result: 'pass' | 'fail' | 'skip';
+  readonly result: 'pass' | 'fail' | 'skip' | 'unknown';
   readonly message: string;
   readonly measurement?: { readonly raw: string; readonly unit: string };
 }

@@ -94,7 +94,7 @@ export const AttemptView = z.object({
     z.object({
       seq: z.int(),
       name: z.string(),
-      result: z.enum(['pass', 'fail', 'skip']),
+      result: z.enum(['pass', 'fail', 'skip', 'unknown']),
       message: z.string(),
       measurement: z.object({ raw: z.string(), value: z.number().optional(), unit: z.string() }).optional(),
     }),
