@@ -59,13 +59,27 @@ function isYamlTest(bytes: Uint8Array): boolean {
   return !head.startsWith('#!') && /^(?:---[ \t]*\r?\n)?(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
 }
 
-/** Whether a file that begins so is a test: it begins with `#!`, is an executable binary, or a test in YAML. */
-export function isTestHead(head: Uint8Array, isExecutable: boolean): boolean {
+/**
+ * What a file that begins so is: a LAVA definition, a test, or a program that says nothing of being one; a program is a
+ * test too, but beside LAVA definitions it is a part of theirs. Undefined: no test.
+ */
+export function headKind(head: Uint8Array, isExecutable: boolean): 'lava' | 'test' | 'program' | undefined {
   const text = Buffer.from(head).toString('latin1');
-  if (text.startsWith('#!')) return true;
-  return text.startsWith('\x7fELF') ? isExecutable : isYamlTest(head) || LAVA_HEAD.test(text);
+  if (text.startsWith('#!')) return SAYS_SO.test(text) ? 'test' : 'program';
+  if (text.startsWith('\x7fELF')) return isExecutable ? 'program' : undefined;
+  if (isYamlTest(head)) return 'test';
+  return LAVA_HEAD.test(text) && !LAVA_JOB.test(text) ? 'lava' : undefined;
 }
 
+/** Which of the files of a folder are tests. */
+export function testsAmong<Of extends { readonly kind: ReturnType<typeof headKind> }>(files: readonly Of[]) {
+  const hasLava = files.some(({ kind }) => kind === 'lava');
+  return (file: Of) => file.kind !== undefined && !(hasLava && file.kind === 'program');
+}
+
+const SAYS_SO = /^[ \t]*(?:#|\/\/|--|;+)[ \t]*testyard:/m;
+/** A job has definitions in it and is none. */
+const LAVA_JOB = /^(?:job_name|actions)[ \t]*:/m;
 /** A line that says the format; whatever else is wrong with such a file its reader says better. */
 const LAVA_HEAD = new RegExp(`^metadata[ \\t]*:[\\s\\S]*^[ \\t]+format[ \\t]*:[ \\t'"]*${LAVA_FORMAT}`, 'm');
 
