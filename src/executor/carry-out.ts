@@ -1,18 +1,27 @@
 import { access, constants } from 'node:fs/promises';
 import type { Fingerprint } from '../domain/host.js';
+import { lavaScripts, testRunId } from '../domain/lava/scripts.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
 import type { Assignment } from '../protocol/messages.js';
 import type { KeptBlob } from './blob-cache.js';
-import { type Bundle, type BundledFile, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bundle.js';
+import {
+  type Bundle,
+  type BundledFile,
+  type BundledLava,
+  ENVIRONMENT_NAME,
+  interpreterOf,
+  wayToStart,
+} from './bundle.js';
 import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
+import { LavaCases } from './lava-cases.js';
 import { probesOf, seenIn, toldOf } from './look.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
-import { type PhaseEnd, type Session, SessionCut } from './session.js';
+import { type PhaseEnd, type Session, SessionCut, type Spoken } from './session.js';
 import { TapOutput } from './tap-output.js';
 
 /** What is known when the attempt is over. */
@@ -97,12 +106,14 @@ function tellEnd(place: Place, state: State, outcome: Outcome): void {
 
 async function attempt(place: Place, state: State): Promise<Outcome> {
   const { test } = place.assignment;
-  const bytes = Buffer.from(test.run, 'base64');
+  const scripts = test.lava && lavaScripts(test.lava, test.environment);
+  const bytes = scripts === undefined ? Buffer.from(test.run, 'base64') : Buffer.from(scripts.run);
   const badName = Object.keys(test.environment).find((name) => !ENVIRONMENT_NAME.test(name));
   if (badName !== undefined) {
     return { kind: 'never_started', why: `'${badName}' is no name a shell can put into an environment` };
   }
   const files = await takeArtefacts(place, state);
+  const tree = await takeTree(place, state);
   const cases = new Cases(place.plan.role, (event) => {
     started();
     place.emit(event);
@@ -113,11 +124,12 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
     await runChain(place);
     place.emit({ kind: 'chain_done' });
   }
-  const session = await openForTest(place, state, bundleOf(place, bytes, files), (payload) =>
-    cases.take(payload),
-  );
+  const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');
+  const lava = test.lava === undefined ? {} : { lava: { folder: testRunId(test.lava), ...tree } };
+  const bundle = { ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
+  const session = await openForTest(place, state, bundle, listener(place, cases));
   place.checkStop();
-  const failed = await runSetup(place, state, session);
+  const failed = setup === '' ? undefined : await runSetup(place, state, session);
   if (failed) return failed;
   place.phase = 'test';
   const tap = test.output === undefined ? undefined : new TapOutput(test.output, cases);
@@ -136,6 +148,26 @@ async function takeArtefacts(place: Place, state: State): Promise<readonly Bundl
   return files;
 }
 
+/** What is put beside the test, where something is. */
+async function takeTree(place: Place, state: State): Promise<Pick<BundledLava, 'tree'>> {
+  const { tree } = place.assignment.test;
+  if (tree === undefined) return {};
+  const kept = await place.hands.artefact(tree.blob, place.stop);
+  state.kept.push(kept);
+  return { tree: { file: kept.file, bytes: kept.bytes } };
+}
+
+/** What helpers on the host say, as it is understood. */
+function listener(place: Place, cases: Cases): (spoken: Spoken) => string {
+  const lava = place.assignment.test.lava === undefined ? undefined : new LavaCases(cases);
+  return ({ phase, at, words }) => {
+    if (phase !== 'test') return 'no test is running';
+    const [word, ...rest] = words;
+    if (word === 'case') return cases.take(rest, at);
+    return lava?.take(words, at) ?? 'not understood';
+  };
+}
+
 /** A session that only looks: what the host is before the chain. */
 async function look(place: Place, state: State): Promise<void> {
   place.phase = 'connect';
@@ -152,11 +184,11 @@ async function openForTest(
   place: Place,
   state: State,
   bundle: Bundle,
-  onSignal: (payload: string) => string,
+  onSpoken: (spoken: Spoken) => string,
 ): Promise<Session> {
   const afterChain = place.plan.chain.length > 0;
   place.phase = afterChain ? 'verify' : 'connect';
-  const session = await place.session('auto', bundle, onSignal);
+  const session = await place.session('auto', bundle, onSpoken);
   state.session = session;
   state.before = session.fingerprint;
   state.uid = session.uid;
@@ -174,8 +206,7 @@ async function openForTest(
 }
 
 async function runSetup(place: Place, state: State, session: Session): Promise<Outcome | undefined> {
-  const { setup, setupTimeoutMs } = place.assignment.test;
-  if (setup === undefined) return undefined;
+  const { setupTimeoutMs } = place.assignment.test;
   place.phase = 'setup';
   const end = await phase(place, state, session, 'setup', setupTimeoutMs, () => {
     state.touched = true;
@@ -197,7 +228,8 @@ async function runTest(
   tap: TapOutput | undefined,
 ): Promise<Outcome> {
   const { test } = place.assignment;
-  const way = wayToStart(bytes);
+  // Of a definition it is our own script, and empty where it has no steps.
+  const way = test.lava === undefined ? wayToStart(bytes) : 'sh';
   if (typeof way === 'object') return { kind: 'never_started', why: way.never };
   const cancel = place.hands.timing.after(STARTED_AFTER_MS, started);
   let end: PhaseEnd;
@@ -425,6 +457,7 @@ function bundleOf(place: Place, bytes: Buffer, files: readonly BundledFile[] = [
       ...(test.source === undefined
         ? {}
         : { TESTYARD_SOURCE_URL: test.source.url, TESTYARD_SOURCE_COMMIT: test.source.commit }),
+      ...(test.lava === undefined ? {} : { TESTRUN_ID: testRunId(test.lava) }),
     },
     ...(files.length === 0 ? {} : { files }),
   };
