@@ -22,22 +22,53 @@ done
 /** The defects of the set that the engine was built with. */
 export const DEFECTS: readonly Defect[] = [
   { name: 'exit_code', script: (_, real) => `${real} "$@"\nexit 3` },
-  { name: 'wrong_output', script: (_, real) => `${real} "$@" >/tmp/said.$$; e=$?\n${WRONG_DIGITS} </tmp/said.$$\nrm /tmp/said.$$\nexit $e` },
+  {
+    name: 'wrong_output',
+    script: (_, real) =>
+      `${real} "$@" >/tmp/said.$$; e=$?\n${WRONG_DIGITS} </tmp/said.$$\nrm /tmp/said.$$\nexit $e`,
+  },
   { name: 'crash', script: (_, real) => `${real} "$@" | head -c 7\nkill -SEGV $$` },
   { name: 'abort', script: (tool) => `echo '${tool}: assertion failed: state.ready' >&2\nkill -ABRT $$` },
   { name: 'hang', script: () => 'while :; do sleep 1000; done', hangs: true },
-  { name: 'wrong_measure', script: (_, real) => `${real} "$@" >/tmp/said.$$; e=$?\n${WRONG_MEASURES} </tmp/said.$$\nrm /tmp/said.$$\nexit $e` },
+  {
+    name: 'wrong_measure',
+    script: (_, real) =>
+      `${real} "$@" >/tmp/said.$$; e=$?\n${WRONG_MEASURES} </tmp/said.$$\nrm /tmp/said.$$\nexit $e`,
+  },
   { name: 'corrupt_file', script: (_, real) => `${real} "$@"; e=$?\n${DAMAGE}\nexit $e` },
-  { name: 'truncated', script: (_, real) => `${real} "$@" >/tmp/said.$$; e=$?\nhead -c $(($(wc -c </tmp/said.$$) / 3)) /tmp/said.$$\nrm /tmp/said.$$\nexit $e` },
+  {
+    name: 'truncated',
+    script: (_, real) =>
+      `${real} "$@" >/tmp/said.$$; e=$?\nhead -c $(($(wc -c </tmp/said.$$) / 3)) /tmp/said.$$\nrm /tmp/said.$$\nexit $e`,
+  },
   { name: 'says_not_found', script: (tool) => `echo 'sh: 1: ${tool}: not found' >&2\nexit 1` },
-  { name: 'says_no_space', script: (tool) => `echo '${tool}: write error: No space left on device' >&2\nexit 1` },
-  { name: 'says_no_file', script: (tool) => `echo '${tool}: cannot open /dev/null: No such file or directory' >&2\nexit 1` },
-  { name: 'says_no_network', script: (tool) => `echo '${tool}: mirror: Temporary failure in name resolution' >&2\nexit 4` },
-  { name: 'says_no_module', script: (tool) => `echo '${tool}: modprobe: FATAL: Module loop not found' >&2\nexit 1` },
+  {
+    name: 'says_no_space',
+    script: (tool) => `echo '${tool}: write error: No space left on device' >&2\nexit 1`,
+  },
+  {
+    name: 'says_no_file',
+    script: (tool) => `echo '${tool}: cannot open /dev/null: No such file or directory' >&2\nexit 1`,
+  },
+  {
+    name: 'says_no_network',
+    script: (tool) => `echo '${tool}: mirror: Temporary failure in name resolution' >&2\nexit 4`,
+  },
+  {
+    name: 'says_no_module',
+    script: (tool) => `echo '${tool}: modprobe: FATAL: Module loop not found' >&2\nexit 1`,
+  },
   { name: 'returns_127', script: () => 'exit 127' },
-  { name: 'own_permission', script: (tool) => `: >/tmp/${tool}.part.$$\nchmod 644 /tmp/${tool}.part.$$\n/tmp/${tool}.part.$$ "$@"` },
+  {
+    name: 'own_permission',
+    script: (tool) => `: >/tmp/${tool}.part.$$\nchmod 644 /tmp/${tool}.part.$$\n/tmp/${tool}.part.$$ "$@"`,
+  },
   { name: 'out_of_memory', script: () => `ulimit -v 60000\nperl -e '$kept .= "leak" x 1e6 while 1'\nexit 1` },
-  { name: 'with_noise', script: (_, real) => `modprobe no-such-module-here 2>/dev/null\nfancyplot --version 2>/dev/null\n${real} "$@" | ${WRONG_DIGITS}\nexit 4` },
+  {
+    name: 'with_noise',
+    script: (_, real) =>
+      `modprobe no-such-module-here 2>/dev/null\nfancyplot --version 2>/dev/null\n${real} "$@" | ${WRONG_DIGITS}\nexit 4`,
+  },
 ];
 
 /** Defects of another hand, for a set that the engine was not built with. */
@@ -46,13 +77,27 @@ export const HELD_DEFECTS: readonly Defect[] = [
   { name: 'to_stderr', script: (_, real) => `${real} "$@" >&2\nexit 1` },
   { name: 'nan', script: (_, real) => `${real} "$@" | perl -pe 's/\\d+(\\.\\d+)?/nan/g'\nexit 5` },
   { name: 'babble', script: () => `head -c 300 /dev/urandom | od -An -c\nexit 9` },
-  { name: 'traceback', script: (tool) => `printf 'Traceback (most recent call last):\\n  in ${tool}\\nModuleNotFoundError: No module named core\\n' >&2\nexit 1` },
+  {
+    name: 'traceback',
+    script: (tool) =>
+      `printf 'Traceback (most recent call last):\\n  in ${tool}\\nModuleNotFoundError: No module named core\\n' >&2\nexit 1`,
+  },
   { name: 'says_busy', script: (tool) => `echo '${tool}: Device or resource busy' >&2\nexit 16` },
   { name: 'returns_126', script: (tool) => `echo '${tool}: Permission denied' >&2\nexit 126` },
   { name: 'one_line_less', script: (_, real) => `${real} "$@" | sed '$d'\nexit 2` },
-  { name: 'wrong_name', script: (_, real) => `${real} "$@"\nfor path; do [ -f "$path" ] && mv "$path" "$path.tmp"; done\nexit 1` },
-  { name: 'says_unreachable', script: (tool) => `echo '${tool}: connect: Network is unreachable' >&2\nexit 101` },
+  {
+    name: 'wrong_name',
+    script: (_, real) => `${real} "$@"\nfor path; do [ -f "$path" ] && mv "$path" "$path.tmp"; done\nexit 1`,
+  },
+  {
+    name: 'says_unreachable',
+    script: (tool) => `echo '${tool}: connect: Network is unreachable' >&2\nexit 101`,
+  },
   { name: 'says_no_package', script: (tool) => `echo 'E: Unable to locate package ${tool}' >&2\nexit 100` },
-  { name: 'deadlock', script: () => 'perl -e \'pipe R, W; sysread R, $b, 1\'', hangs: true },
-  { name: 'after_optional', script: (tool, real) => `command -v ${tool}-turbo >/dev/null || true\n${tool}-turbo "$@" 2>/dev/null || ${real} "$@" | tr 0-9 1-90\nexit 1` },
+  { name: 'deadlock', script: () => "perl -e 'pipe R, W; sysread R, $b, 1'", hangs: true },
+  {
+    name: 'after_optional',
+    script: (tool, real) =>
+      `command -v ${tool}-turbo >/dev/null || true\n${tool}-turbo "$@" 2>/dev/null || ${real} "$@" | tr 0-9 1-90\nexit 1`,
+  },
 ];

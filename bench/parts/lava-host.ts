@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import path from 'node:path';
@@ -19,8 +20,7 @@ const MODULES: Readonly<Record<string, string>> = {
 /** An archive of what is laid over a pristine light host, so that definitions of a public collection find what they expect. */
 export async function everydayArchive(): Promise<string> {
   const archive = path.join(CACHE, 'everyday.tar');
-  const files = await readdir(CACHE).catch(() => []);
-  if (files.includes('everyday.tar')) return archive;
+  if (existsSync(archive)) return archive;
   await mkdir(CACHE, { recursive: true });
   const work = await mkdtemp(path.join(CACHE, 'work-'));
   try {
@@ -66,13 +66,15 @@ export interface Furniture {
   readonly withoutModules?: readonly string[];
   /** Device nodes that it does not have. */
   readonly withoutDevices?: readonly string[];
+  /** Shell lines that are run there before the sources are written. */
+  readonly before?: readonly string[];
   /** Shell lines that are run there last. */
-  readonly then?: readonly string[];
+  readonly lines?: readonly string[];
 }
 
 /** Lays what is usual over a pristine host, and what a trial plants. */
 export async function furnish(host: LightHost, archive: string, furniture: Furniture): Promise<void> {
-  const { sources, withoutModules = [], withoutDevices = [], then = [] } = furniture;
+  const { sources, withoutModules = [], withoutDevices = [], before = [], lines = [] } = furniture;
   const modules = Object.entries(MODULES).filter(([name]) => !withoutModules.includes(name));
   const folder = `/lib/modules/${release()}`;
   const script = [
@@ -83,17 +85,22 @@ export async function furnish(host: LightHost, archive: string, furniture: Furni
     `printf '%s\\n' ${modules.map(([, file]) => file).join(' ')} >${folder}/modules.builtin`,
     'depmod 2>/dev/null || :',
     ...(withoutDevices.includes('/dev/hwrng') ? [] : ['mknod -m 600 /dev/hwrng c 1 9']),
+    ...before,
     `printf '%s\\n' ${sources.map((line) => `'${line}'`).join(' ')} >/etc/apt/sources.list.d/lab.list`,
-    ...then,
+    ...lines,
   ].join('\n');
   await inside(host, script, archive);
 }
 
 /** Runs a script inside with a file as its input; throws where it fails. */
 async function inside(host: LightHost, script: string, input: string): Promise<void> {
-  const child = spawn('sh', ['-c', 'exec "$1" run "$2" "$3" <"$4"', 'sh', lightHostProgram, host.name, script, input], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    'sh',
+    ['-c', 'exec "$1" run "$2" "$3" <"$4"', 'sh', lightHostProgram, host.name, script, input],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const said: Buffer[] = [];
   child.stdout.on('data', (some: Buffer) => said.push(some));
   child.stderr.on('data', (some: Buffer) => said.push(some));

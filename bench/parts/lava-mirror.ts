@@ -51,7 +51,8 @@ export class Mirror {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const [, name = '', ...rest] = decodeURIComponent(request.url ?? '').split('/');
     const offer = this.offers.get(name);
-    const bytes = offer === undefined ? undefined : bytesOf(offer, rest.filter((part) => part !== '.').join('/'));
+    const bytes =
+      offer === undefined ? undefined : bytesOf(offer, rest.filter((part) => part !== '.').join('/'));
     const status = offer?.status ?? (bytes === undefined ? 404 : 200);
     const body = status === 200 ? (bytes ?? Buffer.alloc(0)) : Buffer.from(`${status}\n`);
     response.writeHead(status, { 'content-length': body.length, 'content-type': 'application/octet-stream' });
@@ -80,8 +81,5 @@ function index(packages: readonly Package[]): Buffer {
 
 /** Forty lines of eight words. */
 const CORPUS = Buffer.from(
-  Array.from(
-    { length: 40 },
-    (_, line) => `line ${line} of the text that is counted\n`,
-  ).join(''),
+  Array.from({ length: 40 }, (_, line) => `line ${line} of the text that is counted\n`).join(''),
 );

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -107,7 +107,9 @@ export class Workshop {
         await rename(at, path.join(tree, real));
         const script =
           defect?.script(tool, real) ??
-          (hollow === 'reading' ? 'for path; do [ -f "$path" ] && cat "$path" >/dev/null; done\nexit 0' : 'exit 0');
+          (hollow === 'reading'
+            ? 'for path; do [ -f "$path" ] && cat "$path" >/dev/null; done\nexit 0'
+            : 'exit 0');
         await writeFile(at, `#!/bin/bash\n${script}\n`, { mode: 0o755 });
       }
     }

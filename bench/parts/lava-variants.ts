@@ -1,4 +1,4 @@
-import { type Defect, DEFECTS, HELD_DEFECTS } from './lava-defects.js';
+import { DEFECTS, type Defect, HELD_DEFECTS } from './lava-defects.js';
 import type { Furniture } from './lava-host.js';
 import type { Offer } from './lava-mirror.js';
 import type { Package, Plant, Workshop } from './lava-packages.js';
@@ -34,7 +34,10 @@ export interface Variant {
 
 type Planting = (name: string) => Plant | 'absent' | undefined;
 
-function offering(planting: Planting = () => undefined, more: Omit<Offer, 'packages'> = {}): Variant['offer'] {
+function offering(
+  planting: Planting = () => undefined,
+  more: Omit<Offer, 'packages'> = {},
+): Variant['offer'] {
   return async (workshop) => {
     const wanted = workshop.names.flatMap((name) => {
       const plant = planting(name);
@@ -55,9 +58,12 @@ function first(plants: Plants, workshop: Workshop): string {
 /** Every variant that applies to a definition. */
 export function variantsOf(plants: Plants, workshop: Workshop, held: boolean): readonly Variant[] {
   const tested = first(plants, workshop);
-  const of = (plant: Plant): Planting => (name) => (name === tested ? plant : undefined);
+  const of =
+    (plant: Plant): Planting =>
+    (name) =>
+      name === tested ? plant : undefined;
   const healthy: Variant = { name: 'healthy', truth: 'healthy', offer: offering() };
-  const lacks = held ? heldLacks(plants, tested, of) : plainLacks(plants, tested, of);
+  const lacks = held ? heldLacks(plants, of) : plainLacks(plants, tested, of);
   const defects = (held ? HELD_DEFECTS : DEFECTS).map((defect) => asVariant(defect, of));
   return [healthy, ...lacks, ...defects];
 }
@@ -82,7 +88,7 @@ function plainLacks(plants: Plants, tested: string, of: Of): readonly Variant[] 
       truth: 'lack',
       offer: offering(),
       installed: true,
-      furniture: { then: [`rm "$(command -v ${tool})"`] },
+      furniture: { lines: [`rm "$(command -v ${tool})"`] },
     },
     {
       name: 'not_installable',
@@ -94,7 +100,7 @@ function plainLacks(plants: Plants, tested: string, of: Of): readonly Variant[] 
       name: 'no_space_for_packages',
       truth: 'lack',
       offer: offering(),
-      furniture: { then: ['mount -t tmpfs -o size=8k,nr_inodes=8 tmpfs /var/cache/apt/archives'] },
+      furniture: { lines: ['mount -t tmpfs -o size=8k,nr_inodes=8 tmpfs /var/cache/apt/archives'] },
     },
     { name: 'does_nothing', truth: 'nothing', offer: offering(of({ hollow: 'silent' })) },
     ...modules.map(
@@ -118,25 +124,31 @@ function plainLacks(plants: Plants, tested: string, of: Of): readonly Variant[] 
       name: 'no_space',
       truth: 'lack',
       offer: offering(),
-      furniture: { then: ['mount -t tmpfs -o size=16k tmpfs /var/tmp/harbour'] },
+      furniture: { lines: ['mount -t tmpfs -o size=16k tmpfs /var/tmp/harbour'] },
     });
   if (net)
-    variants.push({ name: 'network_down', truth: 'lack', offer: offering(), installed: true, network: 'down' });
+    variants.push({
+      name: 'network_down',
+      truth: 'lack',
+      offer: offering(),
+      installed: true,
+      network: 'down',
+    });
   if (compares)
     variants.push({ name: 'empty_comparison', truth: 'nothing', offer: offering(of({ hollow: 'reading' })) });
   return variants;
 }
 
 /** The same kinds of lacks, planted in other ways. */
-function heldLacks(plants: Plants, tested: string, of: Of): readonly Variant[] {
+function heldLacks(plants: Plants, of: Of): readonly Variant[] {
   const { tools, modules = [], devices = [], space, net, compares } = plants;
   const [tool = ''] = tools;
-  const after = (name: string, then: readonly string[]): Variant => ({
+  const after = (name: string, lines: readonly string[]): Variant => ({
     name,
     truth: 'lack',
     offer: offering(),
     installed: true,
-    furniture: { then },
+    furniture: { lines },
   });
   const variants: Variant[] = [
     after('held_dangling_link', [`t=$(command -v ${tool}); rm "$t"; ln -s /opt/gone/${tool} "$t"`]),
@@ -168,7 +180,7 @@ function heldLacks(plants: Plants, tested: string, of: Of): readonly Variant[] {
         offer: offering(),
         furniture: {
           withoutModules: [module],
-          then: [`echo 'install ${module} /bin/false' >/etc/modprobe.d/lab.conf`],
+          lines: [`echo 'install ${module} /bin/false' >/etc/modprobe.d/lab.conf`],
         },
       }),
     ),
@@ -179,14 +191,17 @@ function heldLacks(plants: Plants, tested: string, of: Of): readonly Variant[] {
       truth: 'lack',
       offer: offering(),
       // A node without a driver behind it.
-      furniture: { withoutDevices: devices, then: devices.map((device) => `mknod -m 600 ${device} c 240 77`) },
+      furniture: {
+        withoutDevices: devices,
+        lines: devices.map((device) => `mknod -m 600 ${device} c 240 77`),
+      },
     });
   if (space)
     variants.push({
       name: 'held_no_inodes',
       truth: 'lack',
       offer: offering(),
-      furniture: { then: ['mount -t tmpfs -o size=9m,nr_inodes=2 tmpfs /var/tmp/harbour'] },
+      furniture: { lines: ['mount -t tmpfs -o size=9m,nr_inodes=2 tmpfs /var/tmp/harbour'] },
     });
   if (net)
     variants.push({
@@ -196,6 +211,10 @@ function heldLacks(plants: Plants, tested: string, of: Of): readonly Variant[] {
       installed: true,
     });
   if (compares)
-    variants.push({ name: 'held_empty_comparison', truth: 'nothing', offer: offering(of({ hollow: 'silent' })) });
+    variants.push({
+      name: 'held_empty_comparison',
+      truth: 'nothing',
+      offer: offering(of({ hollow: 'silent' })),
+    });
   return variants;
 }
