@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import type { Fingerprint } from '../domain/host.js';
 import { lavaScripts, testRunId } from '../domain/lava/scripts.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
+import type { TestSpec } from '../domain/test.js';
 import { ShellError } from '../ports/shell.js';
 import type { Assignment } from '../protocol/messages.js';
 import type { KeptBlob } from './blob-cache.js';
@@ -17,6 +18,7 @@ import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
 import { LavaCases } from './lava-cases.js';
+import { LavaOutput } from './lava-output.js';
 import { probesOf, seenIn, toldOf } from './look.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { brokenPromise } from './promised.js';
@@ -127,13 +129,13 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');
   const lava = test.lava === undefined ? {} : { lava: { folder: testRunId(test.lava), ...tree } };
   const bundle = { ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
-  const session = await openForTest(place, state, bundle, listener(place, cases));
+  const lavaCases = test.lava && new LavaCases(cases);
+  const session = await openForTest(place, state, bundle, listener(cases, lavaCases));
   place.checkStop();
   const failed = setup === '' ? undefined : await runSetup(place, state, session);
   if (failed) return failed;
   place.phase = 'test';
-  const tap = test.output === undefined ? undefined : new TapOutput(test.output, cases);
-  return runTest(place, state, session, bytes, started, tap);
+  return runTest(place, state, session, bytes, started, readerOf(test, cases, lavaCases));
 }
 
 /** What is under test is here before anything is done to the host: without it nothing there makes sense. */
@@ -158,14 +160,25 @@ async function takeTree(place: Place, state: State): Promise<Pick<BundledLava, '
 }
 
 /** What helpers on the host say, as it is understood. */
-function listener(place: Place, cases: Cases): (spoken: Spoken) => string {
-  const lava = place.assignment.test.lava === undefined ? undefined : new LavaCases(cases);
+function listener(cases: Cases, lava: LavaCases | undefined): (spoken: Spoken) => string {
   return ({ phase, at, words }) => {
     if (phase !== 'test') return 'no test is running';
     const [word, ...rest] = words;
     if (word === 'case') return cases.take(rest, at);
     return lava?.take(words, at) ?? 'not understood';
   };
+}
+
+/** Reads what the test prints; `end` gives what is to be said of all of it. */
+interface OutputReader {
+  take(bytes: Buffer): void;
+  end(): Printed | undefined;
+}
+
+/** Undefined: what it prints is only kept. */
+function readerOf(test: TestSpec, cases: Cases, lavaCases: LavaCases | undefined): OutputReader | undefined {
+  if (test.lava !== undefined && lavaCases !== undefined) return new LavaOutput(test.lava.parse, lavaCases);
+  return test.output === undefined ? undefined : new TapOutput(test.output, cases);
 }
 
 /** A session that only looks: what the host is before the chain. */
@@ -225,7 +238,7 @@ async function runTest(
   session: Session,
   bytes: Buffer,
   started: () => void,
-  tap: TapOutput | undefined,
+  reader: OutputReader | undefined,
 ): Promise<Outcome> {
   const { test } = place.assignment;
   // Of a definition it is our own script, and empty where it has no steps.
@@ -234,7 +247,7 @@ async function runTest(
   const cancel = place.hands.timing.after(STARTED_AFTER_MS, started);
   let end: PhaseEnd;
   let printed: Printed | undefined;
-  place.reader = tap;
+  place.reader = reader;
   try {
     end = await phase(
       place,
@@ -247,7 +260,7 @@ async function runTest(
       () => {
         cancel();
         place.reader = undefined;
-        printed = tap?.end();
+        printed = reader?.end();
       },
     );
   } finally {
