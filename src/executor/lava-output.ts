@@ -19,6 +19,8 @@ export class LavaOutput {
   constructor(
     private readonly parse: LavaParse | undefined,
     private readonly cases: LavaCases,
+    /** Reads along, and has read all up to a case when that is recorded. */
+    private readonly along: (bytes: Buffer) => void,
   ) {
     const pattern = parse && compilePattern(parse.pattern);
     if (pattern === undefined) return;
@@ -28,12 +30,17 @@ export class LavaOutput {
   }
 
   take(bytes: Buffer): void {
-    this.read(this.lines.take(bytes));
+    let read = 0;
+    this.read(this.lines.take(bytes), ({ until }) => {
+      this.along(bytes.subarray(read, until));
+      read = until;
+    });
+    this.along(bytes.subarray(read));
   }
 
   /** The test has ended: everything it printed is recorded by then. */
   end(): undefined {
-    this.read(this.lines.end());
+    this.read(this.lines.end(), () => {});
     const { matcher } = this;
     if (matcher !== undefined && matcher.slow > 0)
       this.cases.flaw(
@@ -41,15 +48,18 @@ export class LavaOutput {
       );
   }
 
-  private read(lines: readonly PrintedLine[]): void {
-    for (let from = 0; from < lines.length; from += BATCH) this.readBatch(lines.slice(from, from + BATCH));
+  private read(lines: readonly PrintedLine[], before: (line: PrintedLine) => void): void {
+    for (let from = 0; from < lines.length; from += BATCH)
+      this.readBatch(lines.slice(from, from + BATCH), before);
   }
 
-  private readBatch(lines: readonly PrintedLine[]): void {
+  private readBatch(lines: readonly PrintedLine[], before: (line: PrintedLine) => void): void {
     const found = this.matcher?.match(lines.map(({ text }) => text)) ?? [];
-    for (const [index, { text, at }] of lines.entries()) {
+    for (const [index, line] of lines.entries()) {
+      const { text, at } = line;
       const signal = text.includes('<LAVA_SIGNAL_') ? printedSignal(text) : undefined;
       const groups = found[index];
+      if (signal !== undefined || groups !== undefined) before(line);
       if (signal !== undefined) this.cases.signal(signal, at);
       else if (groups !== undefined) this.cases.parsed(parsedCase(groups, this.parse?.fixups ?? {}), at);
     }

@@ -3,6 +3,8 @@ export interface PrintedLine {
   readonly text: string;
   /** Where it begins, in bytes from the beginning of all that was printed. */
   readonly at: number;
+  /** How many of the bytes taken last had come when it ended. */
+  readonly until: number;
 }
 
 /** What is longer is cut. */
@@ -24,7 +26,7 @@ export class PrintedLines {
       if (room > 0)
         this.line = Buffer.concat([this.line, bytes.subarray(from, Math.min(until, from + room))]);
       if (end === -1) break;
-      lines.push(this.cut());
+      lines.push(this.cut(end + 1));
       this.begin = this.seen + end + 1;
       from = end + 1;
     }
@@ -34,12 +36,12 @@ export class PrintedLines {
 
   /** The last line, where it has no end; nothing more comes. */
   end(): readonly PrintedLine[] {
-    return this.line.length === 0 ? [] : [this.cut()];
+    return this.line.length === 0 ? [] : [this.cut(0)];
   }
 
-  private cut(): PrintedLine {
+  private cut(until: number): PrintedLine {
     const text = this.line.toString('utf8').replace(/\r+$/, '');
     this.line = Buffer.alloc(0);
-    return { text, at: this.begin };
+    return { text, at: this.begin, until };
   }
 }
