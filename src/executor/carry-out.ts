@@ -166,11 +166,7 @@ async function takeTree(place: Place, state: State): Promise<Pick<BundledLava, '
 }
 
 /** What helpers on the host say, as it is understood. */
-function listener(
-  place: Place,
-  cases: Cases,
-  observer: Observer | undefined,
-): (spoken: Spoken) => string {
+function listener(place: Place, cases: Cases, observer: Observer | undefined): (spoken: Spoken) => string {
   const lava = place.assignment.test.lava === undefined ? undefined : new LavaCases(cases);
   return (spoken) => {
     const { phase, at, words } = spoken;
