@@ -62,6 +62,7 @@ async function campaign(api: Api): Promise<boolean> {
   const counts = {
     false_reds: 0,
     lost_reds: 0,
+    unanswered: 0,
     needed: 0,
     done: 0,
     contaminated: 0,
