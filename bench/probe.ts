@@ -89,7 +89,7 @@ async function probeOnce(host: LabHost, attempt: string) {
       limits: { beginMs: 20_000, answerMs: 20_000, probeMs: 20_000 },
       timing: systemTiming,
       onOutput: () => {},
-      onSignal: () => 'no test is running',
+      onSpoken: () => 'no test is running',
     });
     const seen: readonly Seen[] = seenIn(session, plan);
     const now = performance.now();

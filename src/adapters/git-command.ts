@@ -17,6 +17,8 @@ export type GitEnd =
 export interface GitLimits {
   /** The repository's own folder; undefined: none is needed. */
   readonly folder?: string;
+  /** The folder with its files, where there is one: paths are told from it on. */
+  readonly workTree?: string;
   /** The one way over which it may reach others; undefined: none. */
   readonly scheme?: string;
   readonly signal: AbortSignal;
@@ -49,15 +51,18 @@ const PASSED = [
 
 /** Runs git to its end, or to its limit: in a process group of its own, so that its helpers end with it. */
 export function git(args: readonly string[], limits: GitLimits): Promise<GitEnd> {
-  const { folder, signal, input } = limits;
+  const { folder, workTree, signal, input } = limits;
   if (signal.aborted) return Promise.resolve({ kind: 'slow' });
-  const where = folder === undefined ? [] : [`--git-dir=${folder}`];
+  const where = [
+    ...(folder === undefined ? [] : [`--git-dir=${folder}`]),
+    ...(workTree === undefined ? [] : [`--work-tree=${workTree}`]),
+  ];
   const blocks = String(LARGEST_PACK_BYTES / 512);
   const limited = 'ulimit -f "$1"; shift; command -v git >/dev/null || exit 127; exec git "$@"';
   return new Promise((resolve, reject) => {
     const child = spawn('/bin/sh', ['-c', limited, 'git', blocks, ...SETTINGS, ...where, ...args], {
       env: environment(limits.scheme),
-      cwd: folder ?? '/',
+      cwd: workTree ?? folder ?? '/',
       detached: true,
       stdio: 'pipe',
     });

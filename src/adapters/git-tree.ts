@@ -1,6 +1,8 @@
-import type { SourceFile, SourceTests, SourceTrouble } from '../ports/source.js';
+import type { SourceFile, SourceTests, SourceTrouble, TreeEntry } from '../ports/source.js';
 import { type GitEnd, git } from './git-command.js';
-import { isTestHead, MAX_TEST_FILE_BYTES } from './test-file.js';
+import { headKind, MAX_TEST_FILE_BYTES, testsAmong } from './test-file.js';
+import { MOST_TREE_BYTES, MOST_TREE_FILES, TreeTooLarge, tooLarge as tree } from './tree-archive.js';
+import { leadsOut, outside } from './tree-files.js';
 
 /** An entry of a tree, as `git ls-tree -l` tells it. */
 interface Entry {
@@ -48,8 +50,9 @@ export async function readTree(
     return wrong(`${at(path)} has files of more than ${MOST_BYTES} bytes: name the folder of the tests`);
   const program = large.find(({ mode }) => mode === EXECUTABLE);
   if (program !== undefined) return wrong(tooLarge(program));
-  const files = await contents(folder, small, signal);
-  const tests = files.filter(isTest);
+  const files = (await contents(folder, small, signal)).map((file) => ({ ...file, kind: kindOf(file) }));
+  const isTest = testsAmong(files);
+  const tests = files.filter(isTest).map(({ path, bytes }) => ({ path, bytes }));
   if (tests.length === 0)
     return wrong(`there is no test in ${at(path)}: a test begins with #!, or in YAML with 'testyard: 1'`);
   if (tests.length > MOST_TESTS)
@@ -67,10 +70,83 @@ async function oneFile(
   if (bad !== undefined) return wrong(bad);
   const files = await contents(folder, [entry], signal);
   // What is wrong with YAML its reader says better.
-  const isOne = files.every((file) => isTest(file) || /\.ya?ml$/i.test(file.path));
+  const isOne = files.every((file) => kindOf(file) !== undefined || /\.ya?ml$/i.test(file.path));
   if (!isOne)
     return wrong(`${shown(entry.path)} is no test: a test begins with #!, or in YAML with 'testyard: 1'`);
   return { tests: files, others: [] };
+}
+
+/** So much of a repository is read at a time. */
+const PORTION_BYTES = 16 * 1024 * 1024;
+/** A single file may be as large as git may say at once. */
+const LARGEST_BYTES = 64 * 1024 * 1024;
+
+/** All files of a commit, whose contents are read in portions, in the order of their paths; and what is left out. */
+export async function filesOf(
+  folder: string,
+  commit: string,
+  signal: AbortSignal,
+): Promise<{ readonly entries: readonly TreeEntry[]; readonly notes: readonly string[] }> {
+  const all = await list(folder, ['-r', commit], signal);
+  const notes = all.flatMap((entry) => {
+    if (entry.mode === SUBMODULE) return [`${shown(entry.path)} does not go along: it is another repository`];
+    return isNamed(entry) ? [] : [`${shown(entry.path)} does not go along: it is no name for a file`];
+  });
+  const taken = all.filter((entry) => entry.mode !== SUBMODULE && isNamed(entry));
+  const large = taken.find(({ size }) => size > LARGEST_BYTES);
+  const bytes = taken.reduce((sum, { size }) => sum + size, 0);
+  if (taken.length > MOST_TREE_FILES)
+    throw new TreeTooLarge(`it has more than ${MOST_TREE_FILES} files, the most that go along with a test`);
+  if (bytes > MOST_TREE_BYTES) throw new TreeTooLarge(tree());
+  if (large !== undefined)
+    throw new TreeTooLarge(
+      `${shown(large.path)} has more than ${LARGEST_BYTES} bytes, the most that one file may`,
+    );
+  const links = taken.filter(({ mode }) => mode === SYMLINK);
+  const targets = await contents(folder, links, signal);
+  const entries: TreeEntry[] = [];
+  for (const { path, bytes } of targets) {
+    const to = Buffer.from(bytes).toString('utf8');
+    if (leadsOut(path, to)) notes.push(outside(path, to));
+    else entries.push({ kind: 'link', path, to });
+  }
+  const files = taken.filter(({ mode }) => mode !== SYMLINK).sort((a, b) => byBytes(a.path, b.path));
+  for (const portion of portionsOf(files)) {
+    let read: Promise<readonly Content[]> | undefined;
+    for (const [index, { path, mode }] of portion.entries()) {
+      const content = async () => {
+        read ??= contents(folder, portion, signal);
+        const bytes = (await read)[index]?.bytes ?? new Uint8Array();
+        // The last one of a portion lets it go.
+        if (index === portion.length - 1) read = undefined;
+        return bytes;
+      };
+      entries.push({ kind: 'file', path, isExecutable: mode === EXECUTABLE, content });
+    }
+  }
+  return { entries, notes };
+}
+
+function portionsOf(files: readonly Entry[]): readonly (readonly Entry[])[] {
+  const portions: Entry[][] = [];
+  let room = 0;
+  for (const file of files) {
+    if (room < file.size || portions.length === 0) {
+      portions.push([]);
+      room = Math.max(PORTION_BYTES, file.size);
+    }
+    portions.at(-1)?.push(file);
+    room -= file.size;
+  }
+  return portions;
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function isNamed({ path }: Entry): boolean {
+  return !/[\p{C}\ufffd]/u.test(path);
 }
 
 /** As in a folder: what is hidden, a back-up or a README is no test. */
@@ -99,8 +175,8 @@ function isSmall({ size }: Entry): boolean {
 
 type Content = SourceFile & { readonly isExecutable: boolean };
 
-function isTest({ bytes, isExecutable }: Content): boolean {
-  return isTestHead(bytes.subarray(0, HEAD_BYTES), isExecutable);
+function kindOf({ bytes, isExecutable }: Content): ReturnType<typeof headKind> {
+  return headKind(bytes.subarray(0, HEAD_BYTES), isExecutable);
 }
 
 async function list(folder: string, args: readonly string[], signal: AbortSignal): Promise<readonly Entry[]> {

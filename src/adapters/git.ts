@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { isCommit } from '../domain/submit/source.js';
-import { Source, type SourceTests, type SourceTrouble } from '../ports/source.js';
+import { Source, type SourceTests, type SourceTrouble, type TreeEntry } from '../ports/source.js';
 import { type GitEnd, git, LARGEST_PACK_BYTES } from './git-command.js';
-import { readTree } from './git-tree.js';
+import { filesOf, readTree } from './git-tree.js';
+import { TreeTooLarge } from './tree-archive.js';
 
 /** What is kept of repositories, all in all; a single one may be as large as git may write. */
 const MOST_KEPT_BYTES = 4 * LARGEST_PACK_BYTES;
@@ -62,15 +63,43 @@ export class Git extends Source {
     at: string,
     signal: AbortSignal,
   ): Promise<SourceTests | SourceTrouble> {
+    return await this.with(url, commit, signal, (folder) => readTree(folder, commit, at, signal));
+  }
+
+  override async treeOf<Kept>(
+    url: string,
+    commit: string,
+    keep: (entries: readonly TreeEntry[]) => Promise<Kept>,
+    signal: AbortSignal,
+  ): Promise<{ readonly kept: Kept; readonly notes: readonly string[] } | SourceTrouble> {
+    type Answer = { readonly kept: Kept; readonly notes: readonly string[] } | SourceTrouble;
+    return await this.with<Answer>(url, commit, signal, async (folder) => {
+      try {
+        const { entries, notes } = await filesOf(folder, commit, signal);
+        return { kept: await keep(entries), notes };
+      } catch (error) {
+        if (error instanceof TreeTooLarge) return { trouble: 'path', message: `${url}: ${error.message}` };
+        throw error;
+      }
+    });
+  }
+
+  /** Works on a kept repository that has a commit. */
+  private async with<Answer>(
+    url: string,
+    commit: string,
+    signal: AbortSignal,
+    work: (folder: string) => Promise<Answer>,
+  ): Promise<Answer | SourceTrouble> {
     const name = createHash('sha256').update(url).digest('hex').slice(0, 32);
     return await this.alone(name, signal, async (folder) => {
       try {
         const trouble = await fetchInto(folder, url, commit, signal);
         if (trouble !== undefined) return trouble;
-        const tests = await readTree(folder, commit, at, signal);
+        const answer = await work(folder);
         await utimes(folder, new Date(), new Date());
         void this.trim(name).catch(() => undefined);
-        return tests;
+        return answer;
       } catch (error) {
         if (signal.aborted) return slow(url);
         throw error;

@@ -11,6 +11,8 @@ export interface SandboxPlan {
   readonly uid: number;
   /** Folders that must not be seen; absolute, without links. */
   readonly masked: readonly string[];
+  /** A folder at the root that the test's user is to own; bubblewrap, whose root is read-only, cannot make one. */
+  readonly folder?: string | undefined;
 }
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -139,10 +141,17 @@ ${masks.join('\n')}
 ${names}
 printf 'testyard:x:%s:%s::%s:/bin/sh\\n' ${plan.uid} ${plan.uid} ${HOME} >>r/etc/passwd
 mkdir -m 700 r/run/home r/run/old && chown ${plan.uid}:${plan.uid} r/run/home || fail HOME
+${plan.folder === undefined ? '' : ownFolder(plan.folder, plan.uid)}
 cd r && pivot_root . run/old && cd / && umount -l /run/old && rmdir /run/old || fail 'entering the view'
 cd ${HOME}
 exec 2>&5 5>&-
 `;
+}
+
+/** Made new in the throw-away root, over whatever this machine has there. */
+function ownFolder(folder: string, uid: number): string {
+  const inside = quote(`r${folder}`);
+  return `rm -rf ${inside} && mkdir ${inside} && chown ${uid}:${uid} ${inside} || fail ${quote(folder)}`;
 }
 
 /** A disk mounted below the root gets a throw-away layer too; where that cannot be, it is read-only. */

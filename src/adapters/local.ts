@@ -42,9 +42,9 @@ export class LocalShell extends Shell {
     };
     const missing = missingPrograms(process.getuid?.() === 0);
     if (missing !== undefined) throw new ShellError('unsupported', `${host}: ${missing}`);
-    return new LocalConnection(host, (command) =>
+    return new LocalConnection(host, (command, folder) =>
       process.getuid?.() === 0
-        ? namespaces(plan, readFileSync('/proc/self/mountinfo', 'utf8'), command)
+        ? namespaces({ ...plan, folder }, readFileSync('/proc/self/mountinfo', 'utf8'), command)
         : bubblewrap(plan, process.env['HOME'], command),
     );
   }
@@ -88,16 +88,16 @@ class LocalConnection implements ShellConnection {
 
   constructor(
     private readonly host: string,
-    private readonly sandbox: (command: string) => Sandbox,
+    private readonly sandbox: (command: string, folder: string | undefined) => Sandbox,
   ) {
     this.ended = new Promise((resolve) => {
       this.settle = resolve;
     });
   }
 
-  start(command: string): Promise<ShellProcess> {
+  start(command: string, folder?: string): Promise<ShellProcess> {
     if (this.closed) return Promise.reject(this.closedByUs());
-    const { program, args, environment } = this.sandbox(command);
+    const { program, args, environment } = this.sandbox(command, folder);
     const child = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       env: environment,

@@ -1,6 +1,8 @@
 import { TAP_FORMS } from '../domain/judge/tap-in.js';
+import { DEFAULT_MAPPING, type LavaMapping } from '../domain/lava/mapping.js';
 import type { Catalogue } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
+import { isLava, LAVA_FORMAT, readLavaDefinition } from './lava-definition.js';
 import { readMatrix } from './matrix-source.js';
 import { Fields, NAME } from './source-fields.js';
 import { headerKey, readHeader, TEST_KEYS } from './test-header.js';
@@ -12,9 +14,9 @@ export interface NamedBytes {
   readonly bytes: Uint8Array;
 }
 
-/** What came of reading a test file: all that is wrong with it at once. */
+/** What came of reading a test file: all that is wrong with it at once; notes stop nobody. */
 export type TestFileResult =
-  | { readonly ok: true; readonly spec: TestSpec }
+  | { readonly ok: true; readonly spec: TestSpec; readonly notes?: readonly FileProblem[] }
   | { readonly ok: false; readonly problems: readonly FileProblem[] };
 
 /** The largest test file that is taken. */
@@ -30,14 +32,19 @@ const DIRTIES = ['nothing', 'use', 'boot', 'packages', 'image'] as const;
 const YAML_KEYS = ['testyard', ...TEST_KEYS, 'matrix', 'run', 'setup', 'teardown'];
 
 /**
- * Reads a test file of either form: an executable with its needs in comments at its top, or YAML. What it
- * requires is read against the catalogue; without one any well-formed name is taken.
+ * Reads a test file of any form: an executable with its needs in comments at its top, YAML, or a LAVA test definition.
+ * What it requires is read against the catalogue; without one any well-formed name is taken. Words of LAVA metadata
+ * mean what the mapping says.
  */
-export function readTestFile(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
+export function readTestFile(
+  file: NamedBytes,
+  catalogue: Catalogue | undefined,
+  mapping: LavaMapping = DEFAULT_MAPPING,
+): TestFileResult {
   if (file.bytes.length === 0) return refused('the file is empty');
   if (file.bytes.length > MAX_TEST_FILE_BYTES)
     return refused(`the file has ${file.bytes.length} bytes; a test file has at most ${MAX_TEST_FILE_BYTES}`);
-  return isYaml(file) ? readYamlTest(file, catalogue) : readExecutable(file, catalogue);
+  return isYaml(file) ? readYamlTest(file, catalogue, mapping) : readExecutable(file, catalogue);
 }
 
 function isYaml({ name, bytes }: NamedBytes): boolean {
@@ -52,12 +59,29 @@ function isYamlTest(bytes: Uint8Array): boolean {
   return !head.startsWith('#!') && /^(?:---[ \t]*\r?\n)?(?:[ \t]*(?:#.*)?\r?\n)*testyard[ \t]*:/.test(head);
 }
 
-/** Whether a file that begins so is a test: it begins with `#!`, is an executable binary, or a test in YAML. */
-export function isTestHead(head: Uint8Array, isExecutable: boolean): boolean {
+/**
+ * What a file that begins so is: a LAVA definition, a test, or a program that says nothing of being one; a program is a
+ * test too, but beside LAVA definitions it is a part of theirs. Undefined: no test.
+ */
+export function headKind(head: Uint8Array, isExecutable: boolean): 'lava' | 'test' | 'program' | undefined {
   const text = Buffer.from(head).toString('latin1');
-  if (text.startsWith('#!')) return true;
-  return text.startsWith('\x7fELF') ? isExecutable : isYamlTest(head);
+  if (text.startsWith('#!')) return SAYS_SO.test(text) ? 'test' : 'program';
+  if (text.startsWith('\x7fELF')) return isExecutable ? 'program' : undefined;
+  if (isYamlTest(head)) return 'test';
+  return LAVA_HEAD.test(text) && !LAVA_JOB.test(text) ? 'lava' : undefined;
 }
+
+/** Which of the files of a folder are tests. */
+export function testsAmong<Of extends { readonly kind: ReturnType<typeof headKind> }>(files: readonly Of[]) {
+  const hasLava = files.some(({ kind }) => kind === 'lava');
+  return (file: Of) => file.kind !== undefined && !(hasLava && file.kind === 'program');
+}
+
+const SAYS_SO = /^[ \t]*(?:#|\/\/|--|;+)[ \t]*testyard:/m;
+/** A job has definitions in it and is none. */
+const LAVA_JOB = /^(?:job_name|actions)[ \t]*:/m;
+/** A line that says the format; whatever else is wrong with such a file its reader says better. */
+const LAVA_HEAD = new RegExp(`^metadata[ \\t]*:[\\s\\S]*^[ \\t]+format[ \\t]*:[ \\t'"]*${LAVA_FORMAT}`, 'm');
 
 function readExecutable(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
   const header = readHeader(file.bytes);
@@ -69,20 +93,25 @@ function readExecutable(file: NamedBytes, catalogue: Catalogue | undefined): Tes
   });
 }
 
-function readYamlTest(file: NamedBytes, catalogue: Catalogue | undefined): TestFileResult {
+function readYamlTest(
+  file: NamedBytes,
+  catalogue: Catalogue | undefined,
+  mapping: LavaMapping,
+): TestFileResult {
   const decoded = decodeUtf8(file.bytes);
   if ('problem' in decoded) return { ok: false, problems: [decoded.problem] };
+  if (!isYamlTest(file.bytes)) {
+    const others = readYaml(decoded.text, 'others');
+    if (!others.ok && LAVA_HEAD.test(decoded.text)) return others;
+    if (others.ok && others.root.kind === 'map' && isLava(others.root.entries))
+      return readLavaDefinition(others.root, file, mapping);
+  }
   const yaml = readYaml(decoded.text);
   if (!yaml.ok) return yaml;
   if (yaml.root.kind !== 'map') return refused("a test in YAML begins with the line 'testyard: 1'");
   const version = yaml.root.entries.find(({ key }) => key === 'testyard')?.value;
   if (version === undefined) {
-    const lava = yaml.root.entries.some(({ key }) => key === 'metadata');
-    return refused(
-      lava
-        ? "this looks like a LAVA test definition, which is not read yet; a test in YAML has 'testyard: 1'"
-        : "the version is missing: write 'testyard: 1' as the first line",
-    );
+    return refused("the version is missing: write 'testyard: 1' as the first line");
   }
   // What another version means by its keys is not ours to guess, so nothing else is looked at.
   if (version.kind !== 'text' || version.text !== '1') {

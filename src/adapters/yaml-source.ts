@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { CST, Document, Node } from 'yaml';
+import { isUnclosed, movedRight } from './lava-quotes.js';
 
 /** A place in a text file, both counted from 1. */
 export interface Position {
@@ -16,7 +17,8 @@ export interface FileProblem {
 
 /** A value as it was written: `6.10` stays `6.10`, since nothing is parsed as a number, date or boolean. */
 export type Source =
-  | { readonly kind: 'text'; readonly text: string; readonly at: Position }
+  /** `isPlain`: it stood there without quotes; told where a file of others is read. */
+  | { readonly kind: 'text'; readonly text: string; readonly at: Position; readonly isPlain?: true }
   | { readonly kind: 'list'; readonly items: readonly Source[]; readonly at: Position }
   | { readonly kind: 'map'; readonly entries: readonly SourceEntry[]; readonly at: Position };
 
@@ -39,21 +41,36 @@ const MAX_LEXEMES = 60_000;
 /** Values after aliases are expanded; ten nested levels of ten aliases would be ten thousand millions. */
 const MAX_VALUES = 20_000;
 const MAX_PROBLEMS = 50;
+/** Each time the file is read from its beginning. */
+const MOST_MENDED = 100;
+/** What the package's lexer says before a scalar without quotes, which may begin with one nevertheless. */
+const SCALAR_FOLLOWS = '\u001f';
 
 const require = createRequire(import.meta.url);
 /** Loaded when there is YAML to read: most test files are scripts, and `testyard run` is to be quick. */
 const yamlPackage = (): typeof import('yaml') => require('yaml');
 type LineCounter = import('yaml').LineCounter;
 
-/** Reads one YAML document into source texts with positions; never throws, and takes bounded time and memory. */
-export function readYaml(text: string): YamlResult {
+/** Whose file it is: in one that was written for another program a key may stand twice, as it may there. */
+export type YamlOrigin = 'ours' | 'others';
+
+/**
+ * Reads one YAML document into source texts with positions; never throws, and takes bounded time and memory. `mended`
+ * counts how often something was put right in it.
+ */
+export function readYaml(text: string, origin: YamlOrigin = 'ours', mended = 0): YamlResult {
   const { Composer, Lexer, LineCounter, Parser } = yamlPackage();
   const lines = new LineCounter();
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
   const tokens: CST.Token[] = [];
-  let lexemes = 0;
+  let [lexemes, before] = [0, ''];
   for (const lexeme of new Lexer().lex(text)) {
+    if (origin === 'others' && before !== SCALAR_FOLLOWS && mended < MOST_MENDED && isUnclosed(lexeme)) {
+      const looser = movedRight(text, parser.offset);
+      if (looser !== undefined && looser !== text) return readYaml(looser, origin, mended + 1);
+    }
+    before = lexeme;
     for (const token of parser.next(lexeme)) tokens.push(token);
     lexemes += 1;
     if (parser.stack.length > MAX_DEPTH) return refused(lines, parser.offset, 'nested too deeply');
@@ -74,10 +91,10 @@ export function readYaml(text: string): YamlResult {
     }));
     return { ok: false, problems };
   }
-  return convert(document, lines);
+  return convert(document, lines, origin);
 }
 
-function convert(document: Document.Parsed, lines: LineCounter): YamlResult {
+function convert(document: Document.Parsed, lines: LineCounter, origin: YamlOrigin): YamlResult {
   const { isAlias, isMap, isScalar, isSeq } = yamlPackage();
   const problems: FileProblem[] = [];
   let values = 0;
@@ -108,7 +125,9 @@ function convert(document: Document.Parsed, lines: LineCounter): YamlResult {
     if (isScalar(node)) {
       const text = node.source ?? '';
       const flaw = unusable(text);
-      return flaw === undefined ? { kind: 'text', text, at } : problem(node, flaw);
+      if (flaw !== undefined) return problem(node, flaw);
+      const isPlain = origin === 'others' && node.type === 'PLAIN' && node.tag === undefined;
+      return isPlain ? { kind: 'text', text, at, isPlain } : { kind: 'text', text, at };
     }
     if (isSeq<Node>(node)) {
       const items = node.items.flatMap((item) => walk(item, depth + 1) ?? []);
@@ -124,10 +143,10 @@ function convert(document: Document.Parsed, lines: LineCounter): YamlResult {
       }
       const first = entries.get(key.source);
       const keyAt = position(lines, key.range?.[0] ?? 0);
-      if (first !== undefined)
+      if (first !== undefined && origin === 'ours')
         problem(key, `'${shown(key.source)}' stands twice: first in line ${first.at.line}`);
       const value: Source | undefined =
-        pair.value === null ? { kind: 'text', text: '', at: keyAt } : walk(pair.value, depth + 1);
+        pair.value === null ? nothing(keyAt, origin) : walk(pair.value, depth + 1);
       if (value !== undefined) entries.set(key.source, { key: key.source, at: keyAt, value });
     }
     return { kind: 'map', entries: [...entries.values()], at };
@@ -142,6 +161,11 @@ function convert(document: Document.Parsed, lines: LineCounter): YamlResult {
       problems: problems.length > 0 ? problems : [{ message: 'the file is empty', line: 1, column: 1 }],
     };
   return { ok: true, root };
+}
+
+/** A key without a value. */
+function nothing(at: Position, origin: YamlOrigin): Source {
+  return origin === 'ours' ? { kind: 'text', text: '', at } : { kind: 'text', text: '', at, isPlain: true };
 }
 
 /** Why a text cannot be used at all, or undefined: neither PostgreSQL nor a command line takes such texts. */

@@ -19,6 +19,8 @@ export interface PlannedRun {
   /** The test's name, with its variant where it has one. */
   readonly title: string;
   readonly needs: Needs;
+  /** The archive of what goes along with it, as a file here. */
+  readonly treeFile?: string;
 }
 
 /** What came of a run. */
@@ -79,7 +81,7 @@ export class RunAttempt {
     this.link = new LocalLink(
       this.assignment(observe),
       { event: (event) => this.heard(event), output: (bytes) => this.printed(bytes) },
-      underTest?.files,
+      filesFor(run, underTest),
     );
   }
 
@@ -200,6 +202,13 @@ export class RunAttempt {
     // A grid would try elsewhere, or ask the test's owner; here there is no elsewhere.
     return noVerdict(outcome.kind === 'setup_failed' ? 'setup_failed' : 'host_lost', decision.reason);
   }
+}
+
+/** Paths here by digest of all that is brought to the host. */
+function filesFor({ spec, treeFile }: PlannedRun, underTest: UnderTest | undefined) {
+  const files = new Map(underTest?.files);
+  if (spec.tree !== undefined && treeFile !== undefined) files.set(spec.tree.blob, treeFile);
+  return files;
 }
 
 /** Why nothing can be run there any more: no way in, or something that cannot be shown dead. */

@@ -1,39 +1,46 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Git } from '../adapters/git.js';
 import { type TestSource, wrongPath, wrongRef, wrongUrl } from '../domain/submit/source.js';
 import type { SourceTrouble } from '../ports/source.js';
 import { Failure } from './failure.js';
+import type { PackedTree, PackedTrees } from './run-tree.js';
 
 /** A large repository over a slow line; Ctrl-C is always there. */
 const PATIENCE_MS = 600_000;
 
-/** Tests of a repository at the commit for which a name stands now; nothing of it is kept on this machine. */
+/** Tests of a repository. */
+export interface FromRepository {
+  readonly files: { readonly name: string; readonly bytes: Uint8Array; readonly source: TestSource }[];
+  readonly others: readonly string[];
+  /** Packs all of the commit, for a test that wants it beside itself. */
+  readonly tree: () => Promise<PackedTree>;
+}
+
+/** Tests of a repository at the commit for which a name stands now; it is kept only for as long as the command runs. */
 export async function fromRepository(
   address: string,
   ref: string | undefined,
   paths: readonly string[],
-): Promise<{
-  readonly files: { readonly name: string; readonly bytes: Uint8Array; readonly source: TestSource }[];
-  readonly others: readonly string[];
-}> {
+  trees: PackedTrees,
+): Promise<FromRepository> {
   const about = await stat(address).catch(() => undefined);
   const url = about?.isDirectory() ? pathToFileURL(path.resolve(address)).href : address;
   refuse(`--git ${address}`, wrongUrl(url));
   if (ref !== undefined) refuse(`--ref ${ref}`, wrongRef(ref));
   const wanted = paths.length === 0 ? ['.'] : paths;
   for (const one of wanted) refuse(one, wrongPath(one));
-  const folder = await mkdtemp(path.join(tmpdir(), 'testyard-git-'));
-  try {
-    return await fetched(new Git(folder), url, ref, wanted);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return await fetched(new Git(path.join(await trees.temporary(), 'git')), url, ref, wanted, trees);
 }
 
-async function fetched(git: Git, url: string, ref: string | undefined, paths: readonly string[]) {
+async function fetched(
+  git: Git,
+  url: string,
+  ref: string | undefined,
+  paths: readonly string[],
+  trees: PackedTrees,
+): Promise<FromRepository> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const { commit } = wellOr(await git.resolve(url, ref, signal));
   const files = new Map<string, { name: string; bytes: Uint8Array; source: TestSource }>();
@@ -44,7 +51,13 @@ async function fetched(git: Git, url: string, ref: string | undefined, paths: re
       files.set(path, { name: path, bytes, source: { url, commit, path } });
     others.push(...found.others);
   }
-  return { files: [...files.values()], others };
+  const tree = () =>
+    trees.pack(url, async (keep) => {
+      const packed = await git.treeOf(url, commit, (entries) => keep({ entries, notes: [] }), signal);
+      const { kept, notes } = wellOr(packed);
+      return { ...kept, notes };
+    });
+  return { files: [...files.values()], others, tree };
 }
 
 function refuse(what: string, wrong: string | undefined): void {

@@ -1,11 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
+import type { FileProblem } from '../adapters/yaml-source.js';
 import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
 import { EXIT, Failure } from './failure.js';
 import type { Needs } from './local-tags.js';
 import type { RunPlace } from './place.js';
 import type { PlannedRun } from './run-attempt.js';
+import type { PackedTree, PackedTrees } from './run-tree.js';
 
 /** Which tests of those that are named, and in which variants. */
 export interface TestOptions {
@@ -16,6 +18,10 @@ export interface TestOptions {
   /** A repository: then what is named are paths in it. */
   readonly git?: string;
   readonly ref?: string;
+  /** The folder that goes along with LAVA definitions in it. */
+  readonly tree?: string;
+  /** Values for parameters of LAVA definitions. */
+  readonly param?: Readonly<Record<string, string>>;
 }
 
 /** The runs that files, folders and names of an inventory's tests come to, with what was passed over on the way. */
@@ -23,11 +29,17 @@ export interface PlannedRuns {
   readonly runs: readonly PlannedRun[];
   /** Files in the folders that are no tests. */
   readonly others: readonly string[];
+  /** What tests say and what is not done, by the name of their file. */
+  readonly notes: ReadonlyMap<string, readonly FileProblem[]>;
+  /** Deletes what was packed for them. */
+  readonly remove: () => Promise<void>;
 }
 
 interface Found {
   readonly file?: string;
   readonly spec: TestSpec;
+  /** The archive that goes along. */
+  readonly treeFile?: string;
 }
 
 /** Reads all tests, and refuses them with everything that is wrong with them at once. */
@@ -36,15 +48,43 @@ export async function planRuns(
   options: TestOptions,
   place: RunPlace,
 ): Promise<PlannedRuns> {
-  const { files, named, others } = await filesOf(what, options, place);
+  let trees: Promise<PackedTrees> | undefined;
+  // Most tests are single scripts.
+  const needed: Trees = () => {
+    trees ??= import('./run-tree.js').then(({ PackedTrees }) => new PackedTrees());
+    return trees;
+  };
+  const remove = async () => await (await trees)?.remove();
+  try {
+    return { ...(await planned(what, options, place, needed)), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Where trees are packed, made when it is first asked for. */
+type Trees = () => Promise<PackedTrees>;
+
+async function planned(
+  what: readonly string[],
+  options: TestOptions,
+  place: RunPlace,
+  trees: Trees,
+): Promise<Omit<PlannedRuns, 'remove'>> {
+  const { files, named, others } = await filesOf(what, options, place, trees);
   const tests: Found[] = named.map((spec) => ({ spec }));
+  const notes = new Map<string, readonly FileProblem[]>();
   const mistakes: string[] = [];
   for (const file of files) {
     const read = await readAt(file, place);
     const { name, source } = file;
-    if (read.ok)
-      tests.push({ file: name, spec: source === undefined ? read.spec : { ...read.spec, source } });
-    else {
+    if (read.ok) {
+      const spec = source === undefined ? read.spec : { ...read.spec, source };
+      const along = spec.lava === undefined ? { spec } : await withTree(spec, file, options, trees);
+      tests.push({ file: name, ...along });
+      if (read.notes !== undefined) notes.set(name, read.notes);
+    } else {
       const lines = read.problems.map(
         (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
       );
@@ -62,7 +102,32 @@ export async function planRuns(
       known.set(requirement, needs);
       runs.push({ ...one, needs });
     }
-  return { runs, others };
+  return { runs, others, notes };
+}
+
+/** A definition with what lies around it. */
+async function withTree(
+  spec: TestSpec,
+  file: RunFile,
+  options: TestOptions,
+  trees: Trees,
+): Promise<Omit<Found, 'file'>> {
+  const { lava } = spec;
+  if (lava === undefined) return { spec };
+  const { packed, inside } = await treeAround(file, options, trees);
+  const folder = inside.includes('/') ? inside.slice(0, inside.lastIndexOf('/')) : '';
+  return { spec: { ...spec, lava: { ...lava, folder }, tree: packed.tree }, treeFile: packed.file };
+}
+
+async function treeAround(
+  file: RunFile,
+  { tree }: TestOptions,
+  trees: Trees,
+): Promise<{ readonly packed: PackedTree; readonly inside: string }> {
+  if (file.tree !== undefined) return { packed: await file.tree(), inside: file.name };
+  const packing = await trees();
+  const { root, inside } = await packing.placeOf(file.name, tree ?? file.folder);
+  return { packed: await packing.at(root), inside };
 }
 
 /** A file to be run: here, unless its bytes are known. */
@@ -70,27 +135,32 @@ interface RunFile {
   readonly name: string;
   readonly bytes?: Uint8Array;
   readonly source?: TestSource;
+  /** The folder that was named, in which it lies. */
+  readonly folder?: string;
+  /** Packs what is around it, where that is not here. */
+  readonly tree?: () => Promise<PackedTree>;
 }
 
 async function filesOf(
   what: readonly string[],
   options: TestOptions,
   place: RunPlace,
+  trees: Trees,
 ): Promise<{ files: readonly RunFile[]; named: readonly TestSpec[]; others: readonly string[] }> {
   const { git: url, ref } = options;
   if (url !== undefined) {
     const { fromRepository } = await import('./run-git.js');
-    return { named: [], ...(await fromRepository(url, ref, what)) };
+    const { files, others, tree } = await fromRepository(url, ref, what, await trees());
+    return { named: [], files: files.map((file) => ({ ...file, tree })), others };
   }
   if (ref !== undefined)
     throw new Failure('--ref says which branch, tag or commit of a repository: name that with --git');
-  const { files, ...rest } = await whatIsThere(what, options, place);
-  return { files: files.map((name) => ({ name })), ...rest };
+  return await whatIsThere(what, options, place);
 }
 
 /** The files that are meant, and the inventory's tests; each once, in the order in which they were named. */
 async function whatIsThere(what: readonly string[], options: TestOptions, { inventory }: RunPlace) {
-  const files = new Set<string>();
+  const files = new Map<string, RunFile>();
   const named: TestSpec[] = [];
   const others: string[] = [];
   for (const one of what) {
@@ -98,11 +168,11 @@ async function whatIsThere(what: readonly string[], options: TestOptions, { inve
     if (about?.isDirectory()) {
       const { testsIn } = await import('./run-folder.js');
       const found = await testsIn(one);
-      for (const file of found.tests) files.add(file);
+      for (const name of found.tests) files.set(name, { name, folder: one });
       others.push(...found.others);
       if (found.tests.length === 0)
         throw new Failure(`there is no test in ${one}: a test begins with #!, or in YAML with 'testyard: 1'`);
-    } else if (about !== undefined || inventory === undefined) files.add(one);
+    } else if (about !== undefined || inventory === undefined) files.set(one, { name: one });
     else {
       const spec = inventory.tests.find((test) => test.name === one);
       if (spec === undefined)
@@ -116,7 +186,7 @@ async function whatIsThere(what: readonly string[], options: TestOptions, { inve
     if (!selects) throw new Failure("name tests, or select some of the inventory's with --label or --not");
     named.push(...inventory.tests);
   }
-  return { files: [...files], named, others };
+  return { files: [...files.values()], named, others };
 }
 
 async function readAt(file: RunFile, place: RunPlace): Promise<TestFileResult> {
@@ -166,10 +236,9 @@ function select(tests: readonly Found[], { label = [], not = [] }: TestOptions):
 
 /** A test in every variant: its own matrix in those that were asked for. */
 async function inVariants(
-  { file, spec }: Found,
+  { spec, ...base }: Found,
   { variant, matrix }: TestOptions,
 ): Promise<readonly Omit<PlannedRun, 'needs'>[]> {
-  const base = file === undefined ? {} : { file };
   if (spec.matrix === undefined && variant === undefined && matrix === undefined)
     return [{ ...base, spec, variant: {}, title: spec.name }];
   const { variantsOf } = await import('./run-variants.js');

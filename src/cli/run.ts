@@ -6,7 +6,7 @@ import { type DoneRun, noVerdict, type PlannedRun, RunAttempt, reasonOf } from '
 import { placeOf } from './run-place.js';
 import type { Results } from './run-results.js';
 import { exitOf, Show, showPlanned } from './run-say.js';
-import { planRuns, type TestOptions } from './run-tests.js';
+import { type PlannedRuns, planRuns, type TestOptions } from './run-tests.js';
 import type { Setting } from './setting.js';
 import { stateFolder } from './settings.js';
 
@@ -24,15 +24,24 @@ export interface RunOptions extends PlaceOptions, TestOptions {
  * Runs tests here or on one host over ssh, one after another: the same files, executor and judge as in a grid, and no
  * server, database or trace.
  */
-export async function run(
-  { screen, json, options: common }: Setting,
-  what: readonly string[],
-  options: RunOptions,
-): Promise<number> {
+export async function run(setting: Setting, what: readonly string[], options: RunOptions): Promise<number> {
   if (options.buildId !== undefined && options.artefact === undefined)
     throw new Failure('--build-id says of which build the artefacts are: name them with --artefact');
   const place = await placeOf(options);
-  const { runs, others } = await planRuns(what, options, place);
+  const planned = await planRuns(what, options, place);
+  try {
+    return await runPlanned(setting, planned, options, place);
+  } finally {
+    await planned.remove();
+  }
+}
+
+async function runPlanned(
+  { screen, json, options: common }: Setting,
+  { runs, others }: PlannedRuns,
+  options: RunOptions,
+  place: RunPlace,
+): Promise<number> {
   if (others.length > 0) screen.note(`passed over, for they are no tests: ${named(others)}`);
   if (options.dryRun) {
     showPlanned(screen, json, runs, place);

@@ -128,7 +128,11 @@ export type Mark =
   /** A new red for which no fresh host could be had. */
   | 'not_repeated_on_fresh_host'
   /** The teardown failed; the verdict stands. */
-  | 'teardown_failed';
+  | 'teardown_failed'
+  /** A pass with many more or fewer cases than the test's last passes had. */
+  | 'unusual_case_count'
+  /** A pass that took much longer or shorter than the test's last passes. */
+  | 'unusual_duration';
 
 /** The answer for a run, written once. */
 export type Verdict =

@@ -1,4 +1,6 @@
-import { caseCommand } from './case-command.js';
+import { CASE_COMMAND } from './case-command.js';
+import { helperHead } from './helper-script.js';
+import { LAVA_COMMANDS } from './lava-commands.js';
 import { quote } from './wrapper.js';
 
 /** What looks at the host before anything else runs there. */
@@ -22,6 +24,16 @@ export interface Bundle {
   readonly environment: Readonly<Record<string, string>>;
   /** What is under test; undefined: nothing that was uploaded. */
   readonly files?: readonly BundledFile[];
+  /** Undefined: no LAVA definition. */
+  readonly lava?: BundledLava;
+}
+
+/** What is laid out for a LAVA definition, in the folders where its scripts look for it. */
+export interface BundledLava {
+  /** Its own folder below `tests`: letters, digits, dot, dash, underscore. */
+  readonly folder: string;
+  /** A tar archive compressed by gzip, here; its files go into that folder. */
+  readonly tree?: { readonly file: string; readonly bytes: number };
 }
 
 /** A file that the host asks for while the session begins, too long to be part of the payload. */
@@ -44,12 +56,9 @@ const FOLDER = '$d';
  */
 export function payload(bundle: Bundle, key: string): { readonly scripts: Buffer; readonly test: Buffer } {
   const write = (file: string, text: string) => `printf %s ${quote(text)} >"$d/${file}"\n`;
-  const parts = [
-    // The helper names its folder itself: a test may clear its environment.
-    `printf '#!/bin/sh\\nd="%s"\\n' "${FOLDER}" >"$d/bin/testyard-case"\n`,
-    `printf %s ${quote(caseCommand(key))} >>"$d/bin/testyard-case"\n`,
-    write('.env', environmentText(bundle.environment)),
-  ];
+  const helpers = { 'testyard-case': CASE_COMMAND, ...(bundle.lava === undefined ? {} : LAVA_COMMANDS) };
+  const parts = [write('.helper', helperHead(key)), write('.env', environmentText(bundle.environment))];
+  for (const [name, body] of Object.entries(helpers)) parts.push(helper(name, body));
   for (const name of ['setup', 'teardown', 'step', 'undo'] as const) {
     const text = bundle[name];
     if (text !== undefined) parts.push(write(name, text));
@@ -58,31 +67,76 @@ export function payload(bundle: Bundle, key: string): { readonly scripts: Buffer
     parts.push(write(`.probe.${index + 1}`, script));
     if (prints) parts.push(`: >"$d/.told.${index + 1}"\n`);
   });
-  if (bundle.files !== undefined) parts.push(takeFiles(bundle.files));
+  if (bundle.lava !== undefined) parts.push(layOut(bundle.lava));
+  if (bundle.files !== undefined || bundle.lava?.tree !== undefined) parts.push(takeFiles(bundle));
   return { scripts: Buffer.from(parts.join('')), test: bundle.test };
+}
+
+/** A helper names its folder itself: a test may clear its environment. */
+function helper(name: string, body: string): string {
+  const file = `"$d/bin/${name}"`;
+  return `printf '#!/bin/sh\\nd="%s"\\n. "$d/.helper"\\n' "${FOLDER}" >${file}; printf %s ${quote(body)} >>${file}\n`;
+}
+
+/** The files of a bundle in the order in which the host asks for them. */
+export function filesToBring({
+  files = [],
+  lava,
+}: Bundle): readonly { readonly name: string; readonly file: string }[] {
+  return lava?.tree === undefined ? files : [...files, { name: 'tree', file: lava.tree.file }];
+}
+
+/**
+ * Scripts look for `/lava-*` at the root, and for a folder and no link. A sandbox has made it; on a host it is made where
+ * that can be, and noted, so that it goes even if this session is cut off. Else all of it is in the session's folder.
+ */
+function layOut({ folder }: BundledLava): string {
+  if (!FILE_NAME.test(folder)) throw new Error(`no name for a folder: '${folder}'`);
+  return `lava=/lava-$attempt
+if [ "$mode" = sandbox ] && [ -O "$lava" ]; then :
+elif [ "$mode" != sandbox ] && mkdir "$lava" 2>/dev/null; then printf '%s\\n' "$d" "$lava" >"$folder/work.$attempt"
+else lava=$d/lava; fi
+home=$lava/0/tests/${folder}
+mkdir -p "$home" && ln -s "$d/bin" "$lava/bin" && cp "$d/.env" "$lava/0/environment" && printf '%s\\n' "$home" >"$d/.home" ||
+  { say "broken the folder $home cannot be made"; cd /; rm -rf "$lava" "$d"; exit 213; }
+`;
 }
 
 /**
  * Shell text that ends the payload and asks for each file in turn. Nothing else comes while the host has asked, because
  * a `head` that reads ahead would swallow it; what it wrote is counted, because not every `head` tells of a full disk.
  */
-function takeFiles(files: readonly BundledFile[]): string {
+function takeFiles({ files = [], lava }: Bundle): string {
   const takes = files.map(({ name, variable, bytes }, index) => {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || !ENVIRONMENT_NAME.test(variable))
+    if (!FILE_NAME.test(name) || !ENVIRONMENT_NAME.test(variable))
       throw new Error(`no name for a file: '${name}'`);
     return `f="$d/artefacts/${name}"
 say 'bring ${index + 1}'
 why=$( head -c ${bytes} 2>&1 >"$f" ) && [ $(wc -c <"$f") -eq ${bytes} ] && chmod 755 "$f" &&
-  printf 'export ${variable}="%s"\n' "$f" >>"$d/.env" || no_artefact ${quote(name)} ${bytes}
+  printf 'export ${variable}="%s"\n' "$f" >>"$d/.env" || no_artefact "artefact '${name}'" ${bytes}
 `;
   });
+  if (lava?.tree !== undefined) takes.push(takeTree(files.length + 1, lava.tree.bytes));
   return `no_artefact() {
-  say "broken artefact '$1' ($2 bytes) cannot be put into $d: \${why:-not all of it arrived}"
-  cd /; rm -rf "$d"; exit 213
+  say "broken $1 ($2 bytes) cannot be put into $d: \${why:-not all of it arrived}"
+  cd /; rm -rf "$d" $lava; exit 213
 }
-why=$( mkdir "$d/artefacts" 2>&1 ) || no_artefact artefacts 0
-${takes.join('')}`;
+${files.length === 0 ? '' : `why=$( mkdir "$d/artefacts" 2>&1 ) || no_artefact artefacts 0\n`}${takes.join('')}`;
 }
+
+/** How a pipe ended is told by its last command alone: the one before it says a word where it failed. */
+function takeTree(index: number, bytes: number): string {
+  return `f=$d/.tree
+say 'bring ${index}'
+why=$( head -c ${bytes} 2>&1 >"$f" ) && [ $(wc -c <"$f") -eq ${bytes} ] || no_artefact "the test's files" ${bytes}
+why=$( { { gzip -dc <"$f" || echo 'cannot be unpacked' >&2; } | tar -xof - -C "$home"; } 2>&1 ) || why="cannot be unpacked: $why"
+case $why in *'cannot be unpacked'*) why=$(printf %s "$why" | tr '\\n' ' ' | head -c 300); no_artefact "the test's files" ${bytes} ;; esac
+rm -f "$f"
+`;
+}
+
+/** Names of files on a host. */
+const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** Names that a shell can export. */
 export const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

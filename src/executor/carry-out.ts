@@ -1,18 +1,29 @@
 import { access, constants } from 'node:fs/promises';
 import type { Fingerprint } from '../domain/host.js';
+import type { Fact } from '../domain/judge/fact.js';
+import { lavaScripts, testRunId } from '../domain/lava/scripts.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
 import type { Assignment } from '../protocol/messages.js';
 import type { KeptBlob } from './blob-cache.js';
-import { type Bundle, type BundledFile, ENVIRONMENT_NAME, interpreterOf, wayToStart } from './bundle.js';
+import {
+  type Bundle,
+  type BundledFile,
+  type BundledLava,
+  ENVIRONMENT_NAME,
+  interpreterOf,
+  wayToStart,
+} from './bundle.js';
 import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
+import { LavaCases } from './lava-cases.js';
 import { probesOf, seenIn, toldOf } from './look.js';
+import { Observer } from './observe/observer.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
-import { type PhaseEnd, type Session, SessionCut } from './session.js';
+import { type PhaseEnd, type Session, SessionCut, type Spoken } from './session.js';
 import { TapOutput } from './tap-output.js';
 
 /** What is known when the attempt is over. */
@@ -97,31 +108,40 @@ function tellEnd(place: Place, state: State, outcome: Outcome): void {
 
 async function attempt(place: Place, state: State): Promise<Outcome> {
   const { test } = place.assignment;
-  const bytes = Buffer.from(test.run, 'base64');
+  const scripts = test.lava && lavaScripts(test.lava, test.environment);
+  const bytes = scripts === undefined ? Buffer.from(test.run, 'base64') : Buffer.from(scripts.run);
   const badName = Object.keys(test.environment).find((name) => !ENVIRONMENT_NAME.test(name));
   if (badName !== undefined) {
     return { kind: 'never_started', why: `'${badName}' is no name a shell can put into an environment` };
   }
   const files = await takeArtefacts(place, state);
-  const cases = new Cases(place.plan.role, (event) => {
-    started();
-    place.emit(event);
-  });
+  const tree = await takeTree(place, state);
+  const observer = test.lava && new Observer(test.lava);
+  const cases = new Cases(
+    place.plan.role,
+    (event) => {
+      started();
+      place.emit(event);
+    },
+    (name, result, at) => observer?.placeOfCase(name, result, at) ?? at,
+  );
   const started = () => tellStarted(place, state);
   if (place.plan.chain.length > 0) {
     await look(place, state);
     await runChain(place);
     place.emit({ kind: 'chain_done' });
   }
-  const session = await openForTest(place, state, bundleOf(place, bytes, files), (payload) =>
-    cases.take(payload),
-  );
+  const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');
+  const lava = test.lava === undefined ? {} : { lava: { folder: testRunId(test.lava), ...tree } };
+  const bundle = { ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
+  const session = await openForTest(place, state, bundle, listener(place, cases, observer));
   place.checkStop();
-  const failed = await runSetup(place, state, session);
+  await observer?.begin(session);
+  const failed = setup === '' ? undefined : await runSetup(place, state, session, observer);
   if (failed) return failed;
   place.phase = 'test';
   const tap = test.output === undefined ? undefined : new TapOutput(test.output, cases);
-  return runTest(place, state, session, bytes, started, tap);
+  return runTest(place, state, session, bytes, started, tap, observer);
 }
 
 /** What is under test is here before anything is done to the host: without it nothing there makes sense. */
@@ -134,6 +154,32 @@ async function takeArtefacts(place: Place, state: State): Promise<readonly Bundl
     files.push({ name, variable, file: kept.file, bytes: kept.bytes });
   }
   return files;
+}
+
+/** What is put beside the test, where something is. */
+async function takeTree(place: Place, state: State): Promise<Pick<BundledLava, 'tree'>> {
+  const { tree } = place.assignment.test;
+  if (tree === undefined) return {};
+  const kept = await place.hands.artefact(tree.blob, place.stop);
+  state.kept.push(kept);
+  return { tree: { file: kept.file, bytes: kept.bytes } };
+}
+
+/** What helpers on the host say, as it is understood. */
+function listener(
+  place: Place,
+  cases: Cases,
+  observer: Observer | undefined,
+): (spoken: Spoken) => string {
+  const lava = place.assignment.test.lava === undefined ? undefined : new LavaCases(cases);
+  return (spoken) => {
+    const { phase, at, words } = spoken;
+    if (observer?.heard(spoken)) return 'ok';
+    if (phase !== 'test') return 'no test is running';
+    const [word, ...rest] = words;
+    if (word === 'case') return cases.take(rest, at);
+    return lava?.take(words, at) ?? 'not understood';
+  };
 }
 
 /** A session that only looks: what the host is before the chain. */
@@ -152,11 +198,11 @@ async function openForTest(
   place: Place,
   state: State,
   bundle: Bundle,
-  onSignal: (payload: string) => string,
+  onSpoken: (spoken: Spoken) => string,
 ): Promise<Session> {
   const afterChain = place.plan.chain.length > 0;
   place.phase = afterChain ? 'verify' : 'connect';
-  const session = await place.session('auto', bundle, onSignal);
+  const session = await place.session('auto', bundle, onSpoken);
   state.session = session;
   state.before = session.fingerprint;
   state.uid = session.uid;
@@ -173,9 +219,13 @@ async function openForTest(
   return session;
 }
 
-async function runSetup(place: Place, state: State, session: Session): Promise<Outcome | undefined> {
-  const { setup, setupTimeoutMs } = place.assignment.test;
-  if (setup === undefined) return undefined;
+async function runSetup(
+  place: Place,
+  state: State,
+  session: Session,
+  observer: Observer | undefined,
+): Promise<Outcome | undefined> {
+  const { setupTimeoutMs } = place.assignment.test;
   place.phase = 'setup';
   const end = await phase(place, state, session, 'setup', setupTimeoutMs, () => {
     state.touched = true;
@@ -185,7 +235,7 @@ async function runSetup(place: Place, state: State, session: Session): Promise<O
   const result = end.kind === 'timed_out' ? 'timed_out' : 'failed';
   const lines = place.takeLastLines();
   const message = lines === '' ? describe(end) : `${describe(end)}: ${lines}`;
-  return { kind: 'setup_failed', result, message };
+  return { kind: 'setup_failed', result, message, ...(await observedBy(observer, session)) };
 }
 
 async function runTest(
@@ -195,14 +245,16 @@ async function runTest(
   bytes: Buffer,
   started: () => void,
   tap: TapOutput | undefined,
+  observer: Observer | undefined,
 ): Promise<Outcome> {
   const { test } = place.assignment;
-  const way = wayToStart(bytes);
+  // Of a definition it is our own script, and empty where it has no steps.
+  const way = test.lava === undefined ? wayToStart(bytes) : 'sh';
   if (typeof way === 'object') return { kind: 'never_started', why: way.never };
   const cancel = place.hands.timing.after(STARTED_AFTER_MS, started);
   let end: PhaseEnd;
   let printed: Printed | undefined;
-  place.reader = tap;
+  place.reader = readerOf(tap, observer);
   try {
     end = await phase(
       place,
@@ -229,15 +281,36 @@ async function runTest(
         : `the host could not execute it with '${program}'`;
     return { kind: 'never_started', why: `${why}: ${place.takeLastLines()}` };
   }
-  if (end.kind === 'timed_out') return { kind: 'timed_out', afterMs: end.afterMs, hostAnswered: true };
   if (end.kind === 'stopped') return { kind: 'cancelled' };
+  const observed = await observedBy(observer, session);
+  if (end.kind === 'timed_out')
+    return { kind: 'timed_out', afterMs: end.afterMs, hostAnswered: true, ...observed };
   const asks = end.kind === 'exited' && [0, 126, 127].includes(end.code);
   const absent = asks ? await session.missing([...test.commands, ...test.underTest]) : [];
   const missing = {
     needed: test.commands.filter((name) => absent.includes(name)),
     underTest: test.underTest.filter((name) => absent.includes(name)),
   };
-  return { kind: 'ended', exit: end, missing, ...(printed === undefined ? {} : { printed }) };
+  return { kind: 'ended', exit: end, missing, ...(printed === undefined ? {} : { printed }), ...observed };
+}
+
+/** What the host is asked when a test that does its own set-up is over. */
+async function observedBy(
+  observer: Observer | undefined,
+  session: Session,
+): Promise<{ readonly observed?: readonly Fact[] }> {
+  return observer === undefined ? {} : { observed: await observer.facts(session) };
+}
+
+/** Who reads along what the test prints. */
+function readerOf(tap: TapOutput | undefined, observer: Observer | undefined): Place['reader'] {
+  if (observer === undefined) return tap;
+  return {
+    take: (bytes) => {
+      tap?.take(bytes);
+      observer.printed(bytes);
+    },
+  };
 }
 
 function tellStarted(place: Place, state: State): void {
@@ -425,6 +498,7 @@ function bundleOf(place: Place, bytes: Buffer, files: readonly BundledFile[] = [
       ...(test.source === undefined
         ? {}
         : { TESTYARD_SOURCE_URL: test.source.url, TESTYARD_SOURCE_COMMIT: test.source.commit }),
+      ...(test.lava === undefined ? {} : { TESTRUN_ID: testRunId(test.lava) }),
     },
     ...(files.length === 0 ? {} : { files }),
   };

@@ -22,8 +22,6 @@ export type ControlLine =
   | { readonly kind: 'told'; readonly index: number; readonly lines: readonly string[] }
   /** All probes that were asked for have ended. */
   | { readonly kind: 'probed' }
-  /** A line of the helper `testyard-case`. */
-  | { readonly kind: 'signal'; readonly id: string; readonly payload: string }
   /** Phase number `phase` is over. */
   | { readonly kind: 'ended'; readonly phase: number; readonly how: string; readonly code: number }
   /** These processes of the session itself could not be killed. */
@@ -124,8 +122,6 @@ function readLine(text: string): ControlLine | undefined {
     case 'probed':
     case 'done':
       return { kind };
-    case 'signal':
-      return { kind, id: first, payload: second };
     case 'ended':
       return { kind, phase: Number(first), how: second, code: Number(third) };
     case 'missing':

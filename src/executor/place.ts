@@ -85,7 +85,7 @@ export class Place {
   async session(
     mode: SessionPlan['mode'],
     bundle: Bundle,
-    onSignal: SessionPlan['onSignal'] = () => 'no test is running',
+    onSpoken: SessionPlan['onSpoken'] = () => 'no test is running',
   ): Promise<Session> {
     const { hands, plan, assignment } = this;
     this.checkLocalFence();
@@ -100,7 +100,7 @@ export class Place {
           limits: hands.limits,
           timing: hands.timing,
           onOutput: (bytes) => this.print(bytes),
-          onSignal,
+          onSpoken,
           stop: this.stop,
         });
       } catch (error) {

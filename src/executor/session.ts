@@ -1,12 +1,13 @@
 import { createReadStream } from 'node:fs';
 import type { Fingerprint } from '../domain/host.js';
 import { type ShellConnection, ShellError, type ShellExit, type ShellProcess } from '../ports/shell.js';
-import { type Bundle, payload } from './bundle.js';
+import { type Bundle, filesToBring, payload } from './bundle.js';
 import { type ControlLine, ControlReader } from './control.js';
 import { readFingerprint } from './fingerprint.js';
+import { LONGEST_MARK, markHead } from './helper-script.js';
+import { OwnLineSplitter } from './own-line.js';
 import type { Timing } from './timing.js';
-import { TrailerSplitter } from './trailer.js';
-import { type Mark, wrapperCommand } from './wrapper.js';
+import { lavaFolder, type Mark, wrapperCommand } from './wrapper.js';
 
 /** How a phase ended. */
 export type PhaseEnd =
@@ -60,11 +61,23 @@ export interface SessionPlan {
   readonly limits: SessionLimits;
   readonly timing: Timing;
   readonly onOutput: (bytes: Buffer) => void;
-  /** A line of the helper, while a test runs; what it resolves to is told to the caller: 'ok' or why not. */
-  readonly onSignal: (payload: string) => string;
+  /** Something that a helper said while a phase ran; what it gives is told to the caller, where that waits. */
+  readonly onSpoken: (spoken: Spoken) => string;
   /** Ends the bringing of files, which may take long. */
   readonly stop?: AbortSignal;
 }
+
+/** What a helper on the host said. */
+export interface Spoken {
+  readonly phase: PhaseName;
+  /** Where in the output of this phase it was said, in bytes from the phase's beginning. */
+  readonly at: number;
+  /** What kind of news it is, and what belongs to it; whatever the caller wrote. */
+  readonly words: readonly string[];
+}
+
+/** What runs in a session. */
+export type PhaseName = 'setup' | 'test' | 'teardown' | 'step' | 'undo';
 
 /** So much of a file is read at a time. */
 const CHUNK_BYTES = 256 * 1024;
@@ -83,19 +96,30 @@ export class Session {
   private failure: Error | undefined;
   private phases = 0;
   private trailers = 0;
-  private takesSignals = false;
+  /** What runs now, and how much it has printed. */
+  private running: { readonly phase: PhaseName; printed: number } | undefined;
+  private thoughts = 0;
   private readonly control: ControlReader;
 
   private constructor(
     private readonly plan: SessionPlan,
     private readonly process: ShellProcess,
     nonce: string,
+    key: string,
   ) {
     this.control = new ControlReader(process.stderr, nonce, (line) => this.heard(line));
-    const splitter = new TrailerSplitter(nonce, plan.onOutput, (phase) => {
-      this.trailers = phase;
-      this.wake();
-    });
+    const trailer = { head: `TY-${nonce}-`, form: /^[0-9]{1,10}$/, most: 10 };
+    const mark = { head: markHead(key), form: /^[A-Za-z0-9+/]+=*$/, most: LONGEST_MARK };
+    const splitter = new OwnLineSplitter(
+      [
+        { ...trailer, read: (phase) => this.ended(Number(phase)) },
+        { ...mark, read: (text) => this.marked(text) },
+      ],
+      (bytes) => {
+        if (this.running !== undefined) this.running.printed += bytes.length;
+        plan.onOutput(bytes);
+      },
+    );
     process.stdout.on('data', (bytes: Buffer) => splitter.take(bytes));
     process.stdout.once('end', () => splitter.end());
     // Writes that come too late fail; the exit tells what happened.
@@ -122,7 +146,7 @@ export class Session {
     const key = timing.randomHex(8);
     const deadline = timing.monotonicMs() + limits.beginMs;
     const process = await started(connection, plan);
-    const session = new Session(plan, process, nonce);
+    const session = new Session(plan, process, nonce, key);
     const { scripts, test } = payload(plan.bundle, key);
     process.stdin.write(`${nonce} ${plan.mode} ${key} ${scripts.length} ${test.length}\n`);
     process.stdin.write(scripts);
@@ -165,7 +189,7 @@ export class Session {
   private async bring(index: number): Promise<void> {
     const { bundle, limits, timing, stop } = this.plan;
     const { stdin } = this.process;
-    const wanted = bundle.files?.[index - 1];
+    const wanted = filesToBring(bundle)[index - 1];
     if (wanted === undefined) throw new Error(`the host asks for file ${index}, which there is not`);
     const wake = () => this.wake();
     stop?.addEventListener('abort', wake);
@@ -177,7 +201,7 @@ export class Session {
         const deadline = timing.monotonicMs() + limits.beginMs;
         while (stdin.writableNeedDrain && !stop?.aborted) {
           if (this.failure !== undefined || this.lines.length > 0) return;
-          await this.change(deadline, `to take artefact '${wanted.name}'`);
+          await this.change(deadline, `to take '${wanted.name}'`);
         }
       }
     } finally {
@@ -216,21 +240,16 @@ export class Session {
    * Runs a phase to its end, all of its output included. Rejects with ShellError('timeout') when the host does
    * not answer that it has killed what ran too long.
    */
-  async run(
-    name: 'setup' | 'test' | 'teardown' | 'step' | 'undo',
-    way: 'direct' | 'sh',
-    timeoutMs: number,
-    stop?: AbortSignal,
-  ): Promise<PhaseEnd> {
+  async run(name: PhaseName, way: 'direct' | 'sh', timeoutMs: number, stop?: AbortSignal): Promise<PhaseEnd> {
     const { timing } = this.plan;
     const phase = ++this.phases;
     const began = timing.monotonicMs();
     if (stop?.aborted) return { kind: 'stopped' };
     const onStop = () => this.wake();
     stop?.addEventListener('abort', onStop);
-    this.takesSignals = name === 'test';
+    this.running = { phase: name, printed: 0 };
     try {
-      this.say(name === 'test' ? `relay\ngo ${phase} test ${way}` : `go ${phase} ${name} sh`);
+      this.say(`go ${phase} ${name} ${name === 'test' ? way : 'sh'}`);
       const ended = await this.endOf(phase, began + timeoutMs, stop);
       if (ended) return readEnd(ended);
       const afterMs = timing.monotonicMs() - began;
@@ -238,7 +257,7 @@ export class Session {
       await this.killed(phase);
       return stop?.aborted ? { kind: 'stopped' } : { kind: 'timed_out', afterMs };
     } finally {
-      this.takesSignals = false;
+      this.running = undefined;
       stop?.removeEventListener('abort', onStop);
     }
   }
@@ -252,6 +271,29 @@ export class Session {
     for (;;) {
       const line = await this.next(deadline, 'which commands are there');
       if (line.kind === 'missing') return line.names;
+    }
+  }
+
+  /**
+   * Runs shell text on the host, outside of the test's environment, while no phase runs: the lines that it prints;
+   * undefined where it ran out of time, and was killed with all that still ran in the session.
+   */
+  async ask(script: string): Promise<readonly string[] | undefined> {
+    const { bundle, limits, timing } = this.plan;
+    const index = bundle.probes.length + 1 + this.thoughts++;
+    const phase = ++this.phases;
+    this.say(`think ${index} ${Buffer.from(script).toString('base64')}\nprobe ${index} ${phase}`);
+    let told: readonly string[] = [];
+    const deadline = timing.monotonicMs() + limits.probeMs;
+    for (;;) {
+      const line = await this.nextOrLate(deadline);
+      if (line === undefined) {
+        this.say('kill');
+        await this.killed(phase);
+        return undefined;
+      }
+      if (line.kind === 'told' && line.index === index) told = withoutLastBlank(line.lines).map(fromUtf8);
+      if (line.kind === 'probe' && line.index === index) return told;
     }
   }
 
@@ -306,13 +348,20 @@ export class Session {
   }
 
   private heard(line: ControlLine): void {
-    if (line.kind !== 'signal') {
-      this.lines.push(line);
-      this.wake();
-      return;
-    }
-    const answer = this.takesSignals ? this.plan.onSignal(line.payload) : 'no test is running';
-    this.say(`ack ${line.id} ${answer}`);
+    this.lines.push(line);
+    this.wake();
+  }
+
+  private ended(phase: number): void {
+    this.trailers = phase;
+    this.wake();
+  }
+
+  private marked(text: string): void {
+    const [id = '', ...words] = Buffer.from(text, 'base64').toString('utf8').split('\0').slice(0, -1);
+    const { running } = this;
+    const answer = running && this.plan.onSpoken({ phase: running.phase, at: running.printed, words });
+    if (/^[A-Za-z0-9.]+$/.test(id)) this.say(`ack ${id} ${answer ?? 'no test is running'}`);
   }
 
   private note(line: ControlLine): void {
@@ -369,6 +418,11 @@ export class Session {
   }
 }
 
+/** What is told has an end of line of its own behind it. */
+function withoutLastBlank(lines: readonly string[]): readonly string[] {
+  return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
+}
+
 /** The channel is read byte by byte. */
 function fromUtf8(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString('utf8');
@@ -378,14 +432,14 @@ type Ended = Extract<ControlLine, { readonly kind: 'ended' }>;
 
 /** A connection that takes no answer from a frozen host must not hold the attempt for ever. */
 function started(connection: ShellConnection, plan: SessionPlan): Promise<ShellProcess> {
-  const { timing, limits, mark } = plan;
+  const { timing, limits, mark, bundle } = plan;
   return new Promise((resolve, reject) => {
     let late = false;
     const cancel = timing.after(limits.answerMs, () => {
       late = true;
       reject(new ShellError('timeout', 'the host did not start a command in time'));
     });
-    connection.start(wrapperCommand(mark)).then(
+    connection.start(wrapperCommand(mark), bundle.lava && lavaFolder(mark)).then(
       (process) => {
         cancel();
         if (late) process.abandon();

@@ -44,7 +44,7 @@ export class TapOutput {
     if (this.lost === 0) return summary;
     // What is not recorded one by one must not be lost for the verdict.
     const message = `${this.lost} more cases, ${this.lostFailed} of them failed`;
-    if (this.lostFailed > 0) this.cases.add({ name: 'the rest', result: 'fail', message }, true);
+    if (this.lostFailed > 0) this.cases.recordLast({ name: 'the rest', result: 'fail', message });
     return { ...summary, flaw: summary.flaw ?? `printed more than ${MOST_CASES} cases` };
   }
 
@@ -60,7 +60,7 @@ export class TapOutput {
 
   private record(cases: readonly TapCase[]): void {
     for (const { name, result, message } of cases) {
-      if (this.cases.add({ name, result, message })) continue;
+      if (this.cases.record({ name, result, message }) === undefined) continue;
       this.lost += 1;
       if (result === 'fail') this.lostFailed += 1;
     }

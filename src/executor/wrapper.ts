@@ -1,11 +1,11 @@
 /**
  * The POSIX shell text that runs on a host for the length of one session. It assumes a POSIX shell, /proc, and
- * mkdir, mkfifo, cat, head, tail, grep, stat, rm, chmod of coreutils or busybox; `unshare` and `setsid` of
+ * mkdir, mkfifo, base64, cat, head, tail, grep, stat, rm, chmod of coreutils or busybox; `unshare` and `setsid` of
  * util-linux are used when they are there.
  *
  * stdin: one greeting line, one payload, then commands. Nothing may follow the payload before `ready` came
- * back, because a `head` that reads ahead would swallow it. stdout: what the phases print, and after each
- * phase a trailer with the nonce. stderr: lines `TY <nonce> ...`; anything else there is noise.
+ * back, because a `head` that reads ahead would swallow it. stdout: what the phases print with the marks of helpers
+ * between it, and after each phase a trailer with the nonce. stderr: lines `TY <nonce> ...`; anything else there is noise.
  *
  * Modes: `ns` gives setup, test and teardown one pid namespace whose end is the end of all of them; its mount
  * namespace is private only because /proc must show that pid namespace, everything else is the host's own.
@@ -119,7 +119,7 @@ remove() {
 # Text of the process that becomes the phase's own. The trap (or, in bash, the line after) runs only where exec failed.
 launch='
 exec 2>&1
-cd "$1/work" || exit 125
+IFS= read -r work <"$1/.home" && cd "$work" || exit 125
 # The environment belongs to the test: nothing of ours stands in a variable beside it.
 . "$1/.env"
 PATH=$1/bin:$PATH TMPDIR=$1/tmp
@@ -187,17 +187,10 @@ probes() {
   say probed
 }
 
-# Lines of at most PIPE_BUF from the helper; what does not carry this attempt's key is none of its signals.
-relay() {
-  while IFS= read -r line; do
-    case $line in "$key "*) [ \${#line} -lt 4096 ] && say "signal \${line#* }" ;; esac
-  done <>"$d/.signals"
-}
-
 check() {
   absent=
   for name in "$@"; do
-    ( set -- "$d" "$name"; cd "$1/work"; . "$1/.env"; PATH=$1/bin:$PATH; command -v "$2" || [ -x "./$2" ] ) >/dev/null 2>&1 || absent="$absent $name"
+    ( set -- "$d" "$name"; IFS= read -r work <"$1/.home"; cd "$work"; . "$1/.env"; PATH=$1/bin:$PATH; command -v "$2" || [ -x "./$2" ] ) >/dev/null 2>&1 || absent="$absent $name"
   done
   say "missing$absent"
 }
@@ -207,8 +200,9 @@ main() {
   jobs=
   while IFS=' ' read -r word a b; do
     case $word in
+      # A probe that was thought of only now; the number of none that is being carried out.
+      think) printf %s "$b" | base64 -d >"$d/.probe.$a" && : >"$d/.told.$a" ;;
       probe) n=$b; probes "$a" & jobs="$jobs $!" ;;
-      relay) relay & jobs="$jobs $!" ;;
       go) phase "$a" $b ;;
       kill) stop_phase ;;
       check) check $a $b ;;
@@ -268,6 +262,7 @@ if [ "$1" = session ]; then
   cat=
   cd /
   fingerprint
+  [ -z "$lava" ] || remove "$lava"
   if [ "$mode" = sandbox ]; then rm -rf "$d"; else remove "$d" "$folder/work.$attempt" "$hits" "$folder/init"; fi
   say done
   exit 0
@@ -275,7 +270,7 @@ fi
 
 IFS=' ' read -r nonce mode key scripts test || exit 210
 seat=$TESTYARD_SEAT attempt=$TESTYARD_ATTEMPT
-cat= sids= own= outer=$$ n=0 uid=
+cat= sids= own= outer=$$ n=0 uid= lava=
 while read -r word a rest; do case $word in Uid:) uid=$a; break ;; esac; done </proc/self/status
 umask 022
 
@@ -306,18 +301,21 @@ else
   done
   if ! end_earlier; then say "unclean$found"; exit 212; fi
   for f in "$folder"/work.*; do
-    # The folder of a session that was cut off.
-    [ -e "$f" ] && IFS= read -r a <"$f" && remove "$a" && old="$old $f"
+    # The folders of a session that was cut off.
+    [ -e "$f" ] || continue
+    a= b=
+    { IFS= read -r a; IFS= read -r b; } <"$f"
+    [ -n "$a" ] && remove "$a" && { [ -z "$b" ] || remove "$b"; } && old="$old $f"
   done
   [ -n "$old" ] && rm -f $old "$folder"/hits.*
   printf '%s\\n' "$d" >"$folder/work.$attempt"
 fi
-{ mkdir -m 711 "$d" && mkdir "$d/bin" "$d/work" && mkdir -m 1777 "$d/tmp" "$d/ack" && mkfifo -m 666 "$d/.out" "$d/.signals" &&
+{ mkdir -m 711 "$d" && mkdir "$d/bin" "$d/work" && mkdir -m 1777 "$d/tmp" "$d/ack" && mkfifo -m 666 "$d/.out" && printf '%s\\n' "$d/work" >"$d/.home" &&
   head -c $((scripts + test)) >"$d/.all" && head -c "$scripts" <"$d/.all" >"$d/.scripts" &&
   tail -c +$((scripts + 1)) <"$d/.all" >"$d/test" && . "$d/.scripts" && chmod 755 "$d/test" "$d/bin"/*; } || { say "broken the working folder $d cannot be made"; rm -rf "$d"; exit 213; }
 setsid=$(command -v setsid)
-( umask 077; printf "nonce='%s' mode='%s' d='%s' key='%s' folder='%s' hits='%s' setsid='%s' uid='%s' attempt='%s' n=0 sids= own= outer=%s\\n" \\
-  "$nonce" "$mode" "$d" "$key" "$folder" "$hits" "$setsid" "$uid" "$attempt" $$ >"$d/.vars" )
+( umask 077; printf "nonce='%s' mode='%s' d='%s' key='%s' folder='%s' hits='%s' setsid='%s' uid='%s' attempt='%s' lava='%s' n=0 sids= own= outer=%s\\n" \\
+  "$nonce" "$mode" "$d" "$key" "$folder" "$hits" "$setsid" "$uid" "$attempt" "$lava" $$ >"$d/.vars" )
 # From a file, so that a test that looks for a word on all command lines does not find it on ours.
 printf '%s\\n' "$2" >"$d/.wrapper" && cd "$d" && exec /bin/sh ./.wrapper session
 `;
@@ -332,6 +330,11 @@ export interface Mark {
 /** `text` as one word of a shell. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Where the scripts of LAVA definitions look for what is theirs. */
+export function lavaFolder({ attempt }: Mark): string {
+  return `/lava-${attempt}`;
 }
 
 /** The command that starts a session; the marker is in the environment from the wrapper's very start. */

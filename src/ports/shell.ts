@@ -59,8 +59,11 @@ export interface ShellTarget {
 
 /** An open way into one host; commands may run beside each other. */
 export interface ShellConnection {
-  /** Starts `command` with `/bin/sh -c` on the host. Rejects with ShellError. */
-  start(command: string): Promise<ShellProcess>;
+  /**
+   * Starts `command` with `/bin/sh -c` on the host. `folder` is the path of a folder at the root, `/lava-7`, that its
+   * user is to own; only where the way in makes the root itself, else it is passed over. Rejects with ShellError.
+   */
+  start(command: string, folder?: string): Promise<ShellProcess>;
   /** Settles, never rejects, when the connection is gone, with the reason (undefined: we closed it). */
   readonly ended: Promise<ShellError | undefined>;
   close(): void;

@@ -5,6 +5,18 @@ export interface SourceFile {
   readonly bytes: Uint8Array;
 }
 
+/** Something in a tree; its path begins at the root of the tree, without a slash at either end. */
+export type TreeEntry =
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly isExecutable: boolean;
+      readonly content: () => Promise<Uint8Array>;
+    }
+  | { readonly kind: 'link'; readonly path: string; readonly to: string }
+  /** An empty one; others are there because of what is in them. */
+  | { readonly kind: 'folder'; readonly path: string };
+
 /** Why there are no tests; the message is for whoever named the repository. */
 export interface SourceTrouble {
   readonly trouble: /** The machine has no program for it. */
@@ -42,4 +54,14 @@ export abstract class Source {
     path: string,
     signal: AbortSignal,
   ): Promise<SourceTests | SourceTrouble>;
+  /**
+   * All files of a commit, which `keep` can read until it settles, best in their order; `notes` say what is left out.
+   * No two are kept of one repository at a time.
+   */
+  abstract treeOf<Kept>(
+    url: string,
+    commit: string,
+    keep: (entries: readonly TreeEntry[]) => Promise<Kept>,
+    signal: AbortSignal,
+  ): Promise<{ readonly kept: Kept; readonly notes: readonly string[] } | SourceTrouble>;
 }

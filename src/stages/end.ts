@@ -91,12 +91,12 @@ function written(runId: Id, decision: Extract<Decision, { do: 'verdict' }>): New
     verdict: decision.verdict.verdict,
     reason: decision.verdict.reason,
     marks: decision.verdict.marks,
-    hadCases: false,
+    cases: 0,
     ...(decision.proof === undefined ? {} : { proof: decision.proof }),
     ...(decision.evidence === undefined ? {} : { evidence: decision.evidence }),
   };
 }
 
 function none(runId: Id, noVerdict: string, reason: string): NewVerdict {
-  return { runId, verdict: 'none', noVerdict, reason, marks: [], hadCases: false };
+  return { runId, verdict: 'none', noVerdict, reason, marks: [], cases: 0 };
 }

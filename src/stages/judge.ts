@@ -8,6 +8,7 @@ import {
   type RunMemory,
   type Survived,
 } from '../domain/judge/judge.js';
+import { unusual } from '../domain/judge/unusual.js';
 import { fitsOf } from '../domain/plan/fit.js';
 import { signatureOf } from '../domain/recover/blame.js';
 import { addEvidence, openIncident, openIncidents, tellOwner } from '../store/blaming.js';
@@ -236,19 +237,30 @@ export async function survivors(store: Store, world: World): Promise<Survived> {
   };
 }
 
-function newVerdict(attempt: EndedAttempt, decision: Extract<Decision, { do: 'verdict' }>): NewVerdict {
+type Answered = Extract<Decision, { do: 'verdict' }>;
+
+function newVerdict(attempt: EndedAttempt, decision: Answered): NewVerdict {
   const { verdict } = decision;
+  const flags = flagsOf(attempt, decision);
   return {
     runId: attempt.runId,
     verdict: verdict.verdict,
-    reason: verdict.reason,
-    marks: verdict.marks,
-    hadCases: attempt.cases.length > 0,
+    reason: [verdict.reason, ...flags.map(({ why }) => why)].join('; '),
+    marks: [...verdict.marks, ...flags.map(({ mark }) => mark)],
+    cases: attempt.cases.length,
+    ...(attempt.durationMs === null ? {} : { durationMs: attempt.durationMs }),
     early: attempt.early,
     ...(verdict.verdict === 'none' ? { noVerdict: verdict.noVerdict } : {}),
     ...(decision.proof === undefined ? {} : { proof: decision.proof }),
     ...(decision.evidence === undefined ? {} : { evidence: decision.evidence }),
   };
+}
+
+/** What is unusual about a pass, by the test's own past. */
+function flagsOf({ last, cases, durationMs, purpose }: EndedAttempt, { verdict }: Answered) {
+  if (last === null || purpose !== 'test' || verdict.verdict !== 'passed') return [];
+  const now = { cases: cases.length, ...(durationMs === null ? {} : { durationMs }) };
+  return unusual(now, last.past);
 }
 
 /** The host of a red is kept for whoever asked for that, before anything else can start there. */

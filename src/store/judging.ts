@@ -1,6 +1,7 @@
 import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { RunMemory, SeenCase } from '../domain/judge/judge.js';
+import { type Past, REMEMBERED_PASSES } from '../domain/judge/unusual.js';
 import type { AttemptEnd } from '../domain/outcome.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Sql } from './store.js';
@@ -35,7 +36,13 @@ export interface EndedAttempt {
   readonly cases: readonly SeenCase[];
   /** For whom and how long its host is kept where it fails. */
   readonly hold: { readonly person: string; readonly submission: Id; readonly forS: number } | null;
-  readonly last: { readonly verdict: 'passed' | 'failed' | 'skipped'; readonly hadCases: boolean } | null;
+  readonly last: {
+    readonly verdict: 'passed' | 'failed' | 'skipped';
+    readonly hadCases: boolean;
+    readonly past: Past;
+  } | null;
+  /** How long the test's own process ran; null: not told. */
+  readonly durationMs: number | null;
 }
 
 /** The oldest of them with all that the judge asks for. */
@@ -55,7 +62,10 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
          WHERE c.run_id = q.run_id AND c.attempt_id = q.attempt_id), '[]') AS cases,
        (SELECT jsonb_build_object('person', s.actor, 'submission', s.id::text, 'forS', s.hold_s)
          FROM submission s WHERE s.id = r.submission_id AND s.hold_s IS NOT NULL) AS hold,
-       (SELECT jsonb_build_object('verdict', l.verdict, 'hadCases', l.had_cases) FROM test_last l
+       (SELECT s.duration_ms FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id AND s.kind = 'test'
+         AND s.role = 'main') AS "durationMs",
+       (SELECT jsonb_build_object('verdict', l.verdict, 'hadCases', l.had_cases,
+           'past', jsonb_build_object('cases', l.past_cases, 'durationsMs', l.past_ms)) FROM test_last l
          WHERE l.project_id = q.project_id AND l.test_name = r.test_name AND l.variant_key = r.variant_key) AS last
      FROM queue q
      JOIN run r ON r.id = q.run_id
@@ -89,7 +99,9 @@ export interface NewVerdict {
   readonly marks: readonly string[];
   readonly proof?: Id;
   readonly evidence?: Readonly<Record<string, unknown>>;
-  readonly hadCases: boolean;
+  /** How many cases were reported. */
+  readonly cases: number;
+  readonly durationMs?: number;
   /** Its attempt has not ended: see `holdEarly`. */
   readonly early?: boolean;
   /** What is the same of this failure and others of the test. */
@@ -124,7 +136,7 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
   if (verdicts.length === 0) return new Set();
   const rows = await sql.rows<{ id: Id }>(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS v("runId" bigint, verdict text, "noVerdict" text,
-         reason text, marks text[], proof bigint, evidence jsonb, "hadCases" boolean, early boolean, "failureSignature" text)),
+         reason text, marks text[], proof bigint, evidence jsonb, cases integer, "durationMs" float8, early boolean, "failureSignature" text)),
      gone AS (DELETE FROM queue q USING given v WHERE q.run_id = v."runId" AND v.early IS NOT TRUE
        RETURNING q.run_id, q.attempts),
      freed AS (DELETE FROM host_seat s USING given v WHERE s.run_id = v."runId" AND v.early IS NOT TRUE),
@@ -137,15 +149,18 @@ export async function writeVerdicts(sql: Sql, verdicts: readonly NewVerdict[]): 
        FROM given v JOIN (SELECT * FROM gone UNION ALL SELECT * FROM left_ending) g ON g.run_id = v."runId"
        WHERE r.id = v."runId" AND r.verdict IS NULL
        RETURNING r.id, r.project_id, r.test_name, r.variant_key, r.purpose, r.verdict, r.no_verdict, r.reason,
-         r.submission_id, v."hadCases"),
+         r.submission_id, v.cases, CASE WHEN r.verdict = 'passed' THEN ARRAY[v.cases] ELSE '{}' END AS passed_cases,
+         CASE WHEN r.verdict = 'passed' AND v."durationMs" IS NOT NULL THEN ARRAY[least(v."durationMs", 2147483647)::integer] ELSE '{}' END AS passed_ms),
      remembered AS (
-       INSERT INTO test_last (project_id, test_name, variant_key, verdict, run_id, had_cases)
+       INSERT INTO test_last (project_id, test_name, variant_key, verdict, run_id, had_cases, past_cases, past_ms)
        SELECT DISTINCT ON (project_id, test_name, variant_key)
-         project_id, test_name, variant_key, verdict, id, "hadCases"
+         project_id, test_name, variant_key, verdict, id, cases > 0, passed_cases, passed_ms
        FROM judged WHERE verdict <> 'none' AND purpose = 'test'
        ORDER BY project_id, test_name, variant_key, id DESC
        ON CONFLICT (project_id, test_name, variant_key) DO UPDATE SET verdict = EXCLUDED.verdict,
-         run_id = EXCLUDED.run_id, had_cases = test_last.had_cases OR EXCLUDED.had_cases, at = grid_now()),
+         run_id = EXCLUDED.run_id, had_cases = test_last.had_cases OR EXCLUDED.had_cases, at = grid_now(),
+         past_cases = (EXCLUDED.past_cases || test_last.past_cases)[1:${REMEMBERED_PASSES}],
+         past_ms = (EXCLUDED.past_ms || test_last.past_ms)[1:${REMEMBERED_PASSES}]),
      told AS (
        INSERT INTO history (project_id, run_id, kind, subject, actor, data)
        SELECT project_id, id, 'run.done', 'r' || id, 'testyard', jsonb_strip_nulls(jsonb_build_object(

@@ -19,6 +19,7 @@ import {
   identity,
   instant,
   integer,
+  integers,
   interval,
   json,
   key,
@@ -465,6 +466,9 @@ export const SCHEMA = {
       runId: bigint(),
       hadCases: boolean(),
       at: instant('grid_now()'),
+      /** Of the last passes, newest first: how many cases, and how long the test took. */
+      pastCases: integers("'{}'"),
+      pastMs: integers("'{}'"),
     },
     {
       foreignKeys: { test_last_project_fk: ['projectId', 'project'] },

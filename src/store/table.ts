@@ -125,6 +125,12 @@ export const texts = <Value extends string = string>(given?: string): Column<rea
   array: true,
 });
 
+/** Several numbers of 32 bits. */
+export const integers = (given?: string): Column<readonly number[]> => ({
+  ...(column('integer', given) as EntitySchemaColumnOptions),
+  array: true,
+});
+
 /** Several ids. */
 export const bigints = (given?: string): Column<readonly string[]> => ({
   ...(column('bigint', given) as EntitySchemaColumnOptions),

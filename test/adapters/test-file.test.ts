@@ -280,7 +280,7 @@ network: false
     ['run: x\n', "1:1 the version is missing: write 'testyard: 1' as the first line"],
     [
       'metadata: {format: Lava-Test Test Definition 1.0}\n',
-      "1:1 this looks like a LAVA test definition, which is not read yet; a test in YAML has 'testyard: 1'",
+      "1:1 there is no section 'run': it would test nothing",
     ],
     ['- a\n', "1:1 a test in YAML begins with the line 'testyard: 1'"],
     ['# nothing\n', '1:1 the file is empty'],

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { OwnLineSplitter } from '../../src/executor/own-line.js';
 import { Session } from '../../src/executor/session.js';
 import { systemTiming } from '../../src/executor/system-timing.js';
-import { TrailerSplitter } from '../../src/executor/trailer.js';
 import type { ShellConnection } from '../../src/ports/shell.js';
 
 describe('the output of a phase', () => {
@@ -34,30 +34,34 @@ describe('the output of a phase', () => {
       onOutput: (bytes) => {
         output += bytes.toString();
       },
-      onSignal: () => 'ok',
+      onSpoken: () => 'ok',
     });
     expect(await session.run('test', 'sh', 5000)).toEqual({ kind: 'exited', code: 7 });
     expect(output).toBe('late, and then the trailer\n');
   });
 
-  it('keeps every byte but the trailers, however it is cut into chunks', () => {
-    const text = 'TY-aa-x\nTY-TY-ab-1\nTY-aa-1\nTY-aa-12345678901\n\0\xffTY-aaTY-aa-2\nTY-aa';
+  it('keeps every byte but lines of our own, however it is cut into chunks', () => {
+    const text =
+      'TY-aa-x\nTY-TY-ab-1\nTY-aa-1\nTY-aa-12345678901\n\0\xffTY-aaTY-aa-2\nno end: TY-ab-m:said\nTY-ab-m:No\nTY-aa';
     for (let size = 1; size <= text.length; size++) {
       const seen: string[] = [];
       let output = '';
-      const splitter = new TrailerSplitter(
-        'aa',
+      const read = (text: string) => seen.push(`${text} after ${output.length}`);
+      const splitter = new OwnLineSplitter(
+        [
+          { head: 'TY-aa-', form: /^[0-9]{1,10}$/, most: 10, read },
+          { head: 'TY-ab-m:', form: /^[a-z]+$/, most: 40, read },
+        ],
         (bytes) => {
           output += bytes.toString('latin1');
         },
-        (phase) => seen.push(`${phase} after ${output.length}`),
       );
       for (let at = 0; at < text.length; at += size) {
         splitter.take(Buffer.from(text.slice(at, at + size), 'latin1'));
       }
       splitter.end();
-      expect(output).toBe('TY-aa-x\nTY-TY-ab-1\nTY-aa-12345678901\n\0\xffTY-aaTY-aa');
-      expect(seen).toEqual(['1 after 19', '2 after 44']);
+      expect(output).toBe('TY-aa-x\nTY-TY-ab-1\nTY-aa-12345678901\n\0\xffTY-aano end: TY-ab-m:No\nTY-aa');
+      expect(seen).toEqual(['1 after 19', '2 after 44', 'said after 52']);
     }
   });
 });

@@ -234,9 +234,9 @@ export class TestGrid {
     outcome: Outcome,
     more: Partial<AttemptEnd> & Played & { looksAfter?: typeof LOOKS } = {},
   ): Promise<void> {
-    const { cases = [], looksAfter, looks = LOOKS, ...end } = more;
+    const { cases = [], looksAfter, looks = LOOKS, tookMs, ...end } = more;
     const answer = await this.report(assignment, [
-      ...this.untilItsOutcome(assignment, outcome, { cases, looks }),
+      ...this.untilItsOutcome(assignment, outcome, { cases, looks, ...(tookMs !== undefined && { tookMs }) }),
       endOf(outcome, end, cameToLook(outcome) ? (looksAfter ?? looks) : undefined),
     ]);
     if (answer !== this.seqs.get(assignment.attempt))
@@ -274,7 +274,7 @@ export class TestGrid {
   private untilItsOutcome(
     assignment: Assignment,
     outcome: Outcome,
-    { cases = [], looks = LOOKS }: Played,
+    { cases = [], looks = LOOKS, tookMs }: Played,
   ): AttemptEvent[] {
     const place = assignment.places[0];
     if (place === undefined) throw new Error('an assignment has a place');
@@ -328,6 +328,11 @@ export class TestGrid {
           events.push(
             ...cases.map((c, i) => ({ kind: 'case' as const, role: 'main', seq: i + 1, message: '', ...c })),
           );
+          if (tookMs !== undefined) {
+            const step = { role: 'main', seq: n + 2 };
+            events.push({ kind: 'step_started', ...step, what: 'test', step: 'test' });
+            events.push({ kind: 'step_ended', ...step, result: 'ok', durationMs: tookMs, message: '' });
+          }
         }
       }
     }
@@ -406,6 +411,8 @@ interface Played {
     measurement?: { raw: string; unit: string };
   }[];
   readonly looks?: typeof LOOKS;
+  /** How long the test itself ran; undefined: not told. */
+  readonly tookMs?: number;
 }
 
 /** Whether an attempt of this outcome came so far that the host was seen. */

@@ -50,12 +50,19 @@ export function hostsOf(bits: Bits): number[] {
 }
 
 /**
- * Writes what all four sets have, and into `words` which words of that are not 0; how many these are. That is written
+ * Writes what all four sets have in their first `length` words, a multiple of 4, and into `words` which words of that are not 0; how many these are. That is written
  * down for every word and counted or not, as nobody can foresee which it will be, a processor neither.
  */
-export function meet(a: Bits, b: Bits, c: Bits, d: Bits, into: Bits, words: Int32Array): number {
+export function meet(
+  a: Bits,
+  b: Bits,
+  c: Bits,
+  d: Bits,
+  into: Bits,
+  words: Int32Array,
+  length: number,
+): number {
   let count = 0;
-  const { length } = into;
   // Four words a turn: the loop itself costs as much as one of them.
   for (let n = 0; n < length; n += 4) {
     const one = (a[n] as number) & (b[n] as number) & (c[n] as number) & (d[n] as number);

@@ -1,5 +1,3 @@
-import { type Bits, lowestBit } from './bits.js';
-
 /**
  * The hosts that are left of a conjunction, one by one: to ask these costs less than to go over whole sets once they
  * are few. An entry is a host's number, or the complement of it where not all is known to hold there.
@@ -19,16 +17,4 @@ export function inDoubt(entry: number): number {
 /** Of so many hosts as a set has room for these are few: a set asks 32 at once, in the time of some two. */
 export function mostFew(room: number): number {
   return room >>> 4;
-}
-
-/** Writes down the hosts of these words of a set, lowest first; how many, or -1 where they are more than `most`. */
-export function listed(bits: Bits, words: Int32Array, count: number, into: Few, most: number): number {
-  let found = 0;
-  for (let n = 0; n < count; n++) {
-    const word = words[n] as number;
-    for (let left = bits[word] as number; left !== 0; left &= left - 1)
-      into[found++] = (word << 5) + lowestBit(left);
-    if (found > most) return -1;
-  }
-  return found;
 }

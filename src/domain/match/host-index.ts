@@ -42,6 +42,7 @@ export class HostIndex {
     if (host >= this.room) this.widen(host + 1);
     this.facts[host] = facts;
     putBit(this.all, host, true);
+    this.matcher.used = Math.max(this.matcher.used, ((host >>> 7) + 1) << 2);
     for (const column of this.columns.values()) column.put(host, facts);
   }
 

@@ -1,7 +1,7 @@
 import type { Catalogue, TagFacts } from '../tag.js';
 import { type Bits, lowestBit, meet } from './bits.js';
 import type { Sets } from './column.js';
-import { type Few, hostOf, listed, mostFew } from './few.js';
+import { type Few, hostOf, mostFew } from './few.js';
 import { holds } from './holds.js';
 import type { Program, RangeProgram } from './program.js';
 import { asNumber, type Range } from './value-column.js';
@@ -15,6 +15,8 @@ export class Matcher {
   private spare: Bits[] = [];
   private few: Few = new Int32Array(0);
   private words = new Int32Array(0);
+  /** Words of a set up to the last in which a host is, a multiple of 4: room is kept for more. */
+  used = 0;
 
   constructor(
     private readonly factsOf: (host: number) => TagFacts,
@@ -100,10 +102,11 @@ export class Matcher {
       const b = sets[done]?.maybe ?? among;
       const c = sets[done + 1]?.maybe ?? among;
       const d = sets[done + 2]?.maybe ?? among;
-      count = meet(among, b, c, d, maybe, this.words);
+      count = meet(among, b, c, d, maybe, this.words, this.used);
       among = maybe;
       done += 3;
     } while (done < sets.length);
+    maybe.fill(0, this.used);
     return count;
   }
 
@@ -119,9 +122,11 @@ export class Matcher {
     const hosts = maybe.length * 32;
     let isDrawn = true;
     for (const range of ranges) isDrawn = range.column.isDrawn(current(range)) && isDrawn;
-    let count = listed(maybe, this.words, words, few, isDrawn ? mostFew(hosts) : hosts);
+    const most = isDrawn ? mostFew(hosts) : hosts;
+    const first = narrowest(ranges);
+    let count = first.column.listed(first.range, maybe, this.words, words, few, most);
     if (count < 0) return false;
-    for (const range of ranges) count = range.column.keep(range.range, few, count);
+    for (const range of ranges) if (range !== first) count = range.column.keep(range.range, few, count);
     yes.fill(0);
     maybe.fill(0);
     for (let n = 0; n < count; n++) {
@@ -175,6 +180,17 @@ export class Matcher {
 
 function setsOf(program: Extract<Program, { kind: 'there' | 'device' }>): Sets {
   return program.kind === 'there' ? program.column.there : program.column.answer(program.key, program.asked);
+}
+
+/** The range that admits the fewest ranks, so that the others are asked of the fewest hosts. */
+function narrowest(ranges: readonly RangeProgram[]): RangeProgram {
+  let best = ranges[0] as RangeProgram;
+  for (let n = 1; n < ranges.length; n++) {
+    const { range } = ranges[n] as RangeProgram;
+    const isNarrower = !range.outside && range.to - range.from < best.range.to - best.range.from;
+    if (isNarrower || best.range.outside) best = ranges[n] as RangeProgram;
+  }
+  return best;
 }
 
 /** The program's range, found again where the tag's values have changed since. */

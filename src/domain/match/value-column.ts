@@ -149,6 +149,38 @@ export class ValueColumn implements Column {
     return (low === undefined || low.sets !== undefined) && (high === undefined || high.sets !== undefined);
   }
 
+  /**
+   * Writes down the hosts of these words of a set on which the range may hold; how many, or -1 where there are more than
+   * `most` to be asked.
+   */
+  listed(range: Range, bits: Bits, words: Int32Array, count: number, into: Few, most: number): number {
+    const { ranks } = this;
+    const { from, to, odd } = range;
+    const last = to - 1;
+    const flip = range.outside ? 0 : 1;
+    let asked = 0;
+    let kept = 0;
+    for (let n = 0; n < count; n++) {
+      const word = words[n] as number;
+      const first = word << 5;
+      for (let left = bits[word] as number; left !== 0; left &= left - 1) {
+        const host = first + lowestBit(left);
+        const rank = ranks[host] as number;
+        asked++;
+        if (rank >= 0) {
+          into[kept] = host;
+          kept += (((rank - from) | (last - rank)) >>> 31) ^ flip;
+        } else {
+          const truth = odd[-rank] as number;
+          if (truth > 0) into[kept++] = truth === 2 ? host : inDoubt(host);
+        }
+      }
+      if (asked > most) return -1;
+    }
+    if (asked > mostFew(ranks.length)) for (const cut of [range.low, range.high]) this.draw(cut);
+    return kept;
+  }
+
   /** Leaves of the first `count` hosts those on which the range may hold; how many. */
   keep(range: Range, few: Few, count: number): number {
     const { ranks } = this;
