@@ -32,7 +32,11 @@ export async function tryFile(file: string, host: LightHost, asked: Asked): Prom
     transport: host.transport,
     knowledge: async () => ({ catalogue, facts: factsHere(catalogue, false), steps: [], common: '' }),
   };
-  const { runs, remove } = await planRuns([file], asked.tree === undefined ? {} : { tree: asked.tree }, place);
+  const { runs, remove } = await planRuns(
+    [file],
+    asked.tree === undefined ? {} : { tree: asked.tree },
+    place,
+  );
   try {
     return await carryOut(runs, file, host, place, asked);
   } finally {
