@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { Fingerprint } from '../domain/host.js';
+import type { Fact } from '../domain/judge/fact.js';
 import { lavaScripts, testRunId } from '../domain/lava/scripts.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
@@ -16,13 +17,13 @@ import {
 import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
-import { LavaCases } from './lava-cases.js';
+import { Hearing } from './hearing.js';
 import { probesOf, seenIn, toldOf } from './look.js';
+import { Observer } from './observe/observer.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
 import { type PhaseEnd, type Session, SessionCut, type Spoken } from './session.js';
-import { TapOutput } from './tap-output.js';
 
 /** What is known when the attempt is over. */
 interface State {
@@ -114,10 +115,15 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   }
   const files = await takeArtefacts(place, state);
   const tree = await takeTree(place, state);
-  const cases = new Cases(place.plan.role, (event) => {
-    started();
-    place.emit(event);
-  });
+  const observer = test.lava && new Observer(test.lava);
+  const cases = new Cases(
+    place.plan.role,
+    (event) => {
+      started();
+      place.emit(event);
+    },
+    (name, result, at) => observer?.placeOfCase(name, result, at) ?? at,
+  );
   const started = () => tellStarted(place, state);
   if (place.plan.chain.length > 0) {
     await look(place, state);
@@ -127,13 +133,14 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');
   const lava = test.lava === undefined ? {} : { lava: { folder: testRunId(test.lava), ...tree } };
   const bundle = { ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
-  const session = await openForTest(place, state, bundle, listener(place, cases));
+  const hearing = new Hearing(test, cases, observer);
+  const session = await openForTest(place, state, bundle, (spoken) => hearing.heard(spoken));
   place.checkStop();
-  const failed = setup === '' ? undefined : await runSetup(place, state, session);
+  await observer?.begin(session);
+  const failed = setup === '' ? undefined : await runSetup(place, state, session, observer);
   if (failed) return failed;
   place.phase = 'test';
-  const tap = test.output === undefined ? undefined : new TapOutput(test.output, cases);
-  return runTest(place, state, session, bytes, started, tap);
+  return runTest(place, state, session, bytes, started, hearing);
 }
 
 /** What is under test is here before anything is done to the host: without it nothing there makes sense. */
@@ -155,17 +162,6 @@ async function takeTree(place: Place, state: State): Promise<Pick<BundledLava, '
   const kept = await place.hands.artefact(tree.blob, place.stop);
   state.kept.push(kept);
   return { tree: { file: kept.file, bytes: kept.bytes } };
-}
-
-/** What helpers on the host say, as it is understood. */
-function listener(place: Place, cases: Cases): (spoken: Spoken) => string {
-  const lava = place.assignment.test.lava === undefined ? undefined : new LavaCases(cases);
-  return ({ phase, at, words }) => {
-    if (phase !== 'test') return 'no test is running';
-    const [word, ...rest] = words;
-    if (word === 'case') return cases.take(rest, at);
-    return lava?.take(words, at) ?? 'not understood';
-  };
 }
 
 /** A session that only looks: what the host is before the chain. */
@@ -205,7 +201,12 @@ async function openForTest(
   return session;
 }
 
-async function runSetup(place: Place, state: State, session: Session): Promise<Outcome | undefined> {
+async function runSetup(
+  place: Place,
+  state: State,
+  session: Session,
+  observer: Observer | undefined,
+): Promise<Outcome | undefined> {
   const { setupTimeoutMs } = place.assignment.test;
   place.phase = 'setup';
   const end = await phase(place, state, session, 'setup', setupTimeoutMs, () => {
@@ -216,7 +217,7 @@ async function runSetup(place: Place, state: State, session: Session): Promise<O
   const result = end.kind === 'timed_out' ? 'timed_out' : 'failed';
   const lines = place.takeLastLines();
   const message = lines === '' ? describe(end) : `${describe(end)}: ${lines}`;
-  return { kind: 'setup_failed', result, message };
+  return { kind: 'setup_failed', result, message, ...(await observedBy(observer, session)) };
 }
 
 async function runTest(
@@ -225,7 +226,7 @@ async function runTest(
   session: Session,
   bytes: Buffer,
   started: () => void,
-  tap: TapOutput | undefined,
+  hearing: Hearing,
 ): Promise<Outcome> {
   const { test } = place.assignment;
   // Of a definition it is our own script, and empty where it has no steps.
@@ -234,7 +235,7 @@ async function runTest(
   const cancel = place.hands.timing.after(STARTED_AFTER_MS, started);
   let end: PhaseEnd;
   let printed: Printed | undefined;
-  place.reader = tap;
+  place.reader = hearing;
   try {
     end = await phase(
       place,
@@ -247,7 +248,7 @@ async function runTest(
       () => {
         cancel();
         place.reader = undefined;
-        printed = tap?.end();
+        printed = hearing.end();
       },
     );
   } finally {
@@ -261,15 +262,25 @@ async function runTest(
         : `the host could not execute it with '${program}'`;
     return { kind: 'never_started', why: `${why}: ${place.takeLastLines()}` };
   }
-  if (end.kind === 'timed_out') return { kind: 'timed_out', afterMs: end.afterMs, hostAnswered: true };
   if (end.kind === 'stopped') return { kind: 'cancelled' };
+  const observed = await observedBy(hearing.observer, session);
+  if (end.kind === 'timed_out')
+    return { kind: 'timed_out', afterMs: end.afterMs, hostAnswered: true, ...observed };
   const asks = end.kind === 'exited' && [0, 126, 127].includes(end.code);
   const absent = asks ? await session.missing([...test.commands, ...test.underTest]) : [];
   const missing = {
     needed: test.commands.filter((name) => absent.includes(name)),
     underTest: test.underTest.filter((name) => absent.includes(name)),
   };
-  return { kind: 'ended', exit: end, missing, ...(printed === undefined ? {} : { printed }) };
+  return { kind: 'ended', exit: end, missing, ...(printed === undefined ? {} : { printed }), ...observed };
+}
+
+/** What the host is asked when a test that does its own set-up is over. */
+async function observedBy(
+  observer: Observer | undefined,
+  session: Session,
+): Promise<{ readonly observed?: readonly Fact[] }> {
+  return observer === undefined ? {} : { observed: await observer.facts(session) };
 }
 
 function tellStarted(place: Place, state: State): void {

@@ -15,6 +15,9 @@ export class Cases {
   constructor(
     private readonly role: string,
     private readonly emit: (event: AttemptEvent) => void,
+    /** Where it was told that is recorded at byte `at`: tests may tell all of them again at their end. */
+    private readonly placeOf: (name: string, result: string, at: number) => number = (_name, _result, at) =>
+      at,
   ) {}
 
   /** Records what the helper `testyard-case` said: 'ok', or why it is not recorded. */
@@ -46,6 +49,7 @@ export class Cases {
       role: this.role,
       seq: ++this.seq,
       ...one,
+      ...(one.at === undefined ? {} : { at: this.placeOf(one.name, one.result, one.at) }),
       message: one.message.slice(0, 4000),
     });
   }
@@ -53,5 +57,5 @@ export class Cases {
 
 /** A measurement as a part of a case, where there is one. */
 export function measured(raw: string, unit: string): Pick<NewCase, 'measurement'> {
-  return raw === '' ? {} : { measurement: { raw, unit } };
+  return raw === '' && unit === '' ? {} : { measurement: { raw, unit } };
 }

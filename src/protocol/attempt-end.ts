@@ -22,7 +22,7 @@ const at = z.int().min(0).optional();
 const Observed = z
   .array(
     z.discriminatedUnion('kind', [
-      z.object({ kind: kind('command'), at, name: text }),
+      z.object({ kind: kind('command'), at, name: text, sole: z.boolean().optional() }),
       z.object({
         kind: kind('package'),
         at,
@@ -41,6 +41,7 @@ const Observed = z
       z.object({ kind: kind('never_executed'), at, command: text }),
       z.object({ kind: kind('does_nothing'), at, command: text, why: text }),
       z.object({ kind: kind('line_number'), at, number: z.int() }),
+      z.object({ kind: kind('promises_cases'), at, script: text }),
     ]),
   )
   .max(200)

@@ -25,7 +25,7 @@ const lost = (more: Partial<Extract<Outcome, { kind: 'host_lost' }>> = {}): Outc
 
 function context(more: Partial<JudgeContext> = {}): JudgeContext {
   return {
-    spec: { cases: [], timeoutMs: 60_000 },
+    spec: { cases: [], timeoutMs: 60_000, underTest: [] },
     purpose: 'test',
     host: { id: '1', name: 'one' },
     attempt: '10',
@@ -99,7 +99,7 @@ describe('what a test says of itself', () => {
     [
       'declared cases that never reported: tested nothing',
       exit(0),
-      { spec: { cases: ['a'], timeoutMs: 1 } },
+      { spec: { cases: ['a'], timeoutMs: 1, underTest: [] } },
       { verdict: 'none', noVerdict: 'tested_nothing' },
     ],
     [

@@ -12,12 +12,14 @@ export type Fact = { readonly at?: number } & (
   | { readonly kind: 'does_nothing'; readonly command: string; readonly why: string }
   /** A shell told of a line number in a message; a measurement equal to it is none. */
   | { readonly kind: 'line_number'; readonly number: number }
+  /** A script of the test that reports cases, by its text. */
+  | { readonly kind: 'promises_cases'; readonly script: string }
 );
 
 /** Something that the test asked for and that the host was seen not to have, then and at the end. */
 export type Lack =
-  /** Called, and not on the host. */
-  | { readonly kind: 'command'; readonly name: string }
+  /** Called, and not on the host. `sole`: nothing ran in that test but what every host has. */
+  | { readonly kind: 'command'; readonly name: string; readonly sole?: boolean }
   /** A package manager was asked for them, and they are not installed; `why` as `PackageTrouble`. */
   | {
       readonly kind: 'package';

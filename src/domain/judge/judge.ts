@@ -3,7 +3,7 @@ import type { Id } from '../id.js';
 import type { AttemptEnd, Exit, NoVerdict, Outcome, Verdict } from '../outcome.js';
 import { exitText, type Said, verdictOf } from './said.js';
 
-export type { SeenCase } from './said.js';
+export type { SeenCase } from './seen-case.js';
 
 /** What a run remembers of its earlier attempts. */
 export interface RunMemory {

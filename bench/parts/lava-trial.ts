@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { catalogueHere, factsHere } from '../../src/cli/local-tags.js';
+import type { RunPlace } from '../../src/cli/place.js';
+import { type DoneRun, type PlannedRun, RunAttempt } from '../../src/cli/run-attempt.js';
+import { seatOf } from '../../src/cli/run-seat.js';
+import { planRuns } from '../../src/cli/run-tests.js';
+import type { AttemptEnd } from '../../src/domain/outcome.js';
+import type { AttemptEvent } from '../../src/protocol/messages.js';
+import type { LightHost } from '../../test/lab.js';
+
+/** What came of a definition, with all that was seen on the way. */
+export interface Tried {
+  readonly done: DoneRun;
+  readonly end: AttemptEnd | undefined;
+  readonly output: Buffer;
+  readonly seconds: number;
+}
+
+/** What a trial says beside the file. */
+export interface Asked {
+  /** The folder that is put beside it on the host. */
+  readonly tree?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+/** Reads a definition from a file and runs it on a host, as `testyard run FILE --host` does. */
+export async function tryFile(file: string, host: LightHost, asked: Asked): Promise<Tried> {
+  const catalogue = await catalogueHere();
+  const place: RunPlace = {
+    name: host.name,
+    transport: host.transport,
+    knowledge: async () => ({ catalogue, facts: factsHere(catalogue, false), steps: [], common: '' }),
+  };
+  const { runs, remove } = await planRuns(
+    [file],
+    asked.tree === undefined ? {} : { tree: asked.tree },
+    place,
+  );
+  try {
+    return await carryOut(runs, file, host, place, asked);
+  } finally {
+    await remove();
+  }
+}
+
+async function carryOut(
+  [run]: readonly PlannedRun[],
+  file: string,
+  host: LightHost,
+  place: RunPlace,
+  asked: Asked,
+): Promise<Tried> {
+  if (run === undefined) throw new Error(`${file} comes to no run`);
+  const { spec } = run;
+  const planned = {
+    ...run,
+    // What a lab's hosts are is not what is tried here: nobody asks whether this one is of a listed type.
+    needs: { verify: [] },
+    spec: {
+      ...spec,
+      requirement: '',
+      environment: { ...spec.environment, ...asked.environment },
+      timeoutMs: asked.timeoutMs,
+    },
+  };
+  const output: Uint8Array[] = [];
+  let end: AttemptEnd | undefined;
+  const witness = {
+    event: (event: AttemptEvent) => {
+      if (event.kind === 'ended') end = event.end;
+    },
+    output: (bytes: Uint8Array) => void output.push(bytes),
+  };
+  const name = `${host.name}-${randomUUID()}`;
+  const attempt = new RunAttempt(place, planned, [witness], [], {
+    ...{ id: seatOf(name), name: host.name, transport: host.transport },
+    expendable: [],
+  });
+  const from = performance.now();
+  const done = await attempt.carryOut([]);
+  return { done, end, output: Buffer.concat(output), seconds: (performance.now() - from) / 1000 };
+}

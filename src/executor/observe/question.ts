@@ -1,0 +1,186 @@
+import { quote } from '../wrapper.js';
+import type { Hint } from './hints.js';
+
+/** What the host is asked about hints, each name once and in the order in which they came up. */
+export interface Asked {
+  readonly commands: readonly string[];
+  readonly paths: readonly string[];
+  readonly packages: readonly string[];
+  readonly modules: readonly string[];
+  readonly urls: readonly string[];
+}
+
+/** More names of a kind than this are not asked for. */
+const MOST = 60;
+const PLAIN = /^[A-Za-z0-9_./+:@%,=~-]+$/;
+
+/** All that is to be asked for. */
+export function askedOf(hints: readonly Hint[]): Asked {
+  const of = (read: (hint: Hint) => readonly string[]) =>
+    [...new Set(hints.flatMap(read))]
+      .filter((name) => PLAIN.test(name) && !name.startsWith('-'))
+      .slice(0, MOST);
+  return {
+    commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
+    paths: of((hint) => (hint.of === 'path' || hint.of === 'asked-path' ? [hint.path] : [])),
+    packages: of((hint) => (hint.of === 'called' && hint.call.of === 'install' ? hint.call.names : [])),
+    modules: of((hint) => (hint.of === 'called' && hint.call.of === 'load' ? hint.call.modules : [])),
+    urls: [
+      ...new Set(
+        hints.flatMap((hint) => (hint.of === 'called' && hint.call.of === 'fetch' ? [hint.call.from] : [])),
+      ),
+    ].slice(0, 10),
+  };
+}
+
+/**
+ * Shell text that asks the host itself, after the test has ended: which of the commands, paths, packages and modules are
+ * not there, where there is no room, whence nothing can be fetched, and which lines of the test's text name them. One
+ * finding a line, fields parted by tabs. `folder` is that of the definition in its tree.
+ */
+export function questionOf(asked: Asked, folder: string): string {
+  const words = (names: readonly string[]) => names.map(quote).join(' ');
+  const named = [...asked.commands, ...asked.paths, ...asked.packages, ...asked.modules];
+  const sought = named.map((name) => `-e ${quote(name)}`).join(' ');
+  const parts = [
+    HEAD,
+    asked.commands.length === 0 ? '' : `for n in ${words(asked.commands)}; do no_command "$n"; done`,
+    asked.paths.length === 0 ? '' : `for n in ${words(asked.paths)}; do [ -e "$n" ] || say path "$n"; done`,
+    asked.packages.length === 0 ? '' : `for n in ${words(asked.packages)}; do no_package "$n"; done`,
+    asked.modules.length === 0 ? '' : `for n in ${words(asked.modules)}; do no_module "$n"; done`,
+    asked.urls.length === 0 ? '' : `for n in ${words(asked.urls)}; do no_fetch "$n"; done`,
+    'rooms',
+    `own=${quote(folder)} own=$home\${own:+/$own}`,
+    sought === '' ? '' : `texts | xargs -0 grep -nF ${sought} /dev/null 2>/dev/null | head -c 300000`,
+    TELLS,
+  ];
+  return `${parts.filter((part) => part !== '').join('\n')}\n`;
+}
+
+/** Words of the questions. A command that is started by hand is asked for by hand. */
+const HEAD = `d=\${0%/.probe.*}
+home=
+[ -s "$d/.home" ] && IFS= read -r home <"$d/.home"
+home=\${home:-$d/work}
+cd "$home" || exit 1
+. "$d/.env"
+PATH=$d/bin:$PATH
+export PATH
+say() { printf '%s\\t%s\\t%s\\n' "$1" "$2" "$3"; }
+no_command() {
+  case $1 in
+    /*) [ -x "$1" ] || say command "$1" ;;
+    */*) ;;
+    *) command -v "$1" >/dev/null 2>&1 || say command "$1" ;;
+  esac
+}
+is_installed() {
+  if command -v dpkg-query >/dev/null; then
+    dpkg-query -W -f '\${db:Status-Status} \${Package}\\n' "$1" 2>/dev/null | grep -q '^installed ' && return 0
+    # A virtual package is there when something provides it.
+    dpkg-query -W -f '\${db:Status-Status} \${Provides}, \\n' 2>/dev/null | grep '^installed ' | grep -qE "[ ,]$(printf %s "$1" | sed 's/[.+]/\\\\&/g')( \\(|,)" && return 0
+    # Taken away again by the test itself.
+    grep -qsE " installed $(printf %s "$1" | sed 's/[.+]/\\\\&/g')(:| )" /var/log/dpkg.log && return 0
+  fi
+  command -v rpm >/dev/null && rpm -q --whatprovides "$1" >/dev/null 2>&1 && return 0
+  command -v apk >/dev/null && apk info -e "$1" >/dev/null 2>&1 && return 0
+  command -v opkg >/dev/null && opkg status "$1" 2>/dev/null | grep -q '^Status:.* installed' && return 0
+  command -v pip3 >/dev/null && timeout 20 pip3 show -q "$1" >/dev/null 2>&1
+}
+no_package() {
+  is_installed "$1" && return
+  why=failed
+  if [ "$uid" != 0 ]; then why=not_root
+  elif command -v apt-cache >/dev/null; then
+    if ! apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; then
+      why=unknown
+      ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || why=unreachable
+    elif ! can_fetch "$1"; then why=unreachable
+    fi
+  fi
+  say package "$1" "$why"
+}
+can_fetch() {
+  url=$(apt-get install --print-uris -qq -y --no-install-recommends "$1" 2>/dev/null | sed -n "s/^'\\([^']*\\)'.*/\\1/p" | head -n 1)
+  case $url in http*) reach "$url" ;; esac
+}
+uid=$(id -u)
+no_module() {
+  name=$(printf %s "$1" | tr - _)
+  [ -d "/sys/module/$name" ] && return
+  release=$(uname -r)
+  for f in "/lib/modules/$release/modules.builtin" "/lib/modules/$release/modules.builtin.alias.bin"; do
+    [ -e "$f" ] && tr - _ <"$f" | grep -q "/$name\\.ko" && return
+  done
+  # What can be loaded was there; that it is loaded no more is the test's own doing.
+  if command -v modinfo >/dev/null; then modinfo "$1" >/dev/null 2>&1 && return
+  elif [ -e "/lib/modules/$release/modules.dep" ]; then tr - _ <"/lib/modules/$release/modules.dep" | grep -q "/$name\\.ko" && return
+  fi
+  say module "$1"
+}
+# Sets why; true where something answers there. What is this host itself is no network.
+reach() {
+  host=\${1#*://} host=\${host%%/*} host=\${host##*@}
+  port=80
+  case $1 in https:*) port=443 ;; ftp:*) port=21 ;; git:*) port=9418 ;; ssh:*) port=22 ;; esac
+  case $host in *:[0-9]*) port=\${host##*:} host=\${host%:*} ;; esac
+  case $host in localhost | localhost.* | 127.* | '[::1]') return 0 ;; esac
+  address=$host
+  case $host in
+    *[!0-9.]*)
+      address=$(timeout 5 getent hosts "$host" | { read -r a rest; printf %s "$a"; })
+      [ -n "$address" ] || { why='no such name'; return 1; } ;;
+  esac
+  if command -v ip >/dev/null; then
+    case $(ip route get "$address" 2>&1) in
+      local\\ *) return 0 ;;
+      *unreachable* | *RTNETLINK*) why='no network'; return 1 ;;
+    esac
+  fi
+  why='nothing answers there'
+  if command -v perl >/dev/null; then
+    timeout 5 perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 6) && connect(S, sockaddr_in($ARGV[1], inet_aton($ARGV[0]))) or exit 1' "$address" "$port"
+  elif command -v bash >/dev/null; then timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null
+  else return 0
+  fi
+}
+no_fetch() {
+  case $1 in *://*) url=$1 ;; *) url=http://$1 ;; esac
+  if ! reach "$url"; then say fetch "$1" "$why"; return; fi
+  case $host in localhost | localhost.* | 127.* | '[::1]') return ;; esac
+  case $url in http*) ;; *) return ;; esac
+  code=
+  if command -v curl >/dev/null; then code=$(timeout 8 curl -sIL -o /dev/null -w '%{http_code}' "$url" 2>/dev/null)
+  elif command -v wget >/dev/null; then code=$(timeout 8 wget -q -S --spider "$url" 2>&1 | sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | tail -n 1)
+  fi
+  case $code in 40[0349] | 410 | 5??) say fetch "$1" "HTTP $code" ;; esac
+}
+rooms() {
+  for p in "$home" "$d/tmp" /tmp /var/tmp "\${HOME:-/}" / /var /run /dev/shm; do
+    [ -d "$p" ] || continue
+    df -Pk "$p" 2>/dev/null | { read -r head; read -r dev all used room rest && case $all in *[!0-9]* | '') ;; *) [ "$all" -gt 0 ] && [ "$room" -lt 64 ] && say full "$p" ;; esac; }
+  done
+}
+# The test's own text: what lies beside its definition, its steps, and what it may share with others of its tree.
+texts() {
+  printf '%s\\0' "$d/test"
+  [ -e "$d/setup" ] && printf '%s\\0' "$d/setup"
+  find "$own" -maxdepth 4 -type f -size -200k ! -newer "$d/test" ! -name '*.md' ! -name '*.yaml' -print 2>/dev/null | head -n 300 | tr '\\n' '\\0'
+  [ "$own" = "$home" ] || find "$home" -maxdepth 5 -type f -size -200k ! -newer "$d/test" \\( -path '*/lib/*' -o -path '*/utils/*' \\) -print 2>/dev/null | head -n 100 | tr '\\n' '\\0'
+}`;
+
+/** Which of the test's scripts tell of cases. */
+const TELLS = `texts | xargs -0 grep -lE 'lava-test-case|report_(pass|fail)|LAVA_SIGNAL_TESTCASE|add_metric|check_return|run_test_case' /dev/null 2>/dev/null | while IFS= read -r f; do
+  case $f in "$own"/*) say tells "\${f#"$home"/}" ;; esac
+done
+texts | xargs -0 grep -lE 'check_root|id -r?u|EUID|whoami' /dev/null 2>/dev/null | head -n 1 | while IFS= read -r f; do say asks-root "$f"; done
+say uid "$uid"
+`;
+
+/** Shell text that gives the complaints in what the test wrote into files, a line each. */
+export const LOGS = `d=\${0%/.probe.*}
+home=
+[ -s "$d/.home" ] && IFS= read -r home <"$d/.home"
+find "\${home:-$d/work}" "$d/tmp" -maxdepth 6 -type f -size -4000k -newer "$d/test" -print 2>/dev/null | head -n 300 | tr '\\n' '\\0' |
+  xargs -0 grep -hE ': not found$|command not found$|No space left on device|No such (file or directory|device)' /dev/null 2>/dev/null | head -n 500 | cut -c 1-500
+`;

@@ -1,0 +1,60 @@
+import { quote } from '../wrapper.js';
+import { WATCHED_TOOLS } from './calls.js';
+import { WATCHER } from './watcher.js';
+
+/**
+ * Shell text that sets up the watch, asked of a session before anything of the test runs there: a stand-in for each tool
+ * of set-up, which tells what it is called with and then becomes the tool, and the watcher of commands that are
+ * not there, where this session has mounts of its own. Prints `watched` where that one works.
+ */
+export const START_SCRIPT = `d=\${0%/.probe.*}
+printf '#!/bin/sh\\n_ty="%s"\\n' "$d" >"$d/.stand-in"
+printf %s ${quote(standIn())} >>"$d/.stand-in"
+chmod 755 "$d/.stand-in"
+printf %s ${quote(standIns())} >"$d/.stand-ins"
+. "$d/.stand-ins"
+chmod 644 "$d/.helper" "$d/.stand-ins"
+[ -e "$d/.inner" ] && [ "$(id -u)" = 0 ] && command -v perl >/dev/null && command -v mount >/dev/null || exit 0
+printf %s ${quote(WATCHER)} >"$d/.watcher"
+head=$(sed -n "s/^ *printf '\\(TY-[^-]*-m:\\)%s.*/\\1/p" "$d/.helper" | head -n 1)
+[ -n "$head" ] || exit 0
+IFS= read -r home <"$d/.home" || home=$d/work
+perl "$d/.watcher" "$d" "$head" "$d/gone" "$home" "$d/tmp" /tmp /var/tmp "\${HOME:-/}" / </dev/null >"$d/.watching" 2>/dev/null &
+i=0
+while [ $i -lt 60 ] && [ ! -s "$d/.watching" ] && kill -0 $! 2>/dev/null; do sleep 0.05 2>/dev/null || sleep 1; i=$((i + 1)); done
+[ -s "$d/.watching" ] || exit 0
+printf 'PATH=$PATH:"%s"\\nexport PATH\\n' "$d/gone" >>"$d/.env"
+echo watched
+`;
+
+/** A tool's stand-in: whatever is looked at, given or killed is the tool itself, which takes its place. */
+function standIn(): string {
+  return `(
+  d=$_ty
+  . "$d/.helper"
+  tell called "\${0##*/}" "$@"
+) </dev/null >/dev/null 2>&1
+[ -n "\${IFS+x}" ] && _ty_ifs=$IFS || unset _ty_ifs
+set -f
+IFS=:
+for _ty_p in $PATH; do
+  [ -e "\${_ty_p:-.}/../.stand-in" ] && continue
+  if [ -f "\${_ty_p:-.}/\${0##*/}" ] && [ -x "\${_ty_p:-.}/\${0##*/}" ]; then
+    [ -n "\${_ty_ifs+x}" ] && IFS=$_ty_ifs || unset IFS
+    _ty=\${_ty_p:-.}/\${0##*/}
+    exec "$_ty" "$@"
+  fi
+done
+printf 'sh: 1: %s: not found\\n' "\${0##*/}" >&2
+exit 127
+`;
+}
+
+/** Makes the stand-ins of the tools that are there. */
+function standIns(): string {
+  return `for t in ${WATCHED_TOOLS.join(' ')}; do
+  [ -e "$d/bin/$t" ] && continue
+  command -v "$t" >/dev/null 2>&1 && cp "$d/.stand-in" "$d/bin/$t"
+done
+`;
+}
