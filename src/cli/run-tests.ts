@@ -126,8 +126,8 @@ function notesOn({ spec, packed }: Found): readonly FileProblem[] {
 
 /** Values that change nothing are a slip of the pen. */
 function refuseParams(tests: readonly Found[], { param = {} }: TestOptions): void {
-  const specs = tests.map(({ spec }) => spec);
-  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, specs) ?? []);
+  const params = tests.map(({ spec }) => spec.lava?.params);
+  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, params) ?? []);
   if (wrong.length > 0) throw new Failure(wrong.map((message) => `--param: ${message}`).join('\n'));
 }
 
