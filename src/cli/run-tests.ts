@@ -1,5 +1,4 @@
 import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
 import { withParams, wrongParam } from '../domain/lava/params.js';
@@ -86,7 +85,7 @@ async function planned(
       const spec = source === undefined ? read.spec : { ...read.spec, source };
       const along = spec.lava === undefined ? { spec } : await withTree(spec, file, options, trees);
       tests.push({ file: name, ...along });
-      notes.set(name, [...(read.notes ?? []), ...notesOn(along)]);
+      notes.set(name, [...(read.notes ?? []), ...(await notesOn(along))]);
     } else {
       const lines = read.problems.map(
         (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
@@ -109,15 +108,10 @@ async function planned(
   return { runs, others, notes };
 }
 
-/** Where the first step goes, from the root of the tree; '.' where it cannot be told, or stays. */
-function firstFolder({ lava }: TestSpec): string {
-  const into = /^\s*cd\s+['"]?([A-Za-z0-9_./-]+?)\/*['"]?\s*$/.exec(lava?.steps[0] ?? '')?.[1];
-  return into === undefined || into.startsWith('/') ? '.' : path.posix.normalize(into);
-}
-
 /** What of the tree is left out, and whether the first step could go where it wants to. */
-function notesOn({ spec, packed }: Found): readonly FileProblem[] {
+async function notesOn({ spec, packed }: Found): Promise<readonly FileProblem[]> {
   if (packed === undefined) return [];
+  const { firstFolder } = await import('./run-tree.js');
   const folder = firstFolder(spec);
   const isThere = folder === '.' || [...packed.paths].some((one) => one.startsWith(`${folder}/`));
   const message = `the first step goes into ${folder}, which does not go along: name the folder above it with --tree`;
@@ -156,6 +150,7 @@ async function treeAround(
   const repositories = spec.lava?.repositories ?? [];
   if (file.tree !== undefined) return { packed: await file.tree(repositories), inside: file.name };
   const packing = await trees();
+  const { firstFolder } = await import('./run-tree.js');
   const { root, inside } = await packing.placeOf(file.name, tree, file.folder, firstFolder(spec));
   return { packed: await packing.at(root, repositories), inside };
 }

@@ -205,7 +205,11 @@ async function readFiles(
     if (read.ok) {
       const own = source === undefined ? read.spec : { ...read.spec, source };
       const spec =
-        source === undefined ? withTree(own, tree, sizes) : ((await packing?.along(own, source)) ?? own);
+        packing === undefined
+          ? own
+          : source === undefined
+            ? withTree(own, tree, sizes)
+            : await packing.along(own, source);
       if ('problem' in spec) mistakes.push({ where, message: spec.problem });
       else specs.set(index, [...(specs.get(index) ?? []), spec]);
     } else {
