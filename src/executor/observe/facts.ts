@@ -10,6 +10,9 @@ interface Answers {
   readonly modules: ReadonlySet<string>;
   readonly fetches: ReadonlyMap<string, string>;
   readonly full: readonly string[];
+  readonly named: readonly string[];
+  readonly wanted: ReadonlySet<string>;
+  readonly isSole: boolean;
   readonly tells: readonly string[];
   readonly uid: string;
   readonly asksRoot: boolean;
@@ -22,10 +25,15 @@ const TROUBLES: ReadonlySet<string> = new Set(['unknown', 'unreachable', 'not_ro
 
 /**
  * What was observed: the hints that the host itself confirmed, and of which the test's own text shows that it needs what
- * is missing. `watched`: the kernel told of every command that was not found, so that a message alone proves nothing.
+ * is missing. `watched`: the kernel told of every command that was not found, so that a message alone proves nothing;
+ * `wanted`: the packages that were asked for.
  */
-export function factsOf(hints: readonly Hint[], told: readonly string[], watched: boolean): readonly Fact[] {
-  const answers = readAnswers(told);
+export function factsOf(
+  hints: readonly Hint[],
+  told: readonly string[],
+  { watched, wanted }: { readonly watched: boolean; readonly wanted: readonly string[] },
+): readonly Fact[] {
+  const answers = readAnswers(told, wanted);
   const sought = new Set(hints.flatMap((hint) => (hint.of === 'sought' ? [hint.name] : [])));
   const facts = hints.flatMap((hint): readonly Fact[] => {
     const at = hint.at === undefined ? {} : { at: hint.at };
@@ -37,8 +45,10 @@ export function factsOf(hints: readonly Hint[], told: readonly string[], watched
     if (hint.of === 'empty') return [{ kind: 'empty_comparison', text: hint.text, ...at }];
     return [...line, ...lacksOf(hint, hints, answers).map((lack): Fact => ({ ...lack, ...at }))];
   });
+  const named = answers.named.filter((path) => useAt(path, answers) === 'needed');
+  const devices = named.map((path): Fact => ({ kind: 'device', path }));
   const tells = answers.tells.slice(0, 3).map((script): Fact => ({ kind: 'promises_cases', script }));
-  return [...tells, ...distinct(facts)].slice(0, MOST_FACTS);
+  return [...tells, ...distinct([...facts, ...devices])].slice(0, MOST_FACTS);
 }
 
 function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly Lack[] {
@@ -47,13 +57,14 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     case 'sought': {
       const { name } = hint;
       const line = hint.of === 'command' ? hint.line : undefined;
-      const isNeeded = answers.commands.has(name) && useAt(name, answers, line) === 'needed';
-      return isNeeded ? [{ kind: 'command', name }] : [];
+      if (!answers.commands.has(name) || !isNeeded(name, answers, line)) return [];
+      return [{ kind: 'command', name, ...(answers.isSole ? { sole: true } : {}) }];
     }
     case 'path':
     case 'asked-path': {
-      const isNeeded = answers.paths.has(hint.path) && useAt(hint.path, answers) === 'needed';
-      return isNeeded ? [{ kind: 'device', path: hint.path }] : [];
+      return answers.paths.has(hint.path) && useAt(hint.path, answers) === 'needed'
+        ? [{ kind: 'device', path: hint.path }]
+        : [];
     }
     case 'called':
       return lacksOfCall(hint.call, hints, answers);
@@ -111,13 +122,19 @@ function isRemoved(name: string, hints: readonly Hint[]): boolean {
   );
 }
 
+/** A call whose failure changes nothing is one of what is tested all the same, where that was to be installed. */
+function isNeeded(name: string, answers: Answers, line?: number): boolean {
+  const use = useAt(name, answers, line);
+  return use === 'needed' || (use === 'tolerated' && (answers.packages.size > 0 || answers.wanted.has(name)));
+}
+
 /** By the line of which the shell complained, where that is known; else by all that the text does with it. */
 function useAt(name: string, { text }: Answers, line?: number): Use {
   const there = text.find((one) => one.number === line && useInLine(name, one.text) !== 'none');
   return there === undefined ? useOf(name, text) : useInLine(name, there.text);
 }
 
-function readAnswers(told: readonly string[]): Answers {
+function readAnswers(told: readonly string[], wanted: readonly string[]): Answers {
   const rows = told.map((line) => line.split('\t'));
   const of = (word: string) => rows.filter(([first]) => first === word);
   const names = (word: string) => of(word).flatMap(([, name]) => (name === undefined ? [] : [name]));
@@ -128,6 +145,10 @@ function readAnswers(told: readonly string[]): Answers {
     modules: new Set(names('module')),
     fetches: new Map(of('fetch').map(([, from = '', why = '']) => [from, why])),
     full: names('full'),
+    named: names('named'),
+    wanted: new Set(wanted),
+    // Of all that it had installed nothing that it calls is there.
+    isSole: wanted.length > 0 && names('brought').length === 0,
     tells: names('tells'),
     uid: names('uid')[0] ?? '0',
     asksRoot: names('asks-root').length > 0,

@@ -6,6 +6,8 @@ export interface Asked {
   readonly commands: readonly string[];
   readonly paths: readonly string[];
   readonly packages: readonly string[];
+  /** Packages that were asked for, those of the definition included. */
+  readonly wanted: readonly string[];
   readonly modules: readonly string[];
   readonly urls: readonly string[];
 }
@@ -15,15 +17,17 @@ const MOST = 60;
 const PLAIN = /^[A-Za-z0-9_./+:@%,=~-]+$/;
 
 /** All that is to be asked for. */
-export function askedOf(hints: readonly Hint[]): Asked {
+export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked {
   const of = (read: (hint: Hint) => readonly string[]) =>
     [...new Set(hints.flatMap(read))]
       .filter((name) => PLAIN.test(name) && !name.startsWith('-'))
       .slice(0, MOST);
+  const packages = of((hint) => (hint.of === 'called' && hint.call.of === 'install' ? hint.call.names : []));
   return {
+    packages,
+    wanted: [...new Set([...packages, ...deps.filter((name) => PLAIN.test(name) && !name.startsWith('-'))])],
     commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
     paths: of((hint) => (hint.of === 'path' || hint.of === 'asked-path' ? [hint.path] : [])),
-    packages: of((hint) => (hint.of === 'called' && hint.call.of === 'install' ? hint.call.names : [])),
     modules: of((hint) => (hint.of === 'called' && hint.call.of === 'load' ? hint.call.modules : [])),
     urls: [
       ...new Set(
@@ -52,6 +56,8 @@ export function questionOf(asked: Asked, folder: string): string {
     'rooms',
     `own=${quote(folder)} own=$home\${own:+/$own}`,
     sought === '' ? '' : `texts | xargs -0 grep -nF ${sought} /dev/null 2>/dev/null | head -c 300000`,
+    'named_devices',
+    asked.wanted.length === 0 ? '' : `brought ${words(asked.wanted)}`,
     TELLS,
   ];
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
@@ -155,18 +161,41 @@ no_fetch() {
   fi
   case $code in 40[0349] | 410 | 5??) say fetch "$1" "HTTP $code" ;; esac
 }
+# Where nothing more can be written, though it could be.
 rooms() {
-  for p in "$home" "$d/tmp" /tmp /var/tmp "\${HOME:-/}" / /var /run /dev/shm; do
-    [ -d "$p" ] || continue
-    df -Pk "$p" 2>/dev/null | { read -r head; read -r dev all used room rest && case $all in *[!0-9]* | '') ;; *) [ "$all" -gt 0 ] && [ "$room" -lt 64 ] && say full "$p" ;; esac; }
-  done
+  while read -r dev at type options rest; do
+    case ,$options, in *,ro,*) continue ;; esac
+    case $at in *\\\\*) continue ;; esac
+    df -Pk "$at" 2>/dev/null | { read -r head; read -r dev all used room rest && case $all in *[!0-9]* | '' | 0) ;; *) [ "$room" -lt 64 ] && say full "$at" ;; esac; }
+  done </proc/mounts
 }
 # The test's own text: what lies beside its definition, its steps, and what it may share with others of its tree.
 texts() {
+  own_texts
+  [ "$own" = "$home" ] || find "$home" -maxdepth 5 -type f -size -200k ! -newer "$d/test" \\( -path '*/lib/*' -o -path '*/utils/*' \\) -print 2>/dev/null | head -n 100 | tr '\\n' '\\0'
+}
+own_texts() {
   printf '%s\\0' "$d/test"
   [ -e "$d/setup" ] && printf '%s\\0' "$d/setup"
   find "$own" -maxdepth 4 -type f -size -200k ! -newer "$d/test" ! -name '*.md' ! -name '*.yaml' -print 2>/dev/null | head -n 300 | tr '\\n' '\\0'
-  [ "$own" = "$home" ] || find "$home" -maxdepth 5 -type f -size -200k ! -newer "$d/test" \\( -path '*/lib/*' -o -path '*/utils/*' \\) -print 2>/dev/null | head -n 100 | tr '\\n' '\\0'
+}
+# Devices that the test's own text names.
+named_devices() {
+  for n in $(own_texts | xargs -0 grep -ohE '/dev/[A-Za-z][A-Za-z0-9_/-]*' /dev/null 2>/dev/null | sort -u | head -n 40); do
+    case $n in /dev/tcp* | /dev/udp* | */) continue ;; esac
+    [ -e "$n" ] && continue
+    say path "$n"
+    say named "$n"
+    own_texts | xargs -0 grep -nF -e "$n" /dev/null 2>/dev/null | head -n 20
+  done
+}
+# Of the packages that the test asked for: the first of their programs that is there and that its text names.
+brought() {
+  for n in "$@"; do
+    dpkg-query -L "$n" 2>/dev/null | grep -E '/s?bin/[^/]+$' | while IFS= read -r f; do
+      [ -x "$f" ] && own_texts | xargs -0 grep -qwF -e "\${f##*/}" 2>/dev/null && say brought "\${f##*/}"
+    done
+  done
 }`;
 
 /** Which of the test's scripts tell of cases. */

@@ -18,8 +18,7 @@ chmod 644 "$d/.helper" "$d/.stand-ins"
 printf %s ${quote(WATCHER)} >"$d/.watcher"
 head=$(sed -n "s/^ *printf '\\(TY-[^-]*-m:\\)%s.*/\\1/p" "$d/.helper" | head -n 1)
 [ -n "$head" ] || exit 0
-IFS= read -r home <"$d/.home" || home=$d/work
-perl "$d/.watcher" "$d" "$head" "$d/gone" "$home" "$d/tmp" /tmp /var/tmp "\${HOME:-/}" / </dev/null >"$d/.watching" 2>/dev/null &
+perl "$d/.watcher" "$d" "$head" "$d/gone" </dev/null >"$d/.watching" 2>/dev/null &
 i=0
 while [ $i -lt 60 ] && [ ! -s "$d/.watching" ] && kill -0 $! 2>/dev/null; do sleep 0.05 2>/dev/null || sleep 1; i=$((i + 1)); done
 [ -s "$d/.watching" ] || exit 0

@@ -16,8 +16,7 @@ const REPORTS = '(?:true|:|echo|printf|info_msg|warn_msg|warning|warn|info|log|l
 const TOLERATED = new RegExp(`\\|\\|\\s*${REPORTS}(?:\\s|;|\\)|\\}|$)`);
 /** What a line does besides that ends a test or tells a case. */
 const ACTS = /\b(?:exit|return|die|error|fail\w*|report_\w+|error_msg|error_fatal|abort|lava-test-\w+)\b/i;
-const SILENT =
-  /(?:>\s*\/dev\/null\s+2>\s*(?:&1|\/dev\/null)|&>\s*\/dev\/null|2>\s*\/dev\/null\s+>\s*\/dev\/null)/;
+const SILENT = /(?:2>>?|&>>?)\s*\/dev\/null|>\s*\/dev\/null\s+2>&1/;
 const ASKS = '(?:command\\s+-[vV]|which|type(?:\\s+-[a-zA-Z]+)?|hash|whereis)';
 
 /**
@@ -37,14 +36,26 @@ export function useInLine(name: string, text: string): Use {
   const line = withoutComment(text);
   const word = escaped(name);
   if (!new RegExp(`(?:^|[^A-Za-z0-9_./-])${word}(?![A-Za-z0-9_-])`).test(line)) return 'none';
-  if (/^\s*(?:echo|printf|info_msg|warn_msg|error_msg)\b/.test(line)) return 'none';
+  if (/^\s*(?:echo|printf|info_msg|warn_msg|error_msg)\b/.test(line) && !isWrittenTo(word, line))
+    return 'none';
   if (asksFor(name, text)) {
     if (asksInVain(line)) return 'needed';
     return isAlone(line) ? 'tolerated' : 'asked';
   }
+  if (isKept(line)) return 'needed';
   if (TOLERATED.test(line) && !ACTS.test(afterOr(line))) return 'tolerated';
-  if (isDiscarded(line)) return 'tolerated';
-  return 'needed';
+  return isLetFail(line) ? 'tolerated' : 'needed';
+}
+
+/** What it prints goes where somebody may read it: a file, a variable, another command. */
+function isKept(line: string): boolean {
+  const rest = line.replace(/\|\|.*$/, '').replace(/(?:[0-9&]?>>?\s*(?:\/dev\/null|&[0-9]))/g, '');
+  return /\$\((?!\()|`|>|(?:^|[^|])\|(?!\|)/.test(rest);
+}
+
+/** `echo 1 >/sys/module/x`. */
+function isWrittenTo(word: string, line: string): boolean {
+  return new RegExp(`>\\s*["']?${word}`).test(line);
 }
 
 function asksFor(name: string, text: string): boolean {
@@ -63,9 +74,9 @@ function asksInVain(line: string): boolean {
   return line.includes('||') && (ACTS.test(afterOr(line)) || /^\s*\{?\s*\\?\s*$/.test(afterOr(line)));
 }
 
-/** Nobody looks at what it prints, nor at how it ends. */
-function isDiscarded(line: string): boolean {
-  return SILENT.test(line) && !/\|\||&&|\bif\b|\bwhile\b|\buntil\b|\$\(|`|\|\s/.test(line);
+/** Nobody looks at how it ends, and what it complains of is thrown away: it may fail. */
+function isLetFail(line: string): boolean {
+  return SILENT.test(line) && !/\|\||&&|\bif\b|\bwhile\b|\buntil\b|!\s/.test(line);
 }
 
 function afterOr(line: string): string {
