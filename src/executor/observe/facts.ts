@@ -17,6 +17,8 @@ interface Answers {
   readonly uid: string;
   readonly asksRoot: boolean;
   readonly text: readonly TextLine[];
+  /** Functions that look at how the command before them ended. */
+  readonly readers: ReadonlySet<string>;
 }
 
 /** More facts than this are not told. */
@@ -129,9 +131,9 @@ function isNeeded(name: string, answers: Answers, line?: number): boolean {
 }
 
 /** By the line of which the shell complained, where that is known; else by all that the text does with it. */
-function useAt(name: string, { text }: Answers, line?: number): Use {
-  const there = text.find((one) => one.number === line && useInLine(name, one.text) !== 'none');
-  return there === undefined ? useOf(name, text) : useInLine(name, there.text);
+function useAt(name: string, { text, readers }: Answers, line?: number): Use {
+  const there = text.find((one) => one.number === line && useInLine(name, one, readers) !== 'none');
+  return there === undefined ? useOf(name, text, readers) : useInLine(name, there, readers);
 }
 
 function readAnswers(told: readonly string[], wanted: readonly string[]): Answers {
@@ -152,7 +154,8 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     tells: names('tells'),
     uid: names('uid')[0] ?? '0',
     asksRoot: names('asks-root').length > 0,
-    text: told.flatMap(textLine),
+    text: told.flatMap((line, index) => textLine(line, told[index + 1] ?? '')),
+    readers: new Set(names('reads')),
   };
 }
 
@@ -160,10 +163,12 @@ function troubleOf(why: string): PackageTrouble {
   return (TROUBLES.has(why) ? why : 'failed') as PackageTrouble;
 }
 
-/** `FILE:LINE:TEXT`, as grep prints it. */
-function textLine(line: string): readonly TextLine[] {
+/** `FILE:LINE:TEXT`, as grep prints it, and `FILE-LINE-TEXT` of the line after it, which may be sought itself. */
+function textLine(line: string, after: string): readonly TextLine[] {
   const [, file, number, text] = /^(\/[^\t:]*):([0-9]+):(.*)$/.exec(line) ?? [];
-  return file === undefined || text === undefined ? [] : [{ file, number: Number(number), text }];
+  if (file === undefined || text === undefined) return [];
+  const [, next = ''] = /^\/.*?[-:][0-9]+[-:](.*)$/.exec(after) ?? [];
+  return [{ file, number: Number(number), text, next }];
 }
 
 function distinct(facts: readonly Fact[]): readonly Fact[] {

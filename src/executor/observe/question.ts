@@ -55,7 +55,7 @@ export function questionOf(asked: Asked, folder: string): string {
     asked.urls.length === 0 ? '' : `for n in ${words(asked.urls)}; do no_fetch "$n"; done`,
     'rooms',
     `own=${quote(folder)} own=$home\${own:+/$own}`,
-    sought === '' ? '' : `texts | xargs -0 grep -nF ${sought} /dev/null 2>/dev/null | head -c 300000`,
+    sought === '' ? '' : `texts | xargs -0 grep -nF -A 1 ${sought} /dev/null 2>/dev/null | head -c 300000`,
     'named_devices',
     asked.wanted.length === 0 ? '' : `brought ${words(asked.wanted)}`,
     TELLS,
@@ -186,7 +186,7 @@ named_devices() {
     [ -e "$n" ] && continue
     say path "$n"
     say named "$n"
-    own_texts | xargs -0 grep -nF -e "$n" /dev/null 2>/dev/null | head -n 20
+    own_texts | xargs -0 grep -nF -A 1 -e "$n" /dev/null 2>/dev/null | head -n 20
   done
 }
 # Of the packages that the test asked for: the first of their programs that is there and that its text names.
@@ -203,6 +203,7 @@ const TELLS = `texts | xargs -0 grep -lE 'lava-test-case|report_(pass|fail)|LAVA
   case $f in "$own"/*) say tells "\${f#"$home"/}" ;; esac
 done
 texts | xargs -0 grep -lE 'check_root|id -r?u|EUID|whoami' /dev/null 2>/dev/null | head -n 1 | while IFS= read -r f; do say asks-root "$f"; done
+texts | xargs -0 awk '/^(function )?[A-Za-z_][A-Za-z0-9_]*(\\(\\))? *[{(]?/ { if ($0 !~ /^[ \\t]/ && ($0 ~ /\\(\\)/ || $1 == "function")) { f = $0; sub(/^function +/, "", f); sub(/[^A-Za-z0-9_].*/, "", f) } } /\\$\\{?\\?/ { if (f != "" && !(f in seen)) { seen[f] = 1; print "reads\\t" f } } /^}/ { f = "" }' 2>/dev/null
 say uid "$uid"
 `;
 

@@ -3,6 +3,8 @@ export interface TextLine {
   readonly file: string;
   readonly number: number;
   readonly text: string;
+  /** The line after it; '' where that is not known. */
+  readonly next: string;
 }
 
 /**
@@ -23,16 +25,23 @@ const ASKS = '(?:command\\s+-[vV]|which|type(?:\\s+-[a-zA-Z]+)?|hash|whereis)';
  * What a test's text as a whole does with `name`. Who asks for it, and only then calls it, does not need it, unless
  * something is done about it where it is not there.
  */
-export function useOf(name: string, lines: readonly TextLine[]): Use {
-  const uses = lines.map((line) => ({ use: useInLine(name, line.text), asks: asksFor(name, line.text) }));
+export function useOf(name: string, lines: readonly TextLine[], readers: ReadonlySet<string>): Use {
+  const uses = lines.map((line) => ({ use: useInLine(name, line, readers), asks: asksFor(name, line.text) }));
   if (uses.some(({ use, asks }) => use === 'needed' && asks)) return 'needed';
   for (const use of ['asked', 'needed', 'tolerated'] as const)
     if (uses.some((one) => one.use === use)) return use;
   return 'none';
 }
 
-/** What one line of shell does with the command `name`. */
-export function useInLine(name: string, text: string): Use {
+/**
+ * What one line of shell does with the command `name`. `readers`: functions of the test that look at how the command
+ * before them ended.
+ */
+export function useInLine(
+  name: string,
+  { text, next }: Pick<TextLine, 'text' | 'next'>,
+  readers: ReadonlySet<string>,
+): Use {
   const line = withoutComment(text);
   const word = escaped(name);
   if (!new RegExp(`(?:^|[^A-Za-z0-9_./-])${word}(?![A-Za-z0-9_-])`).test(line)) return 'none';
@@ -44,7 +53,7 @@ export function useInLine(name: string, text: string): Use {
   }
   if (isKept(line)) return 'needed';
   if (TOLERATED.test(line) && !ACTS.test(afterOr(line))) return 'tolerated';
-  return isLetFail(line) ? 'tolerated' : 'needed';
+  return isLetFail(line) && !looksBack(next, readers) ? 'tolerated' : 'needed';
 }
 
 /** What it prints goes where somebody may read it: a file, a variable, another command. */
@@ -77,6 +86,11 @@ function asksInVain(line: string): boolean {
 /** Nobody looks at how it ends, and what it complains of is thrown away: it may fail. */
 function isLetFail(line: string): boolean {
   return SILENT.test(line) && !/\|\||&&|\bif\b|\bwhile\b|\buntil\b|!\s/.test(line);
+}
+
+/** `[ $? -eq 0 ]`, `verdict_of NAME`: how the line before ended is looked at. */
+function looksBack(line: string, readers: ReadonlySet<string>): boolean {
+  return /\$\{?\?/.test(line) || readers.has(/^\s*([A-Za-z_][A-Za-z0-9_]*)/.exec(line)?.[1] ?? '');
 }
 
 function afterOr(line: string): string {
