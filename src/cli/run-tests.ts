@@ -9,6 +9,7 @@ import { EXIT, Failure } from './failure.js';
 import type { Needs } from './local-tags.js';
 import type { RunPlace } from './place.js';
 import type { PlannedRun } from './run-attempt.js';
+import type { FromRepository } from './run-git.js';
 import type { PackedTree, PackedTrees } from './run-tree.js';
 
 /** Which tests of those that are named, and in which variants. */
@@ -141,7 +142,9 @@ async function withTree(
   if (lava === undefined) return { spec };
   const { packed, inside } = await treeAround(spec, file, options, trees);
   const folder = inside.includes('/') ? inside.slice(0, inside.lastIndexOf('/')) : '';
-  return { spec: { ...spec, lava: { ...lava, folder }, tree: packed.tree }, packed };
+  const { repositories } = packed;
+  const whole = { ...lava, folder, ...(repositories.length === 0 ? {} : { repositories }) };
+  return { spec: { ...spec, lava: whole, tree: packed.tree }, packed };
 }
 
 async function treeAround(
@@ -150,10 +153,11 @@ async function treeAround(
   { tree }: TestOptions,
   trees: Trees,
 ): Promise<{ readonly packed: PackedTree; readonly inside: string }> {
-  if (file.tree !== undefined) return { packed: await file.tree(), inside: file.name };
+  const repositories = spec.lava?.repositories ?? [];
+  if (file.tree !== undefined) return { packed: await file.tree(repositories), inside: file.name };
   const packing = await trees();
-  const { root, inside } = await packing.placeOf(file.name, tree ?? file.folder, firstFolder(spec));
-  return { packed: await packing.at(root), inside };
+  const { root, inside } = await packing.placeOf(file.name, tree, file.folder, firstFolder(spec));
+  return { packed: await packing.at(root, repositories), inside };
 }
 
 /** A file to be run: here, unless its bytes are known. */
@@ -164,7 +168,7 @@ interface RunFile {
   /** The folder that was named, in which it lies. */
   readonly folder?: string;
   /** Packs what is around it, where that is not here. */
-  readonly tree?: () => Promise<PackedTree>;
+  readonly tree?: FromRepository['tree'];
 }
 
 async function filesOf(
