@@ -13,7 +13,11 @@ interface Answers {
   readonly named: readonly string[];
   readonly wanted: ReadonlySet<string>;
   readonly isSole: boolean;
+  /** Commands that do nothing, and by what that was seen. */
+  readonly hollow: readonly (readonly [string, string])[];
   readonly tells: readonly string[];
+  /** Somewhere the text compares with a literal nothing. */
+  readonly comparesNothing: boolean;
   readonly uid: string;
   readonly asksRoot: boolean;
   readonly text: readonly TextLine[];
@@ -44,13 +48,15 @@ export function factsOf(
         ? [{ kind: 'line_number', number: hint.line, ...at }]
         : [];
     if (hint.of === 'command' && watched && !hint.name.includes('/') && !sought.has(hint.name)) return line;
-    if (hint.of === 'empty') return [{ kind: 'empty_comparison', text: hint.text, ...at }];
+    if (hint.of === 'empty')
+      return isMeantEmpty(hint, answers) ? [] : [{ kind: 'empty_comparison', text: hint.text, ...at }];
     return [...line, ...lacksOf(hint, hints, answers).map((lack): Fact => ({ ...lack, ...at }))];
   });
   const named = answers.named.filter((path) => useAt(path, answers) === 'needed');
   const devices = named.map((path): Fact => ({ kind: 'device', path }));
+  const hollow = answers.hollow.map(([command, why]): Fact => ({ kind: 'does_nothing', command, why }));
   const tells = answers.tells.slice(0, 3).map((script): Fact => ({ kind: 'promises_cases', script }));
-  return [...tells, ...distinct([...facts, ...devices])].slice(0, MOST_FACTS);
+  return [...tells, ...hollow, ...distinct([...facts, ...devices])].slice(0, MOST_FACTS);
 }
 
 function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly Lack[] {
@@ -101,7 +107,7 @@ function lacksOfCall(
     }
     case 'load':
       return call.modules
-        .filter((name) => answers.modules.has(name) && useAt(name, answers) !== 'tolerated')
+        .filter((name) => answers.modules.has(name) && useAt(name, answers) === 'needed')
         .map((name): Lack => ({ kind: 'module', name }));
     case 'fetch': {
       const why = answers.fetches.get(call.from);
@@ -110,6 +116,20 @@ function lacksOfCall(
     default:
       return [];
   }
+}
+
+/** What the test itself made empty, or holds against a literal nothing, it means so. */
+function isMeantEmpty({ text, files }: Extract<Hint, { of: 'empty' }>, answers: Answers): boolean {
+  if (files.length === 0) return answers.comparesNothing && !text.includes('$');
+  return files.some((file) => {
+    const name = file.slice(file.lastIndexOf('/') + 1);
+    return answers.text.some(
+      (line) =>
+        line.text.includes(name) &&
+        /(?:^|[;&|({]|\s):?\s*>\|?\s*["']?\S*$|\btouch\b|\btruncate\b/.test(line.text.split(name)[0] ?? '') &&
+        !/[A-Za-z0-9)"']\s+>[^>]*$/.test(line.text.split(name)[0] ?? ''),
+    );
+  });
 }
 
 /** Where there is no room nothing can be installed, whatever the package manager says. */
@@ -151,7 +171,9 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     wanted: new Set(wanted),
     // Of all that it had installed nothing that it calls is there.
     isSole: wanted.length > 0 && names('brought').length === 0,
+    hollow: of('hollow').map(([, name = '', why = '']) => [name, why] as const),
     tells: names('tells'),
+    comparesNothing: names('compares-nothing').length > 0,
     uid: names('uid')[0] ?? '0',
     asksRoot: names('asks-root').length > 0,
     text: told.flatMap((line, index) => textLine(line, told[index + 1] ?? '')),

@@ -10,6 +10,8 @@ export interface Asked {
   readonly wanted: readonly string[];
   readonly modules: readonly string[];
   readonly urls: readonly string[];
+  /** Names of files that were compared while they were empty. */
+  readonly files: readonly string[];
 }
 
 /** More names of a kind than this are not asked for. */
@@ -26,6 +28,7 @@ export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked 
   return {
     packages,
     wanted: [...new Set([...packages, ...deps.filter((name) => PLAIN.test(name) && !name.startsWith('-'))])],
+    files: of((hint) => (hint.of === 'empty' ? hint.files.map((file) => file.replace(/^.*\//, '')) : [])),
     commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
     paths: of((hint) => (hint.of === 'path' || hint.of === 'asked-path' ? [hint.path] : [])),
     modules: of((hint) => (hint.of === 'called' && hint.call.of === 'load' ? hint.call.modules : [])),
@@ -44,7 +47,7 @@ export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked 
  */
 export function questionOf(asked: Asked, folder: string): string {
   const words = (names: readonly string[]) => names.map(quote).join(' ');
-  const named = [...asked.commands, ...asked.paths, ...asked.packages, ...asked.modules];
+  const named = [...asked.files, ...asked.commands, ...asked.paths, ...asked.packages, ...asked.modules];
   const sought = named.map((name) => `-e ${quote(name)}`).join(' ');
   const parts = [
     HEAD,
@@ -189,11 +192,18 @@ named_devices() {
     own_texts | xargs -0 grep -nF -A 1 -e "$n" /dev/null 2>/dev/null | head -n 20
   done
 }
+# A program that has no command in it, or is \`true\` by another name.
+hollow() {
+  if cmp -s "$1" "$(command -v /bin/true || command -v /usr/bin/true)"; then say hollow "\${1##*/}" "it is the program true"
+  elif [ "$(head -c 2 "$1")" = '#!' ] && ! tail -n +2 "$1" | head -c 20000 | tr ';' '\\n' | grep -qvE '^[[:space:]]*(#.*|:|true|exit|exit 0|return 0|set -[a-z]+)?[[:space:]]*$'; then
+    say hollow "\${1##*/}" "there is no command in it"
+  fi
+}
 # Of the packages that the test asked for: the first of their programs that is there and that its text names.
 brought() {
   for n in "$@"; do
     dpkg-query -L "$n" 2>/dev/null | grep -E '/s?bin/[^/]+$' | while IFS= read -r f; do
-      [ -x "$f" ] && own_texts | xargs -0 grep -qwF -e "\${f##*/}" 2>/dev/null && say brought "\${f##*/}"
+      [ -x "$f" ] && own_texts | xargs -0 grep -qwF -e "\${f##*/}" 2>/dev/null && say brought "\${f##*/}" && hollow "$f"
     done
   done
 }`;
@@ -203,7 +213,8 @@ const TELLS = `texts | xargs -0 grep -lE 'lava-test-case|report_(pass|fail)|LAVA
   case $f in "$own"/*) say tells "\${f#"$home"/}" ;; esac
 done
 texts | xargs -0 grep -lE 'check_root|id -r?u|EUID|whoami' /dev/null 2>/dev/null | head -n 1 | while IFS= read -r f; do say asks-root "$f"; done
-texts | xargs -0 awk '/^(function )?[A-Za-z_][A-Za-z0-9_]*(\\(\\))? *[{(]?/ { if ($0 !~ /^[ \\t]/ && ($0 ~ /\\(\\)/ || $1 == "function")) { f = $0; sub(/^function +/, "", f); sub(/[^A-Za-z0-9_].*/, "", f) } } /\\$\\{?\\?/ { if (f != "" && !(f in seen)) { seen[f] = 1; print "reads\\t" f } } /^}/ { f = "" }' 2>/dev/null
+texts | xargs -0 awk '{ line = $0; sub(/^[ \\t]+/, "", line) } line == "" || line ~ /^#/ || line ~ /^local [A-Za-z_ ]+$/ { next } line ~ /^(function +)?[A-Za-z_][A-Za-z0-9_]* *(\\(\\))? *[{(]?/ && (line ~ /^[A-Za-z_][A-Za-z0-9_]* *\\(\\)/ || line ~ /^function /) { f = line; sub(/^function +/, "", f); sub(/[^A-Za-z0-9_].*/, "", f); n = 0 } f != "" { n++; if (line ~ /\\$[{]?[?]/) { print "reads\\t" f; f = "" } else if (n > 1 && line !~ /^\\[ *"?\\$#/) f = "" }' 2>/dev/null
+texts | xargs -0 grep -qE '[!=]=? *(""|'"''"')( |\\]|;|$)|(""|'"''"') *[!=]=? |-z |"x?\\$[A-Za-z_{}]+" *[!=]=? *"?x"?( |\\])' 2>/dev/null && say compares-nothing 1
 say uid "$uid"
 `;
 

@@ -51,7 +51,7 @@ export function useInLine(
     if (asksInVain(line)) return 'needed';
     return isAlone(line) ? 'tolerated' : 'asked';
   }
-  if (isKept(line)) return 'needed';
+  if (isKept(line.replace(new RegExp(`>>?\\s*["']?${word}["']?`), ''))) return 'needed';
   if (TOLERATED.test(line) && !ACTS.test(afterOr(line))) return 'tolerated';
   return isLetFail(line) && !looksBack(next, readers) ? 'tolerated' : 'needed';
 }
