@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
+import { withParams, wrongParam } from '../domain/lava/params.js';
 import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
 import { EXIT, Failure } from './failure.js';
@@ -38,8 +40,8 @@ export interface PlannedRuns {
 interface Found {
   readonly file?: string;
   readonly spec: TestSpec;
-  /** The archive that goes along. */
-  readonly treeFile?: string;
+  /** What goes along with it. */
+  readonly packed?: PackedTree;
 }
 
 /** Reads all tests, and refuses them with everything that is wrong with them at once. */
@@ -83,7 +85,7 @@ async function planned(
       const spec = source === undefined ? read.spec : { ...read.spec, source };
       const along = spec.lava === undefined ? { spec } : await withTree(spec, file, options, trees);
       tests.push({ file: name, ...along });
-      if (read.notes !== undefined) notes.set(name, read.notes);
+      notes.set(name, [...(read.notes ?? []), ...notesOn(along)]);
     } else {
       const lines = read.problems.map(
         (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
@@ -93,6 +95,7 @@ async function planned(
   }
   if (mistakes.length > 0) throw new Failure(mistakes.slice(0, 50).join('\n'));
   const selected = select(tests, options);
+  refuseParams(selected, options);
   const known = new Map<string, Needs>();
   const runs: PlannedRun[] = [];
   for (const test of selected)
@@ -105,6 +108,28 @@ async function planned(
   return { runs, others, notes };
 }
 
+/** Where the first step goes, from the root of the tree; '.' where it cannot be told, or stays. */
+function firstFolder({ lava }: TestSpec): string {
+  const into = /^\s*cd\s+['"]?([A-Za-z0-9_./-]+?)\/*['"]?\s*$/.exec(lava?.steps[0] ?? '')?.[1];
+  return into === undefined || into.startsWith('/') ? '.' : path.posix.normalize(into);
+}
+
+/** What of the tree is left out, and whether the first step could go where it wants to. */
+function notesOn({ spec, packed }: Found): readonly FileProblem[] {
+  if (packed === undefined) return [];
+  const folder = firstFolder(spec);
+  const isThere = folder === '.' || [...packed.paths].some((one) => one.startsWith(`${folder}/`));
+  const message = `the first step goes into ${folder}, which does not go along: name the folder above it with --tree`;
+  return [...packed.notes.map((note) => ({ message: note })), ...(isThere ? [] : [{ message }])];
+}
+
+/** Values that change nothing are a slip of the pen. */
+function refuseParams(tests: readonly Found[], { param = {} }: TestOptions): void {
+  const specs = tests.map(({ spec }) => spec);
+  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, specs) ?? []);
+  if (wrong.length > 0) throw new Failure(wrong.map((message) => `--param: ${message}`).join('\n'));
+}
+
 /** A definition with what lies around it. */
 async function withTree(
   spec: TestSpec,
@@ -114,19 +139,20 @@ async function withTree(
 ): Promise<Omit<Found, 'file'>> {
   const { lava } = spec;
   if (lava === undefined) return { spec };
-  const { packed, inside } = await treeAround(file, options, trees);
+  const { packed, inside } = await treeAround(spec, file, options, trees);
   const folder = inside.includes('/') ? inside.slice(0, inside.lastIndexOf('/')) : '';
-  return { spec: { ...spec, lava: { ...lava, folder }, tree: packed.tree }, treeFile: packed.file };
+  return { spec: { ...spec, lava: { ...lava, folder }, tree: packed.tree }, packed };
 }
 
 async function treeAround(
+  spec: TestSpec,
   file: RunFile,
   { tree }: TestOptions,
   trees: Trees,
 ): Promise<{ readonly packed: PackedTree; readonly inside: string }> {
   if (file.tree !== undefined) return { packed: await file.tree(), inside: file.name };
   const packing = await trees();
-  const { root, inside } = await packing.placeOf(file.name, tree ?? file.folder);
+  const { root, inside } = await packing.placeOf(file.name, tree ?? file.folder, firstFolder(spec));
   return { packed: await packing.at(root), inside };
 }
 
@@ -237,8 +263,9 @@ function select(tests: readonly Found[], { label = [], not = [] }: TestOptions):
 /** A test in every variant: its own matrix in those that were asked for. */
 async function inVariants(
   { spec, ...base }: Found,
-  { variant, matrix }: TestOptions,
+  { variant: given, matrix, param }: TestOptions,
 ): Promise<readonly Omit<PlannedRun, 'needs'>[]> {
+  const variant = param === undefined ? given : withParams(given, param);
   if (spec.matrix === undefined && variant === undefined && matrix === undefined)
     return [{ ...base, spec, variant: {}, title: spec.name }];
   const { variantsOf } = await import('./run-variants.js');

@@ -28,9 +28,9 @@ export class PackedTrees {
   private readonly packed = new Map<string, Promise<PackedTree>>();
   private folder: Promise<string> | undefined;
 
-  /** The root of what goes along with a file, and where below it the file lies; `named` was typed. */
-  async placeOf(file: string, named: string | undefined) {
-    const root = await this.trees.rootOf(file, named);
+  /** The root of what goes along with a file, and where below it the file lies. */
+  async placeOf(file: string, named: string | undefined, wants: string) {
+    const root = await this.trees.rootOf(file, named, wants);
     const inside = path.relative(root, await realpath(file));
     if (inside.startsWith('..'))
       throw new Failure(`${file} does not lie in ${root}: name a folder above it with --tree`);

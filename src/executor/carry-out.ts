@@ -17,14 +17,13 @@ import {
 import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
-import { LavaCases } from './lava-cases.js';
+import { Hearing } from './hearing.js';
 import { probesOf, seenIn, toldOf } from './look.js';
 import { Observer } from './observe/observer.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
 import { type PhaseEnd, type Session, SessionCut, type Spoken } from './session.js';
-import { TapOutput } from './tap-output.js';
 
 /** What is known when the attempt is over. */
 interface State {
@@ -134,14 +133,14 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');
   const lava = test.lava === undefined ? {} : { lava: { folder: testRunId(test.lava), ...tree } };
   const bundle = { ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
-  const session = await openForTest(place, state, bundle, listener(place, cases, observer));
+  const hearing = new Hearing(test, cases, observer);
+  const session = await openForTest(place, state, bundle, (spoken) => hearing.heard(spoken));
   place.checkStop();
   await observer?.begin(session);
   const failed = setup === '' ? undefined : await runSetup(place, state, session, observer);
   if (failed) return failed;
   place.phase = 'test';
-  const tap = test.output === undefined ? undefined : new TapOutput(test.output, cases);
-  return runTest(place, state, session, bytes, started, tap, observer);
+  return runTest(place, state, session, bytes, started, hearing);
 }
 
 /** What is under test is here before anything is done to the host: without it nothing there makes sense. */
@@ -163,23 +162,6 @@ async function takeTree(place: Place, state: State): Promise<Pick<BundledLava, '
   const kept = await place.hands.artefact(tree.blob, place.stop);
   state.kept.push(kept);
   return { tree: { file: kept.file, bytes: kept.bytes } };
-}
-
-/** What helpers on the host say, as it is understood. */
-function listener(
-  place: Place,
-  cases: Cases,
-  observer: Observer | undefined,
-): (spoken: Spoken) => string {
-  const lava = place.assignment.test.lava === undefined ? undefined : new LavaCases(cases);
-  return (spoken) => {
-    const { phase, at, words } = spoken;
-    if (observer?.heard(spoken)) return 'ok';
-    if (phase !== 'test') return 'no test is running';
-    const [word, ...rest] = words;
-    if (word === 'case') return cases.take(rest, at);
-    return lava?.take(words, at) ?? 'not understood';
-  };
 }
 
 /** A session that only looks: what the host is before the chain. */
@@ -244,8 +226,7 @@ async function runTest(
   session: Session,
   bytes: Buffer,
   started: () => void,
-  tap: TapOutput | undefined,
-  observer: Observer | undefined,
+  hearing: Hearing,
 ): Promise<Outcome> {
   const { test } = place.assignment;
   // Of a definition it is our own script, and empty where it has no steps.
@@ -254,7 +235,7 @@ async function runTest(
   const cancel = place.hands.timing.after(STARTED_AFTER_MS, started);
   let end: PhaseEnd;
   let printed: Printed | undefined;
-  place.reader = readerOf(tap, observer);
+  place.reader = hearing;
   try {
     end = await phase(
       place,
@@ -267,7 +248,7 @@ async function runTest(
       () => {
         cancel();
         place.reader = undefined;
-        printed = tap?.end();
+        printed = hearing.end();
       },
     );
   } finally {
@@ -282,7 +263,7 @@ async function runTest(
     return { kind: 'never_started', why: `${why}: ${place.takeLastLines()}` };
   }
   if (end.kind === 'stopped') return { kind: 'cancelled' };
-  const observed = await observedBy(observer, session);
+  const observed = await observedBy(hearing.observer, session);
   if (end.kind === 'timed_out')
     return { kind: 'timed_out', afterMs: end.afterMs, hostAnswered: true, ...observed };
   const asks = end.kind === 'exited' && [0, 126, 127].includes(end.code);
@@ -300,17 +281,6 @@ async function observedBy(
   session: Session,
 ): Promise<{ readonly observed?: readonly Fact[] }> {
   return observer === undefined ? {} : { observed: await observer.facts(session) };
-}
-
-/** Who reads along what the test prints. */
-function readerOf(tap: TapOutput | undefined, observer: Observer | undefined): Place['reader'] {
-  if (observer === undefined) return tap;
-  return {
-    take: (bytes) => {
-      tap?.take(bytes);
-      observer.printed(bytes);
-    },
-  };
 }
 
 function tellStarted(place: Place, state: State): void {

@@ -16,7 +16,8 @@ export class Cases {
     private readonly role: string,
     private readonly emit: (event: AttemptEvent) => void,
     /** Where it was told that is recorded at byte `at`: tests may tell all of them again at their end. */
-    private readonly placeOf: (name: string, result: string, at: number) => number = (_name, _result, at) => at,
+    private readonly placeOf: (name: string, result: string, at: number) => number = (_name, _result, at) =>
+      at,
   ) {}
 
   /** Records what the helper `testyard-case` said: 'ok', or why it is not recorded. */

@@ -348,8 +348,8 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
     const script = [
       'testyard-case "first one" pass --measurement 12.5 ms --message "all well" && echo recorded',
       'testyard-case second fail; testyard-case third maybe; echo $?',
-      'echo "TY 00 signal 1.1 Zm9v"; echo "TY 00 signal 1.1 Zm9v" >&2',
-      `echo "0123456789abcdef 9.9 ${Buffer.from('old\0pass\0\0\0\0').toString('base64')}" >../.signals; sleep 0.2`,
+      'echo "TY 00 ended 1.1 Zm9v"; echo "TY 00 ended 1.1 Zm9v" >&2',
+      `echo "TY-0123456789abcdef-m:${Buffer.from('\0case\0old\0pass\0\0\0\0').toString('base64')}" | tee ../.out`,
     ].join('\n');
     const { heard, text } = await run(script);
     const cases = heard.events.filter(({ kind }) => kind === 'case');
@@ -361,9 +361,10 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
         name: 'first one',
         result: 'pass',
         message: 'all well',
+        at: 0,
         measurement: { raw: '12.5', unit: 'ms' },
       },
-      { kind: 'case', role: 'main', seq: 2, name: 'second', result: 'fail', message: '' },
+      { kind: 'case', role: 'main', seq: 2, name: 'second', result: 'fail', message: '', at: 9 },
     ]);
     expect(text).toContain('recorded\n');
     expect(text).toContain('usage: testyard-case');

@@ -193,6 +193,101 @@ describe.skipIf(obstacle)(
       expect(broken.text).not.toContain('not reached');
     });
 
+    it('what LAVA would read in its output are cases, in their order with those of the helpers', async () => {
+      const grid = await start();
+      const { end, cases } = await run(
+        grid,
+        'ssh',
+        {
+          steps: [
+            'set -x',
+            'echo "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass MEASUREMENT=3 UNITS=s>"',
+            'set +x',
+            'lava-test-case b --result fail',
+            'echo "<LAVA_SIGNAL_TESTSET START s>"; echo "c: WARN"; echo "<LAVA_SIGNAL_TESTSET STOP>"',
+            'echo "d: OK"; printf "e: BAD"; lava-test-reference f --result pass --reference http://x/y',
+            'echo; echo "<LAVA_SIGNAL_TESTCASE RESULT=pass>"; printf "g: OK"',
+          ],
+          parse: {
+            pattern: '^(?P<test_case_id>[]a-z]+):\\s+(?P<result>OK|BAD|WARN)\\Z',
+            fixups: { OK: 'pass', BAD: 'fail' },
+          },
+        },
+        {},
+      );
+      expect(cases.map(({ name, result, message }) => [name, result, message])).toEqual([
+        ['a', 'pass', ''],
+        ['b', 'fail', ''],
+        ['s / c', 'unknown', "its result was said to be 'WARN'"],
+        ['d', 'pass', ''],
+        ['f', 'pass', 'http://x/y'],
+        ['e', 'fail', ''],
+        ['g', 'pass', ''],
+      ]);
+      expect(cases[0]?.measurement).toEqual({ raw: '3', unit: 's' });
+      expect(end).toMatchObject(ran());
+    });
+
+    it('a pattern that takes for ever on a line is given up, and all others are read', async () => {
+      const grid = await start();
+      const { end, cases } = await run(grid, 'ssh', {
+        steps: [
+          'for i in 1 2 3; do echo "t$i ok"; echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!; done',
+        ],
+        parse: { pattern: '^(a+)+$|^(?P<test_case_id>\\w+) (?P<result>ok)$', fixups: { ok: 'pass' } },
+      });
+      expect(cases.map(({ name, result, message }) => [name, result, message])).toEqual([
+        ['t1', 'pass', ''],
+        ['t2', 'pass', ''],
+        ['t3', 'pass', ''],
+        ['parse', 'unknown', 'the pattern of parse took too long on 3 lines'],
+      ]);
+      expect(end).toMatchObject(ran());
+    });
+
+    it('one that raises an error ends at once as one that could not be carried out', async () => {
+      const grid = await start();
+      const tree = await treeOf(grid, {
+        'deep.sh': '#!/bin/sh\n(lava-test-raise "no board" || true; sleep 600; echo on) | cat\n',
+      });
+      const { end, cases, text } = await run(grid, 'ssh', { steps: ['./deep.sh', 'echo on'] }, { tree });
+      expect(cases).toMatchObject([{ name: 'lava-test-raise', result: 'unknown', message: 'no board' }]);
+      expect(text).toMatch(/^lava-test-raise: no board\n(Killed\n)*$/);
+      expect(end).toMatchObject(ran(99));
+    });
+
+    it('the other helpers tell what the host is, and what wants other places cannot be had', async () => {
+      const grid = await start();
+      const { end, text } = await run(grid, 'ssh', {
+        steps: [
+          'lava-target-ip | grep -qx "$(lava-echo-ipv4 "$(ls /sys/class/net | grep -v lo)")" && echo same',
+          'lava-echo-ipv4 nowhere || echo none',
+          'lava-target-mac | grep -cE "^([0-9a-f]{2}:){5}[0-9a-f]{2}$"',
+          'lava-os-build | grep -o Debian; lava-self',
+          'lava-installed-packages | grep -c "^dash|"',
+          'lava-background-process-start bg --cmd sh -c "echo begun; exec sleep 600"',
+          'until grep -qs begun "$TMPDIR/.background.bg.log"; do :; done',
+          'lava-background-process-stop bg',
+          'which lava-send; lava-send ready || echo refused $?',
+        ],
+      });
+      expect(text.split('\n')).toEqual([
+        ...[
+          'same',
+          "lava-echo-ipv4: 'nowhere' has no IPv4 address",
+          'none',
+          '1',
+          'Debian',
+          host.name,
+          '1',
+          'begun',
+        ],
+        expect.stringMatching(/\/bin\/lava-send$/),
+        ...['lava-send: needs several places: this test runs on one host', 'refused 1', ''],
+      ]);
+      expect(end.outcome).toMatchObject({ observed: [{ kind: 'places', call: 'lava-send ready' }] });
+    });
+
     it('files that cannot be unpacked on the host are no finding about the test', async () => {
       const grid = await start();
       const whole = await treeOf(grid, { file: 'x'.repeat(100_000) });

@@ -23,7 +23,8 @@ export function lavaScripts(
 ): LavaScripts {
   const { params, deps, installSteps, steps } = lava;
   const values = Object.entries(params).map(([name, value]) => `${name}=${word(environment[name] ?? value)}`);
-  const head = [...values, 'set -e'];
+  // `lava-test-raise` says so: the test could not be carried out.
+  const head = [...values, "trap 'exit 99' USR1", 'set -e'];
   const installs = deps.length === 0 ? [] : [`lava-install-packages ${deps.map(word).join(' ')}`];
   const install = [...installs, ...installSteps];
   return {
