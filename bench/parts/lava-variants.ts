@@ -100,7 +100,7 @@ function plainLacks(plants: Plants, tested: string, of: Of): readonly Variant[] 
       name: 'no_space_for_packages',
       truth: 'lack',
       offer: offering(),
-      furniture: { lines: ['mount -t tmpfs -o size=8k,nr_inodes=8 tmpfs /var/cache/apt/archives'] },
+      furniture: { lines: ['mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs /var/cache/apt/archives'] },
     },
     { name: 'does_nothing', truth: 'nothing', offer: offering(of({ hollow: 'silent' })) },
     ...modules.map(
