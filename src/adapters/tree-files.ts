@@ -28,7 +28,8 @@ export class Trees {
     const own = path.dirname(real);
     const above = await workTreeAbove(own);
     if (above !== undefined && (await this.listed(above))?.includes(path.relative(above, real))) return above;
-    if (own.endsWith(`/${wants}`)) return own.slice(0, -wants.length - 1) || '/';
+    // All of the machine is nobody's tests.
+    if (own.endsWith(`/${wants}`) && own !== `/${wants}`) return own.slice(0, -wants.length - 1);
     return named === undefined ? own : await realpath(named);
   }
 

@@ -1,5 +1,4 @@
 import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
 import { withParams, wrongParam } from '../domain/lava/params.js';
@@ -9,6 +8,7 @@ import { EXIT, Failure } from './failure.js';
 import type { Needs } from './local-tags.js';
 import type { RunPlace } from './place.js';
 import type { PlannedRun } from './run-attempt.js';
+import type { FromRepository } from './run-git.js';
 import type { PackedTree, PackedTrees } from './run-tree.js';
 
 /** Which tests of those that are named, and in which variants. */
@@ -85,7 +85,7 @@ async function planned(
       const spec = source === undefined ? read.spec : { ...read.spec, source };
       const along = spec.lava === undefined ? { spec } : await withTree(spec, file, options, trees);
       tests.push({ file: name, ...along });
-      notes.set(name, [...(read.notes ?? []), ...notesOn(along)]);
+      notes.set(name, [...(read.notes ?? []), ...(await notesOn(along))]);
     } else {
       const lines = read.problems.map(
         (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
@@ -108,15 +108,10 @@ async function planned(
   return { runs, others, notes };
 }
 
-/** Where the first step goes, from the root of the tree; '.' where it cannot be told, or stays. */
-function firstFolder({ lava }: TestSpec): string {
-  const into = /^\s*cd\s+['"]?([A-Za-z0-9_./-]+?)\/*['"]?\s*$/.exec(lava?.steps[0] ?? '')?.[1];
-  return into === undefined || into.startsWith('/') ? '.' : path.posix.normalize(into);
-}
-
 /** What of the tree is left out, and whether the first step could go where it wants to. */
-function notesOn({ spec, packed }: Found): readonly FileProblem[] {
+async function notesOn({ spec, packed }: Found): Promise<readonly FileProblem[]> {
   if (packed === undefined) return [];
+  const { firstFolder } = await import('./run-tree.js');
   const folder = firstFolder(spec);
   const isThere = folder === '.' || [...packed.paths].some((one) => one.startsWith(`${folder}/`));
   const message = `the first step goes into ${folder}, which does not go along: name the folder above it with --tree`;
@@ -125,8 +120,8 @@ function notesOn({ spec, packed }: Found): readonly FileProblem[] {
 
 /** Values that change nothing are a slip of the pen. */
 function refuseParams(tests: readonly Found[], { param = {} }: TestOptions): void {
-  const specs = tests.map(({ spec }) => spec);
-  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, specs) ?? []);
+  const params = tests.map(({ spec }) => spec.lava?.params);
+  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, params) ?? []);
   if (wrong.length > 0) throw new Failure(wrong.map((message) => `--param: ${message}`).join('\n'));
 }
 
@@ -141,7 +136,9 @@ async function withTree(
   if (lava === undefined) return { spec };
   const { packed, inside } = await treeAround(spec, file, options, trees);
   const folder = inside.includes('/') ? inside.slice(0, inside.lastIndexOf('/')) : '';
-  return { spec: { ...spec, lava: { ...lava, folder }, tree: packed.tree }, packed };
+  const { repositories } = packed;
+  const whole = { ...lava, folder, ...(repositories.length === 0 ? {} : { repositories }) };
+  return { spec: { ...spec, lava: whole, tree: packed.tree }, packed };
 }
 
 async function treeAround(
@@ -150,10 +147,12 @@ async function treeAround(
   { tree }: TestOptions,
   trees: Trees,
 ): Promise<{ readonly packed: PackedTree; readonly inside: string }> {
-  if (file.tree !== undefined) return { packed: await file.tree(), inside: file.name };
+  const repositories = spec.lava?.repositories ?? [];
+  if (file.tree !== undefined) return { packed: await file.tree(repositories), inside: file.name };
   const packing = await trees();
-  const { root, inside } = await packing.placeOf(file.name, tree ?? file.folder, firstFolder(spec));
-  return { packed: await packing.at(root), inside };
+  const { firstFolder } = await import('./run-tree.js');
+  const { root, inside } = await packing.placeOf(file.name, tree, file.folder, firstFolder(spec));
+  return { packed: await packing.at(root, repositories), inside };
 }
 
 /** A file to be run: here, unless its bytes are known. */
@@ -164,7 +163,7 @@ interface RunFile {
   /** The folder that was named, in which it lies. */
   readonly folder?: string;
   /** Packs what is around it, where that is not here. */
-  readonly tree?: () => Promise<PackedTree>;
+  readonly tree?: FromRepository['tree'];
 }
 
 async function filesOf(

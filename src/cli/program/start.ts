@@ -30,7 +30,7 @@ export function addStarting(testyard: Command, does: Does): void {
     .argument('[test...]', 'executables with their needs in comments, YAML, or folders of them')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
-    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it that lie in no git work tree')
+    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option('--dry-run', 'only say what would be run, and what never could be here')
     .option('--label <label>', 'only tests that have it; repeat for all of several', gather)
     .option('--not <label>', 'of those, none that has it; repeat for more', gather)
@@ -69,7 +69,7 @@ export function addStarting(testyard: Command, does: Does): void {
     .argument('<test...>', 'executables, YAML, LAVA definitions, or folders of them')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
-    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it that lie in no git work tree')
+    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option(
       '--param <NAME=value>',
       'a value for a parameter of LAVA definitions; repeat for more',
