@@ -148,6 +148,7 @@ async function carryOut(
     await furnish(host, archive, { ...variant.furniture, sources: [`deb [trusted=yes] ${at} ./`], before });
     if (variant.network === 'down') await loseRouteTo(host, mirror.address);
     return await tryFile(fixture.file, host, {
+      tree: fixture.tree,
       environment: { SOURCE_URL: `${at}/corpus.txt` },
       timeoutMs: variant.hangs ? HANG_MS : TIME_OUT_MS,
     });

@@ -10,6 +10,8 @@ const FIXTURES = fileURLToPath(new URL('../../test/fixtures/lava/', import.meta.
 export interface Fixture {
   readonly name: string;
   readonly file: string;
+  /** The root of its collection. */
+  readonly tree: string;
   readonly plants: Plants;
 }
 
@@ -23,6 +25,7 @@ export async function fixtures(): Promise<readonly Fixture[]> {
       name,
       // In the large collection each test has a folder of its own.
       file: path.join(FIXTURES, folder, folder.includes('/') ? name : '', `${name}.yaml`),
+      tree: path.join(FIXTURES, folder.split('/')[0] ?? ''),
       plants,
     })),
   );

@@ -92,6 +92,17 @@ export async function furnish(host: LightHost, archive: string, furniture: Furni
   await inside(host, script, archive);
 }
 
+/** A pristine host gets sources for its package manager, and lines are run there. */
+export async function lay(
+  host: LightHost,
+  sources: readonly string[],
+  lines: readonly string[],
+): Promise<void> {
+  const list = sources.map((line) => `'${line}'`).join(' ');
+  const script = ['set -e', `printf '%s\\n' ${list} >/etc/apt/sources.list.d/lab.list`, ...lines];
+  await inside(host, script.join('\n'), '/dev/null');
+}
+
 /** Runs a script inside with a file as its input; throws where it fails. */
 async function inside(host: LightHost, script: string, input: string): Promise<void> {
   const child = spawn(

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { catalogueHere, factsHere } from '../../src/cli/local-tags.js';
 import type { RunPlace } from '../../src/cli/place.js';
-import { type DoneRun, RunAttempt } from '../../src/cli/run-attempt.js';
+import { type DoneRun, type PlannedRun, RunAttempt } from '../../src/cli/run-attempt.js';
 import { seatOf } from '../../src/cli/run-seat.js';
 import { planRuns } from '../../src/cli/run-tests.js';
 import type { AttemptEnd } from '../../src/domain/outcome.js';
@@ -18,6 +18,8 @@ export interface Tried {
 
 /** What a trial says beside the file. */
 export interface Asked {
+  /** The folder that is put beside it on the host. */
+  readonly tree?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
 }
@@ -30,8 +32,25 @@ export async function tryFile(file: string, host: LightHost, asked: Asked): Prom
     transport: host.transport,
     knowledge: async () => ({ catalogue, facts: factsHere(catalogue, false), steps: [], common: '' }),
   };
-  const { runs } = await planRuns([file], {}, place);
-  const [run] = runs;
+  const { runs, remove } = await planRuns(
+    [file],
+    asked.tree === undefined ? {} : { tree: asked.tree },
+    place,
+  );
+  try {
+    return await carryOut(runs, file, host, place, asked);
+  } finally {
+    await remove();
+  }
+}
+
+async function carryOut(
+  [run]: readonly PlannedRun[],
+  file: string,
+  host: LightHost,
+  place: RunPlace,
+  asked: Asked,
+): Promise<Tried> {
   if (run === undefined) throw new Error(`${file} comes to no run`);
   const { spec } = run;
   const planned = {

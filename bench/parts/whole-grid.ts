@@ -26,12 +26,15 @@ export interface Trial {
 }
 
 /** Starts a grid with these hosts and waits until it answers. */
-export async function startTrial(hosts: readonly InventoryHost[]): Promise<Trial> {
+export async function startTrial(
+  hosts: readonly InventoryHost[],
+  more: { readonly tags?: string; readonly steps?: string } = {},
+): Promise<Trial> {
   const folder = await mkdtemp(path.join(tmpdir(), 'testyard-bench-'));
   const stateDir = path.join(folder, 'state');
   const inventory = path.join(folder, 'inventory');
   await mkdir(stateDir, { mode: 0o700 });
-  await writeInventory(inventory, hosts);
+  await writeInventory(inventory, hosts, more);
   const listen = `127.0.0.1:${await freePort()}`;
   const args = ['--state-dir', stateDir, 'up', '--no-demo', '--inventory', inventory, '--listen', listen];
   const grid = new Part('grid', args, { DATABASE_URL: '' }, folder);

@@ -1,11 +1,38 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
+import type { LavaRepository } from '../domain/lava/definition.js';
 import { isCommit } from '../domain/submit/source.js';
-import { Source, type SourceTests, type SourceTrouble, type TreeEntry } from '../ports/source.js';
+import {
+  type PackedSource,
+  Source,
+  type SourceTests,
+  type SourceTrouble,
+  type TreeEntry,
+  type WantedTree,
+} from '../ports/source.js';
 import { type GitEnd, git, LARGEST_PACK_BYTES } from './git-command.js';
 import { filesOf, readTree } from './git-tree.js';
-import { TreeTooLarge } from './tree-archive.js';
+import { archiveOf, TreeTooLarge } from './tree-archive.js';
+
+/** All files of repositories that are fetched for a definition, together: they are held in memory. */
+const MOST_FETCHED_BYTES = 64 * 1024 * 1024;
+
+/** Repositories that belong into a tree, fetched. */
+export interface FetchedRepositories {
+  readonly entries: readonly TreeEntry[];
+  readonly repositories: readonly LavaRepository[];
+  readonly notes: readonly string[];
+}
+
+/** A tree with repositories in it; what was at their places gives way. */
+export function joinedEntries(
+  entries: readonly TreeEntry[],
+  { entries: more, repositories }: Pick<FetchedRepositories, 'entries' | 'repositories'>,
+): readonly TreeEntry[] {
+  const isUnder = (path: string) => repositories.some(({ at }) => path === at || path.startsWith(`${at}/`));
+  return [...entries.filter(({ path }) => !isUnder(path)), ...more];
+}
 
 /** What is kept of repositories, all in all; a single one may be as large as git may write. */
 const MOST_KEPT_BYTES = 4 * LARGEST_PACK_BYTES;
@@ -66,22 +93,64 @@ export class Git extends Source {
     return await this.with(url, commit, signal, (folder) => readTree(folder, commit, at, signal));
   }
 
-  override async treeOf<Kept>(
-    url: string,
-    commit: string,
-    keep: (entries: readonly TreeEntry[]) => Promise<Kept>,
+  override async pack<Kept>(
+    { url, commit, repositories }: WantedTree,
+    keep: (archive: AsyncIterable<Uint8Array>) => Promise<Kept>,
     signal: AbortSignal,
-  ): Promise<{ readonly kept: Kept; readonly notes: readonly string[] } | SourceTrouble> {
-    type Answer = { readonly kept: Kept; readonly notes: readonly string[] } | SourceTrouble;
-    return await this.with<Answer>(url, commit, signal, async (folder) => {
-      try {
-        const { entries, notes } = await filesOf(folder, commit, signal);
-        return { kept: await keep(entries), notes };
-      } catch (error) {
-        if (error instanceof TreeTooLarge) return { trouble: 'path', message: `${url}: ${error.message}` };
-        throw error;
-      }
+  ): Promise<PackedSource<Kept> | SourceTrouble> {
+    // First, for one of them may be the same repository, and no two work on one at a time.
+    const fetched = await this.fetch(repositories, signal);
+    if ('trouble' in fetched) return fetched;
+    return await this.with<PackedSource<Kept> | SourceTrouble>(url, commit, signal, async (folder) => {
+      const found = await taken(url, () => filesOf(folder, commit, signal));
+      if ('trouble' in found) return found;
+      const entries = joinedEntries(found.entries, fetched);
+      const kept = await taken(url, async () => ({ value: await keep(archiveOf(entries)) }));
+      if ('trouble' in kept) return kept;
+      const notes = [...found.notes, ...fetched.notes];
+      const paths = entries.map(({ path }) => path);
+      return { kept: kept.value, paths, repositories: fetched.repositories, notes };
     });
+  }
+
+  /** The files of repositories at where they belong in a tree, read into memory, and their commits. */
+  async fetch(
+    repositories: readonly LavaRepository[],
+    signal: AbortSignal,
+  ): Promise<FetchedRepositories | SourceTrouble> {
+    const entries: TreeEntry[] = [];
+    const notes: string[] = [];
+    const known: LavaRepository[] = [];
+    let bytes = 0;
+    for (const one of repositories) {
+      const { url, at } = one;
+      const resolved = await this.resolve(url, one.ref, signal);
+      if ('trouble' in resolved) return resolved;
+      const { commit } = resolved;
+      const found = await this.with<Omit<FetchedRepositories, 'repositories'> | SourceTrouble>(
+        url,
+        commit,
+        signal,
+        (folder) =>
+          taken(url, async () => {
+            const all = await filesOf(folder, commit, signal);
+            return { ...all, entries: await Promise.all(all.entries.map(inMemory)) };
+          }),
+      );
+      if ('trouble' in found) return found;
+      for (const entry of found.entries) {
+        bytes += entry.kind === 'file' ? (await entry.content()).length : 0;
+        entries.push({ ...entry, path: `${at}/${entry.path}` });
+      }
+      notes.push(...found.notes.map((note) => `${at}/${note}`));
+      if (bytes > MOST_FETCHED_BYTES)
+        return {
+          trouble: 'path',
+          message: `the repositories of 'install.git-repos' have more than ${MOST_FETCHED_BYTES} bytes together`,
+        };
+      known.push({ ...one, commit });
+    }
+    return { entries, notes, repositories: known };
   }
 
   /** Works on a kept repository that has a commit. */
@@ -148,6 +217,25 @@ export class Git extends Source {
       await this.alone(name, never, (folder) => rm(folder, { recursive: true, force: true }));
     }
   }
+}
+
+/** A tree that is too large is a trouble to tell. */
+async function taken<Answer extends object>(
+  url: string,
+  work: () => Promise<Answer>,
+): Promise<Answer | SourceTrouble> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TreeTooLarge) return { trouble: 'path', message: `${url}: ${error.message}` };
+    throw error;
+  }
+}
+
+async function inMemory(entry: TreeEntry): Promise<TreeEntry> {
+  if (entry.kind !== 'file') return entry;
+  const bytes = await entry.content();
+  return { ...entry, content: async () => bytes };
 }
 
 /** Makes sure that a commit with all its files is there; alone where the server gives it so, else with all there is. */

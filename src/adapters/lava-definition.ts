@@ -1,6 +1,7 @@
-import type { LavaDefinition, LavaParse } from '../domain/lava/definition.js';
+import type { LavaDefinition, LavaParse, LavaRepository } from '../domain/lava/definition.js';
 import { type LavaMapping, type LavaWords, MAPPED, needsOf } from '../domain/lava/mapping.js';
 import { readPattern } from '../domain/lava/pattern.js';
+import { wrongPath, wrongRef, wrongUrl } from '../domain/submit/source.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { entriesOf, isNothing, rendered, Unreadable } from './lava-values.js';
 import { NAME } from './source-fields.js';
@@ -141,13 +142,17 @@ class Reading {
 
   private lava(name: string): LavaDefinition {
     const params = this.params();
-    const { deps, steps: installSteps } = this.install();
+    const { deps, steps: installSteps, repositories } = this.install();
     const parse = this.parse();
     for (const [key, { at }] of this.top)
       if (!TOP_KEYS.includes(key) && !isJob(new Set(this.top.keys())))
         this.note(at, `'${shown(key)}' means nothing in a definition, here as in LAVA`);
     const steps = this.run();
-    return { name, params, deps, installSteps, steps, ...(parse === undefined ? {} : { parse }), folder: '' };
+    return {
+      ...{ name, params, deps, installSteps, steps, folder: '' },
+      ...(parse === undefined ? {} : { parse }),
+      ...(repositories.length === 0 ? {} : { repositories }),
+    };
   }
 
   /** Defaults in all the sections where they may stand; of twins the last counts. */
@@ -168,7 +173,7 @@ class Reading {
     return Object.fromEntries(pairs);
   }
 
-  private install(): { readonly deps: readonly string[]; readonly steps: readonly string[] } {
+  private install() {
     const install = this.section('install');
     for (const [key, { at, value }] of install) {
       if (INSTALL_KEYS.includes(key) || isNothing(value)) continue;
@@ -183,7 +188,55 @@ class Reading {
     for (const one of deps)
       if (!PACKAGE.test(one))
         this.wrong(install.get('deps')?.value.at ?? START, `'${shown(one)}' is no name of a package`);
-    return { deps, steps: this.steps(install.get('steps'), 'install.steps') };
+    const repositories = this.repositories(install.get('git-repos'));
+    return { deps, steps: this.steps(install.get('steps'), 'install.steps'), repositories };
+  }
+
+  private repositories(entry: SourceEntry | undefined): readonly LavaRepository[] {
+    if (entry === undefined || isNothing(entry.value)) return [];
+    const { value } = entry;
+    if (value.kind !== 'list') {
+      this.wrong(
+        value.at,
+        "'install.git-repos' is a list of addresses, or of 'url:', 'branch:' and 'destination:'",
+      );
+      return [];
+    }
+    const all = value.items.flatMap((item) => this.repository(item) ?? []);
+    const twin = all.find(({ at }, index) => all.findIndex((one) => one.at === at) < index);
+    if (twin !== undefined)
+      this.wrong(value.at, `two repositories of 'install.git-repos' would lie at '${shown(twin.at)}'`);
+    return all;
+  }
+
+  private repository(item: Source): LavaRepository | undefined {
+    const keys =
+      item.kind === 'map' ? new Map(entriesOf(item).map((one) => [one.key, one.value])) : undefined;
+    if (keys?.has('skip_by_default') && this.rendered(keys.get('skip_by_default') ?? item) === 'True')
+      return undefined;
+    const said = (key: string) => {
+      const value = keys?.get(key);
+      return value === undefined || isNothing(value) ? undefined : this.rendered(value).trim();
+    };
+    const url = item.kind === 'text' ? this.rendered(item).trim() : (said('url') ?? '');
+    const ref = said('revision') ?? said('branch');
+    const at = (
+      said('destination') ??
+      url
+        .replace(/\/+$/, '')
+        .replace(/^.*\//, '')
+        .replace(/\.git$/, '')
+    ).replace(/^(?:\.\/+)+|\/+$/g, '');
+    const flaw = url === '' ? "'install.git-repos' has an item without an address" : wrongUrl(url);
+    if (flaw !== undefined) this.wrong(item.at, `${shown(url)}: ${flaw}`);
+    else if (ref !== undefined && wrongRef(ref) !== undefined)
+      this.wrong(item.at, `${shown(ref)}: ${wrongRef(ref)}`);
+    else if (at === '.' || wrongPath(at) !== undefined)
+      this.wrong(
+        item.at,
+        `'${shown(at)}' is no place in the tree: name a folder below it with 'destination:'`,
+      );
+    return { url, at, ...(ref === undefined ? {} : { ref }) };
   }
 
   private run(): readonly string[] {

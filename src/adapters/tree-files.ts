@@ -21,13 +21,16 @@ export class Trees {
 
   /**
    * The folder that goes along with a file: the git work tree in which it lies, if git does not ignore it there; else
-   * the folder that was named, else its own.
+   * that in which the file's own folder is `wants`; else the folder that was named, else its own.
    */
-  async rootOf(file: string, named: string | undefined): Promise<string> {
+  async rootOf(file: string, named: string | undefined, wants: string): Promise<string> {
     const real = await realpath(file);
-    const above = await workTreeAbove(path.dirname(real));
+    const own = path.dirname(real);
+    const above = await workTreeAbove(own);
     if (above !== undefined && (await this.listed(above))?.includes(path.relative(above, real))) return above;
-    return named === undefined ? path.dirname(real) : await realpath(named);
+    // All of the machine is nobody's tests.
+    if (own.endsWith(`/${wants}`) && own !== `/${wants}`) return own.slice(0, -wants.length - 1);
+    return named === undefined ? own : await realpath(named);
   }
 
   /** All that goes along from a folder: of a git work tree what git knows and does not ignore, else everything. */

@@ -8,6 +8,7 @@ import type { Needs } from './local-tags.js';
 import type { RunPlace } from './place.js';
 import type { UnderTest } from './run-artefacts.js';
 import type { Lack } from './run-lacks.js';
+import type { PackedTree } from './run-tree.js';
 
 /** One test in one variant, as it is to be run. */
 export interface PlannedRun {
@@ -19,8 +20,8 @@ export interface PlannedRun {
   /** The test's name, with its variant where it has one. */
   readonly title: string;
   readonly needs: Needs;
-  /** The archive of what goes along with it, as a file here. */
-  readonly treeFile?: string;
+  /** What goes along with it, as a file here. */
+  readonly packed?: PackedTree;
 }
 
 /** What came of a run. */
@@ -222,9 +223,9 @@ export class RunAttempt {
 }
 
 /** Paths here by digest of all that is brought to the host. */
-function filesFor({ spec, treeFile }: PlannedRun, underTest: UnderTest | undefined) {
+function filesFor({ packed }: PlannedRun, underTest: UnderTest | undefined) {
   const files = new Map(underTest?.files);
-  if (spec.tree !== undefined && treeFile !== undefined) files.set(spec.tree.blob, treeFile);
+  if (packed !== undefined) files.set(packed.tree.blob, packed.file);
   return files;
 }
 

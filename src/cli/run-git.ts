@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Git } from '../adapters/git.js';
+import { type FetchedRepositories, Git } from '../adapters/git.js';
+import { writeArchive } from '../adapters/tree-archive.js';
+import type { LavaRepository } from '../domain/lava/definition.js';
 import { type TestSource, wrongPath, wrongRef, wrongUrl } from '../domain/submit/source.js';
 import type { SourceTrouble } from '../ports/source.js';
 import { Failure } from './failure.js';
@@ -14,8 +16,8 @@ const PATIENCE_MS = 600_000;
 export interface FromRepository {
   readonly files: { readonly name: string; readonly bytes: Uint8Array; readonly source: TestSource }[];
   readonly others: readonly string[];
-  /** Packs all of the commit, for a test that wants it beside itself. */
-  readonly tree: () => Promise<PackedTree>;
+  /** Packs all of the commit, with repositories in it, for a test that wants it beside itself. */
+  readonly tree: (repositories: readonly LavaRepository[]) => Promise<PackedTree>;
 }
 
 /** Tests of a repository at the commit for which a name stands now; it is kept only for as long as the command runs. */
@@ -31,7 +33,7 @@ export async function fromRepository(
   if (ref !== undefined) refuse(`--ref ${ref}`, wrongRef(ref));
   const wanted = paths.length === 0 ? ['.'] : paths;
   for (const one of wanted) refuse(one, wrongPath(one));
-  return await fetched(new Git(path.join(await trees.temporary(), 'git')), url, ref, wanted, trees);
+  return await fetched(await gitFor(trees), url, ref, wanted, trees);
 }
 
 async function fetched(
@@ -51,13 +53,25 @@ async function fetched(
       files.set(path, { name: path, bytes, source: { url, commit, path } });
     others.push(...found.others);
   }
-  const tree = () =>
-    trees.pack(url, async (keep) => {
-      const packed = await git.treeOf(url, commit, (entries) => keep({ entries, notes: [] }), signal);
-      const { kept, notes } = wellOr(packed);
-      return { ...kept, notes };
+  const tree = (repositories: readonly LavaRepository[]) =>
+    trees.once([url, repositories], async (file) => {
+      const wanted = { url, commit, repositories };
+      const packed = wellOr(await git.pack(wanted, (archive) => writeArchive(archive, file), signal));
+      return { ...packed, tree: packed.kept, file, paths: new Set(packed.paths) };
     });
   return { files: [...files.values()], others, tree };
+}
+
+/** The files of repositories that a definition asks for. */
+export async function fetchedFor(
+  repositories: readonly LavaRepository[],
+  trees: PackedTrees,
+): Promise<FetchedRepositories> {
+  return wellOr(await (await gitFor(trees)).fetch(repositories, AbortSignal.timeout(PATIENCE_MS)));
+}
+
+async function gitFor(trees: PackedTrees): Promise<Git> {
+  return new Git(path.join(await trees.temporary(), 'git'));
 }
 
 function refuse(what: string, wrong: string | undefined): void {

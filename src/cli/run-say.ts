@@ -1,3 +1,4 @@
+import type { FileProblem } from '../adapters/yaml-source.js';
 import type { Verdict } from '../domain/outcome.js';
 import type { AttemptEvent } from '../protocol/messages.js';
 import { EXIT } from './failure.js';
@@ -135,4 +136,9 @@ export function showPlanned(
           : `needs ${spec.requirement}`,
     ]),
   );
+}
+
+/** A note, with its place in the file where it has one. */
+export function noteLine({ message, line, column }: FileProblem): string {
+  return line === undefined ? message : `${line}:${column}: ${message}`;
 }

@@ -1,12 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
+import { withParams, wrongParam } from '../domain/lava/params.js';
 import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
 import { EXIT, Failure } from './failure.js';
 import type { Needs } from './local-tags.js';
 import type { RunPlace } from './place.js';
 import type { PlannedRun } from './run-attempt.js';
+import type { FromRepository } from './run-git.js';
 import type { PackedTree, PackedTrees } from './run-tree.js';
 
 /** Which tests of those that are named, and in which variants. */
@@ -38,8 +40,8 @@ export interface PlannedRuns {
 interface Found {
   readonly file?: string;
   readonly spec: TestSpec;
-  /** The archive that goes along. */
-  readonly treeFile?: string;
+  /** What goes along with it. */
+  readonly packed?: PackedTree;
 }
 
 /** Reads all tests, and refuses them with everything that is wrong with them at once. */
@@ -83,7 +85,7 @@ async function planned(
       const spec = source === undefined ? read.spec : { ...read.spec, source };
       const along = spec.lava === undefined ? { spec } : await withTree(spec, file, options, trees);
       tests.push({ file: name, ...along });
-      if (read.notes !== undefined) notes.set(name, read.notes);
+      notes.set(name, [...(read.notes ?? []), ...(await notesOn(along))]);
     } else {
       const lines = read.problems.map(
         (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
@@ -93,6 +95,7 @@ async function planned(
   }
   if (mistakes.length > 0) throw new Failure(mistakes.slice(0, 50).join('\n'));
   const selected = select(tests, options);
+  refuseParams(selected, options);
   const known = new Map<string, Needs>();
   const runs: PlannedRun[] = [];
   for (const test of selected)
@@ -105,6 +108,23 @@ async function planned(
   return { runs, others, notes };
 }
 
+/** What of the tree is left out, and whether the first step could go where it wants to. */
+async function notesOn({ spec, packed }: Found): Promise<readonly FileProblem[]> {
+  if (packed === undefined) return [];
+  const { firstFolder } = await import('./run-tree.js');
+  const folder = firstFolder(spec);
+  const isThere = folder === '.' || [...packed.paths].some((one) => one.startsWith(`${folder}/`));
+  const message = `the first step goes into ${folder}, which does not go along: name the folder above it with --tree`;
+  return [...packed.notes.map((note) => ({ message: note })), ...(isThere ? [] : [{ message }])];
+}
+
+/** Values that change nothing are a slip of the pen. */
+function refuseParams(tests: readonly Found[], { param = {} }: TestOptions): void {
+  const params = tests.map(({ spec }) => spec.lava?.params);
+  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, params) ?? []);
+  if (wrong.length > 0) throw new Failure(wrong.map((message) => `--param: ${message}`).join('\n'));
+}
+
 /** A definition with what lies around it. */
 async function withTree(
   spec: TestSpec,
@@ -114,20 +134,25 @@ async function withTree(
 ): Promise<Omit<Found, 'file'>> {
   const { lava } = spec;
   if (lava === undefined) return { spec };
-  const { packed, inside } = await treeAround(file, options, trees);
+  const { packed, inside } = await treeAround(spec, file, options, trees);
   const folder = inside.includes('/') ? inside.slice(0, inside.lastIndexOf('/')) : '';
-  return { spec: { ...spec, lava: { ...lava, folder }, tree: packed.tree }, treeFile: packed.file };
+  const { repositories } = packed;
+  const whole = { ...lava, folder, ...(repositories.length === 0 ? {} : { repositories }) };
+  return { spec: { ...spec, lava: whole, tree: packed.tree }, packed };
 }
 
 async function treeAround(
+  spec: TestSpec,
   file: RunFile,
   { tree }: TestOptions,
   trees: Trees,
 ): Promise<{ readonly packed: PackedTree; readonly inside: string }> {
-  if (file.tree !== undefined) return { packed: await file.tree(), inside: file.name };
+  const repositories = spec.lava?.repositories ?? [];
+  if (file.tree !== undefined) return { packed: await file.tree(repositories), inside: file.name };
   const packing = await trees();
-  const { root, inside } = await packing.placeOf(file.name, tree ?? file.folder);
-  return { packed: await packing.at(root), inside };
+  const { firstFolder } = await import('./run-tree.js');
+  const { root, inside } = await packing.placeOf(file.name, tree, file.folder, firstFolder(spec));
+  return { packed: await packing.at(root, repositories), inside };
 }
 
 /** A file to be run: here, unless its bytes are known. */
@@ -138,7 +163,7 @@ interface RunFile {
   /** The folder that was named, in which it lies. */
   readonly folder?: string;
   /** Packs what is around it, where that is not here. */
-  readonly tree?: () => Promise<PackedTree>;
+  readonly tree?: FromRepository['tree'];
 }
 
 async function filesOf(
@@ -237,8 +262,9 @@ function select(tests: readonly Found[], { label = [], not = [] }: TestOptions):
 /** A test in every variant: its own matrix in those that were asked for. */
 async function inVariants(
   { spec, ...base }: Found,
-  { variant, matrix }: TestOptions,
+  { variant: given, matrix, param }: TestOptions,
 ): Promise<readonly Omit<PlannedRun, 'needs'>[]> {
+  const variant = param === undefined ? given : withParams(given, param);
   if (spec.matrix === undefined && variant === undefined && matrix === undefined)
     return [{ ...base, spec, variant: {}, title: spec.name }];
   const { variantsOf } = await import('./run-variants.js');

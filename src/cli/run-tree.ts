@@ -1,11 +1,14 @@
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type FetchedRepositories, joinedEntries } from '../adapters/git.js';
 import { archiveOf, TreeTooLarge, writeArchive } from '../adapters/tree-archive.js';
 import { Trees } from '../adapters/tree-files.js';
-import type { TestTree } from '../domain/lava/definition.js';
-import type { TreeEntry } from '../ports/source.js';
+import type { LavaRepository, TestTree } from '../domain/lava/definition.js';
+import type { TestSpec } from '../domain/test.js';
 import { Failure } from './failure.js';
+
+const NOTHING: FetchedRepositories = { entries: [], repositories: [], notes: [] };
 
 /** What goes along with a test: an archive, as a file of this machine. */
 export interface PackedTree {
@@ -14,12 +17,8 @@ export interface PackedTree {
   readonly paths: ReadonlySet<string>;
   /** What of it was left out. */
   readonly notes: readonly string[];
-}
-
-/** What is to be packed. */
-interface Unpacked {
-  readonly entries: readonly TreeEntry[];
-  readonly notes: readonly string[];
+  /** What was fetched into it, with the commits. */
+  readonly repositories: readonly LavaRepository[];
 }
 
 /** Packs what goes along with tests, each folder once; the archives go when the command is over. */
@@ -28,35 +27,37 @@ export class PackedTrees {
   private readonly packed = new Map<string, Promise<PackedTree>>();
   private folder: Promise<string> | undefined;
 
-  /** The root of what goes along with a file, and where below it the file lies; `named` was typed. */
-  async placeOf(file: string, named: string | undefined) {
-    const root = await this.trees.rootOf(file, named);
+  /** The root of what goes along with a file, and where below it the file lies. */
+  async placeOf(file: string, tree: string | undefined, folder: string | undefined, wants: string) {
+    const root = tree === undefined ? await this.trees.rootOf(file, folder, wants) : await realTree(tree);
     const inside = path.relative(root, await realpath(file));
     if (inside.startsWith('..'))
       throw new Failure(`${file} does not lie in ${root}: name a folder above it with --tree`);
     return { root, inside };
   }
 
-  /** What goes along from a folder of this machine. */
-  async at(root: string): Promise<PackedTree> {
-    return await this.pack(root, async (keep) => await keep(await this.trees.at(root)));
+  /** What goes along from a folder of this machine, with repositories fetched into it. */
+  async at(root: string, wanted: readonly LavaRepository[]): Promise<PackedTree> {
+    return await this.once([root, wanted], async (file) => {
+      const { entries, notes } = await this.trees.at(root);
+      const { fetchedFor } = await import('./run-git.js');
+      const more = wanted.length === 0 ? NOTHING : await fetchedFor(wanted, this);
+      const all = joinedEntries(entries, more);
+      const tree = await writeArchive(archiveOf(all), file);
+      const paths = new Set(all.map((entry) => entry.path));
+      return { tree, file, paths, repositories: more.repositories, notes: [...notes, ...more.notes] };
+    });
   }
 
-  /** The archive of this name, made once: `give` gives what is to be packed, and waits until it is. */
-  async pack(
-    name: string,
-    give: (keep: (found: Unpacked) => Promise<PackedTree>) => Promise<PackedTree>,
-  ): Promise<PackedTree> {
+  /** The archive of this, made once: `make` writes it to a file. */
+  async once(what: readonly unknown[], make: (file: string) => Promise<PackedTree>): Promise<PackedTree> {
+    const key = JSON.stringify(what);
     const file = path.join(await this.temporary(), `${this.packed.size}.tar.gz`);
-    const keep = async ({ entries, notes }: Unpacked) => {
-      const tree = await writeArchive(archiveOf(entries), file);
-      return { tree, file, paths: new Set(entries.map((entry) => entry.path)), notes };
-    };
-    const known = this.packed.get(name) ?? give(keep);
-    this.packed.set(name, known);
+    const known = this.packed.get(key) ?? make(file);
+    this.packed.set(key, known);
     return await known.catch((error: unknown) => {
       if (error instanceof TreeTooLarge)
-        throw new Failure(`${name} cannot go along: ${error.message}; name a smaller folder with --tree`);
+        throw new Failure(`${what[0]} cannot go along: ${error.message}; name a smaller folder with --tree`);
       throw error;
     });
   }
@@ -71,4 +72,16 @@ export class PackedTrees {
   async remove(): Promise<void> {
     if (this.folder !== undefined) await rm(await this.folder, { recursive: true, force: true });
   }
+}
+
+async function realTree(folder: string): Promise<string> {
+  const about = await stat(folder).catch(() => undefined);
+  if (!about?.isDirectory()) throw new Failure(`--tree ${folder}: there is no such folder`);
+  return await realpath(folder);
+}
+
+/** Where the first step goes, from the root of the tree; '.' where it cannot be told, or stays. */
+export function firstFolder({ lava }: Pick<TestSpec, 'lava'>): string {
+  const into = /^\s*cd\s+['"]?([A-Za-z0-9_./-]+?)\/*['"]?\s*$/.exec(lava?.steps[0] ?? '')?.[1];
+  return into === undefined || into.startsWith('/') ? '.' : path.posix.normalize(into);
 }

@@ -5,8 +5,9 @@ import type { UnderTest } from './run-artefacts.js';
 import { type DoneRun, noVerdict, type PlannedRun, RunAttempt, reasonOf } from './run-attempt.js';
 import { placeOf } from './run-place.js';
 import type { Results } from './run-results.js';
-import { exitOf, Show, showPlanned } from './run-say.js';
+import { exitOf, noteLine, Show, showPlanned } from './run-say.js';
 import { type PlannedRuns, planRuns, type TestOptions } from './run-tests.js';
+import type { Screen } from './screen.js';
 import type { Setting } from './setting.js';
 import { stateFolder } from './settings.js';
 
@@ -38,11 +39,12 @@ export async function run(setting: Setting, what: readonly string[], options: Ru
 
 async function runPlanned(
   { screen, json, options: common }: Setting,
-  { runs, others }: PlannedRuns,
+  { runs, others, notes }: PlannedRuns,
   options: RunOptions,
   place: RunPlace,
 ): Promise<number> {
   if (others.length > 0) screen.note(`passed over, for they are no tests: ${named(others)}`);
+  tellNotes(screen, notes);
   if (options.dryRun) {
     showPlanned(screen, json, runs, place);
     return EXIT.ok;
@@ -171,6 +173,20 @@ class Interrupt {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, this.heard);
   }
 }
+
+/** What does not go along with a single test is told; all else there is to know, `check` says. */
+function tellNotes(screen: Screen, notes: PlannedRuns['notes']): void {
+  const noted = [...notes].filter(([, all]) => all.length > 0);
+  if (noted.length === 0) return;
+  const ofTrees = new Set(
+    noted.flatMap(([, all]) => all.filter(({ line }) => line === undefined).map(noteLine)),
+  );
+  for (const note of [...ofTrees].slice(0, MOST_NOTES)) screen.note(note);
+  const what = notes.size === 1 ? `${noted[0]?.[0]} has` : `${noted.length} of ${notes.size} files have`;
+  screen.note(`${what} notes: testyard check says them`);
+}
+
+const MOST_NOTES = 5;
 
 function named(files: readonly string[]): string {
   const more = files.length > 5 ? ` and ${files.length - 5} more` : '';

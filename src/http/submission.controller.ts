@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
 import { compareNights, type Morning } from '../domain/judge/morning.js';
+import type { Blobs } from '../ports/blobs.js';
 import type { Source } from '../ports/source.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
 import { readCatalogue } from '../store/catalogue.js';
@@ -25,6 +26,7 @@ import { type Desk, INJECT, type NamedBytes, type ReadTestFile } from './deps.js
 import { planView } from './dry-run.js';
 import { fetchTests } from './fetch-tests.js';
 import { withinProject } from './grid.controller.js';
+import { TreePacking } from './pack-trees.js';
 import { conflict, forbidden, notFound, Refusal, unprocessable, unreadable } from './problem.js';
 import { IdKey, pageView, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
@@ -37,6 +39,7 @@ export class SubmissionController {
     @Inject(INJECT.store) private readonly store: Store,
     @Inject(INJECT.readTestFile) private readonly readTestFile: ReadTestFile,
     @Inject(INJECT.source) private readonly source: Source,
+    @Inject(INJECT.blobs) private readonly blobs: Blobs,
     @Inject(INJECT.reserveMostS) private readonly reserveMostS: number,
     @Inject(INJECT.link) private readonly desk: Desk,
   ) {}
@@ -58,7 +61,8 @@ export class SubmissionController {
     const read = async () => {
       const fetched = await fetchTests(this.store, this.source, tests);
       const readFile = (file: NamedBytes) => this.readTestFile(file, known?.catalogue);
-      return await understand(this.store, projectId, ask.body, readFile, fetched);
+      const packing = ask.body.dryRun ? undefined : new TreePacking(this.store, this.source, this.blobs);
+      return await understand(this.store, projectId, ask.body, readFile, fetched, packing);
     };
     if (ask.body.dryRun) {
       const understood = await read();

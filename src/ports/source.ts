@@ -1,3 +1,5 @@
+import type { LavaRepository } from '../domain/lava/definition.js';
+
 /** A file of a repository. */
 export interface SourceFile {
   /** From the root of the repository. */
@@ -55,13 +57,28 @@ export abstract class Source {
     signal: AbortSignal,
   ): Promise<SourceTests | SourceTrouble>;
   /**
-   * All files of a commit, which `keep` can read until it settles, best in their order; `notes` say what is left out.
-   * No two are kept of one repository at a time.
+   * All files of a commit as an archive (tar, gzip), with other repositories inside it, for `keep` to take; `notes` say
+   * what is left out.
    */
-  abstract treeOf<Kept>(
-    url: string,
-    commit: string,
-    keep: (entries: readonly TreeEntry[]) => Promise<Kept>,
+  abstract pack<Kept>(
+    wanted: WantedTree,
+    keep: (archive: AsyncIterable<Uint8Array>) => Promise<Kept>,
     signal: AbortSignal,
-  ): Promise<{ readonly kept: Kept; readonly notes: readonly string[] } | SourceTrouble>;
+  ): Promise<PackedSource<Kept> | SourceTrouble>;
+}
+
+/** A commit, and the repositories that are put into its tree. */
+export interface WantedTree {
+  readonly url: string;
+  readonly commit: string;
+  readonly repositories: readonly LavaRepository[];
+}
+
+/** A tree that was taken, with the commits of what was put into it. */
+export interface PackedSource<Kept> {
+  readonly kept: Kept;
+  /** All that is in it. */
+  readonly paths: readonly string[];
+  readonly repositories: readonly LavaRepository[];
+  readonly notes: readonly string[];
 }

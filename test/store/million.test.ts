@@ -414,7 +414,7 @@ describe('submissions', () => {
   look('in projects that do not name it', blob.findArtefactBlob, [['99'], 'blob 7']);
   look('', blob.noteUpload, [{ digest: 'fresh', bytes: 1, storedBytes: 1 }]);
   look('of an attempt', blob.isUnderTest, [lease(RUNNING), 'blob 7']);
-  look('', submission.missingBlobs, [['blob 1', 'blob 70000']]);
+  look('', submission.blobSizes, [['blob 1', 'blob 70000']]);
   const tx = <Args extends readonly unknown[]>(of: (sql: never, ...args: Args) => Promise<unknown>) =>
     of as (sql: ExplainingStore, ...args: Args) => Promise<unknown>;
   look('', tx(submission.once), [

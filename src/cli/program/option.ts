@@ -31,6 +31,13 @@ export function gatherVariant(text: string, before: readonly Record<string, stri
   return [...before, pairs(text)];
 }
 
+/** `NAME=value`, several times; all behind the first '=' is the value. */
+export function gatherParam(text: string, before: Readonly<Record<string, string>> = {}) {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError(`'${text}' is not NAME=value.`);
+  return { ...before, [text.slice(0, equals).trim()]: text.slice(equals + 1) };
+}
+
 /** `NAME=a,b,...`, several times. */
 export function gatherAxes(text: string, before: Readonly<Record<string, string[]>> = {}) {
   const equals = text.indexOf('=');

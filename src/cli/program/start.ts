@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Does } from './does.js';
-import { gather, gatherArtefacts, gatherAxes, gatherVariant, list } from './option.js';
+import { gather, gatherArtefacts, gatherAxes, gatherParam, gatherVariant, list } from './option.js';
 
 /** Commands that start something on this machine. */
 export function addStarting(testyard: Command, does: Does): void {
@@ -30,10 +30,15 @@ export function addStarting(testyard: Command, does: Does): void {
     .argument('[test...]', 'executables with their needs in comments, YAML, or folders of them')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
-    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it that lie in no git work tree')
+    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option('--dry-run', 'only say what would be run, and what never could be here')
     .option('--label <label>', 'only tests that have it; repeat for all of several', gather)
     .option('--not <label>', 'of those, none that has it; repeat for more', gather)
+    .option(
+      '--param <NAME=value>',
+      'a value for a parameter of LAVA definitions; repeat for more',
+      gatherParam,
+    )
     .option('--variant <K=V,...>', 'run once with this environment; repeat for more runs', gatherVariant)
     .option(
       '--matrix <NAME=a,b,...>',
@@ -58,8 +63,25 @@ export function addStarting(testyard: Command, does: Does): void {
     .option('--host-key <SHA256:...>', "the fingerprint of the host's key")
     .option('--inventory <dir>', 'the folder that describes a lab: its tags, hosts and tests')
     .action(does(async (...args: Parameters<RunModule['run']>) => (await import('../run.js')).run(...args)));
+  testyard
+    .command('check')
+    .description('read tests as run does, and say what each is, needs and brings along; nothing is run')
+    .argument('<test...>', 'executables, YAML, LAVA definitions, or folders of them')
+    .option('--git <url>', 'the tests are files or folders of this repository')
+    .option('--ref <name>', 'at this branch, tag or commit')
+    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
+    .option(
+      '--param <NAME=value>',
+      'a value for a parameter of LAVA definitions; repeat for more',
+      gatherParam,
+    )
+    .option('--inventory <dir>', 'the folder that describes a lab: its tags and what words of LAVA mean')
+    .action(
+      does(async (...args: Parameters<CheckModule['check']>) => (await import('../check.js')).check(...args)),
+    );
 }
 
+type CheckModule = typeof import('../check.js');
 type UpModule = typeof import('../up.js');
 type ExecutorModule = typeof import('../executor.js');
 type RunModule = typeof import('../run.js');

@@ -13,6 +13,19 @@ export interface LavaDefinition {
   readonly parse?: LavaParse;
   /** Where in the tree the definition lies, from its root, without a slash at either end; '' is the root. */
   readonly folder: string;
+  /** Repositories that are fetched for it and lie in the tree; undefined: none. */
+  readonly repositories?: readonly LavaRepository[];
+}
+
+/** A repository of the install section. */
+export interface LavaRepository {
+  readonly url: string;
+  /** A branch, tag or commit; undefined: what the repository itself takes. */
+  readonly ref?: string;
+  /** Where in the tree, from its root. */
+  readonly at: string;
+  /** What was fetched, in full; undefined until it is. */
+  readonly commit?: string;
 }
 
 /** How cases are read from what the test prints; applied by the grid, never on the host. */

@@ -113,8 +113,8 @@ function isRemoved(name: string, hints: readonly Hint[]): boolean {
 
 /** By the line of which the shell complained, where that is known; else by all that the text does with it. */
 function useAt(name: string, { text }: Answers, line?: number): Use {
-  const there = text.filter((one) => one.number === line && useInLine(name, one.text) !== 'none');
-  return useOf(name, there.length > 0 ? there : text);
+  const there = text.find((one) => one.number === line && useInLine(name, one.text) !== 'none');
+  return there === undefined ? useOf(name, text) : useInLine(name, there.text);
 }
 
 function readAnswers(told: readonly string[]): Answers {

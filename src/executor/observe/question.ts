@@ -50,7 +50,7 @@ export function questionOf(asked: Asked, folder: string): string {
     asked.modules.length === 0 ? '' : `for n in ${words(asked.modules)}; do no_module "$n"; done`,
     asked.urls.length === 0 ? '' : `for n in ${words(asked.urls)}; do no_fetch "$n"; done`,
     'rooms',
-    `own=$home/${folder.replace(/[^A-Za-z0-9._/+@ -]/g, '?')}`,
+    `own=${quote(folder)} own=$home\${own:+/$own}`,
     sought === '' ? '' : `texts | xargs -0 grep -nF ${sought} /dev/null 2>/dev/null | head -c 300000`,
     TELLS,
   ];
@@ -166,7 +166,7 @@ texts() {
   printf '%s\\0' "$d/test"
   [ -e "$d/setup" ] && printf '%s\\0' "$d/setup"
   find "$own" -maxdepth 4 -type f -size -200k ! -newer "$d/test" ! -name '*.md' ! -name '*.yaml' -print 2>/dev/null | head -n 300 | tr '\\n' '\\0'
-  [ "$own" = "$home/" ] || find "$home" -maxdepth 5 -type f -size -200k ! -newer "$d/test" \\( -path '*/lib/*' -o -path '*/utils/*' \\) -print 2>/dev/null | head -n 100 | tr '\\n' '\\0'
+  [ "$own" = "$home" ] || find "$home" -maxdepth 5 -type f -size -200k ! -newer "$d/test" \\( -path '*/lib/*' -o -path '*/utils/*' \\) -print 2>/dev/null | head -n 100 | tr '\\n' '\\0'
 }`;
 
 /** Which of the test's scripts tell of cases. */

@@ -30,7 +30,8 @@ echo watched
 /** A tool's stand-in: whatever is looked at, given or killed is the tool itself, which takes its place. */
 function standIn(): string {
   return `(
-  . "$_ty/.helper"
+  d=$_ty
+  . "$d/.helper"
   tell called "\${0##*/}" "$@"
 ) </dev/null >/dev/null 2>&1
 [ -n "\${IFS+x}" ] && _ty_ifs=$IFS || unset _ty_ifs

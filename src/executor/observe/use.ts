@@ -20,10 +20,15 @@ const SILENT =
   /(?:>\s*\/dev\/null\s+2>\s*(?:&1|\/dev\/null)|&>\s*\/dev\/null|2>\s*\/dev\/null\s+>\s*\/dev\/null)/;
 const ASKS = '(?:command\\s+-[vV]|which|type(?:\\s+-[a-zA-Z]+)?|hash|whereis)';
 
-/** The strongest of the uses that a test's text makes of `name`. */
+/**
+ * What a test's text as a whole does with `name`. Who asks for it, and only then calls it, does not need it, unless
+ * something is done about it where it is not there.
+ */
 export function useOf(name: string, lines: readonly TextLine[]): Use {
-  const uses = lines.map((line) => useInLine(name, line.text));
-  for (const use of ['needed', 'asked', 'tolerated'] as const) if (uses.includes(use)) return use;
+  const uses = lines.map((line) => ({ use: useInLine(name, line.text), asks: asksFor(name, line.text) }));
+  if (uses.some(({ use, asks }) => use === 'needed' && asks)) return 'needed';
+  for (const use of ['asked', 'needed', 'tolerated'] as const)
+    if (uses.some((one) => one.use === use)) return use;
   return 'none';
 }
 
@@ -33,18 +38,29 @@ export function useInLine(name: string, text: string): Use {
   const word = escaped(name);
   if (!new RegExp(`(?:^|[^A-Za-z0-9_./-])${word}(?![A-Za-z0-9_-])`).test(line)) return 'none';
   if (/^\s*(?:echo|printf|info_msg|warn_msg|error_msg)\b/.test(line)) return 'none';
-  const isAsked = new RegExp(`\\b${ASKS}\\s+["']?${word}`).test(line);
-  if (isAsked && line.match(new RegExp(word, 'g'))?.length === 1)
-    return asksInVain(line) ? 'needed' : 'asked';
+  if (asksFor(name, text)) {
+    if (asksInVain(line)) return 'needed';
+    return isAlone(line) ? 'tolerated' : 'asked';
+  }
   if (TOLERATED.test(line) && !ACTS.test(afterOr(line))) return 'tolerated';
   if (isDiscarded(line)) return 'tolerated';
   return 'needed';
 }
 
+function asksFor(name: string, text: string): boolean {
+  return new RegExp(`\\b${ASKS}\\s+["']?${escaped(name)}(?![A-Za-z0-9_-])`).test(withoutComment(text));
+}
+
+/** A question whose answer goes nowhere. */
+function isAlone(line: string): boolean {
+  return !/\|\||&&|\bif\b|\bwhile\b|\buntil\b|\$\(|`|[^|]\|[^|]|;/.test(line);
+}
+
 /** `command -v x || exit`, `if ! which x`: where it is not there, something is done about it. */
 function asksInVain(line: string): boolean {
   if (/\bif\s+!\s/.test(line) || /^\s*!\s/.test(line)) return true;
-  return line.includes('||') && ACTS.test(afterOr(line));
+  // What is done may stand in the lines below.
+  return line.includes('||') && (ACTS.test(afterOr(line)) || /^\s*\{?\s*\\?\s*$/.test(afterOr(line)));
 }
 
 /** Nobody looks at what it prints, nor at how it ends. */

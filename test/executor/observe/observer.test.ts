@@ -7,7 +7,8 @@ const obstacle = canRunLightHosts();
 const REPORTS = `RESULT=./result.txt
 report() { echo "$1 $2" | tee -a "$RESULT"; }
 `;
-const SEND = `while read -r name result value unit; do
+const SEND = `[ -f ./result.txt ] || exit 0
+while read -r name result value unit; do
   if [ -n "$value" ]; then lava-test-case "$name" --result "$result" --measurement "$value" --units "$unit"
   else lava-test-case "$name" --result "$result"; fi
 done <./result.txt
@@ -15,40 +16,111 @@ done <./result.txt
 /** Steps as collections write them: the script, and then what tells of its cases. */
 const STEPS = ['./t.sh || true', './send.sh'];
 
-describe.skipIf(obstacle)(`what is observed${obstacle === undefined ? '' : ` (skipped: ${obstacle})`}`, () => {
-  let yard: WatchedHost;
-  beforeAll(async () => {
-    yard = await WatchedHost.start();
-  });
-  afterAll(() => yard?.stop());
-
-  const run = (script: string, steps: readonly string[] = STEPS) =>
-    yard.run({ steps }, { 't.sh': `#!/bin/sh\n${REPORTS}${script}`, 'send.sh': `#!/bin/sh\n${SEND}` });
-
-  /** What a script does, and what comes of it. */
-  const table: readonly (readonly [string, string, RegExp])[] = [
-    ['a healthy test passes', 'ls / | grep -q etc && report a pass || report a fail', /^passed/],
-    ['a missing command', 'iperf3 -c x && report a pass || report a fail', /^could_not_run: cases a for want of the command iperf3 \(needs cmd:iperf3\)$/],
-    ['one whose message goes nowhere', 'iperf3 -c x 2>/dev/null && report a pass || report a fail', /needs cmd:iperf3/],
-    ['one whose message goes into a log', 'iperf3 -c x >log 2>&1\ngrep -q bps log && report a pass || report a fail', /needs cmd:iperf3/],
-    ['one whose message goes into a variable', 'x=$(iperf3 -c x 2>&1)\n[ "$x" = ok ] && report a pass || report a fail', /needs cmd:iperf3/],
-    ['an optional one that is asked for, and a true red', 'command -v lshw && lshw\nreport a fail', /^failed: failed cases: a/],
-    ['one without which it goes on, and a true red', 'lshw || true\nreport a fail', /^failed: failed cases: a/],
-    ['one of which nobody sees a thing, and a true red', 'lshw >/dev/null 2>&1\nreport a fail', /^failed: failed cases: a/],
-    ['one that is asked for and must be there', 'command -v iperf3 || { report a fail; exit 1; }', /needs cmd:iperf3/],
-    ['what is only printed is none', 'echo "t.sh: 3: iperf3: not found"; report a fail', /^failed/],
-    ['what a tool says of one that is there is none', 'echo "sh: 1: grep: not found" >&2; report a fail', /^failed/],
-    ['127 of its own is red', 'report a pass\nexit 127', /^passed/],
-    ['a red, then a lack', 'report a fail\niperf3 && report b pass || report b fail', /^failed: failed cases: a \(/],
-    ['noise before a pass, then a red', 'lshw\nreport a pass\nreport b fail', /^failed: failed cases: b/],
-    ['a device', 'dd if=/dev/nothing0 of=/dev/null && report a pass || report a fail', /^could_not_run: .*\/dev\/nothing0/],
-    ['a module', 'modprobe nothing_such && report a pass || report a fail', /^could_not_run/],
-    ['a package', 'apt-get install -y nothing-such-package || report a fail', /^could_not_run: .*nothing-such-package/],
-    ['a download', 'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail', /^could_not_run/],
-  ];
-  for (const [title, script, expected] of table)
-    it(title, async () => {
-      const { verdict, text, observed, cases } = await run(script);
-      expect(verdict, `${text}\n${JSON.stringify(observed)}\n${JSON.stringify(cases)}`).toMatch(expected);
+describe.skipIf(obstacle)(
+  `what is observed${obstacle === undefined ? '' : ` (skipped: ${obstacle})`}`,
+  () => {
+    let yard: WatchedHost;
+    beforeAll(async () => {
+      yard = await WatchedHost.start();
     });
-});
+    afterAll(() => yard?.stop());
+
+    const run = (script: string, steps: readonly string[] = STEPS) =>
+      yard.run({ steps }, { 't.sh': `#!/bin/sh\n${REPORTS}${script}`, 'send.sh': `#!/bin/sh\n${SEND}` });
+
+    /** What a script does, and what comes of it. */
+    const table: readonly (readonly [string, string, RegExp])[] = [
+      ['a healthy test passes', 'ls / | grep -q etc && report a pass || report a fail', /^passed/],
+      [
+        'a missing command',
+        'iperf3 -c x && report a pass || report a fail',
+        /^could_not_run: cases a for want of the command iperf3 \(needs cmd:iperf3\)$/,
+      ],
+      [
+        'one whose message goes nowhere',
+        'iperf3 -c x 2>/dev/null && report a pass || report a fail',
+        /needs cmd:iperf3/,
+      ],
+      [
+        'one whose message goes into a log',
+        'iperf3 -c x >log 2>&1\ngrep -q bps log && report a pass || report a fail',
+        /needs cmd:iperf3/,
+      ],
+      [
+        'one whose message goes into a variable',
+        'x=$(iperf3 -c x 2>&1)\n[ "$x" = ok ] && report a pass || report a fail',
+        /needs cmd:iperf3/,
+      ],
+      [
+        'an optional one that is asked for, and a true red',
+        'command -v lshw && lshw\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'one without which it goes on, and a true red',
+        'lshw || true\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'one of which nobody sees a thing, and a true red',
+        'lshw >/dev/null 2>&1\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'one that is asked for and must be there',
+        'command -v iperf3 || { report a fail; exit 1; }',
+        /needs cmd:iperf3/,
+      ],
+      ['what is only printed is none', 'echo "t.sh: 3: iperf3: not found"; report a fail', /^failed/],
+      [
+        'what a tool says of one that is there is none',
+        'echo "sh: 1: grep: not found" >&2; report a fail',
+        /^failed/,
+      ],
+      ['127 of its own is red', 'report a pass\nexit 127', /^passed/],
+      [
+        'a red, then a lack',
+        'report a fail\niperf3 && report b pass || report b fail',
+        /^failed: failed cases: a \(/,
+      ],
+      ['noise before a pass, then a red', 'lshw\nreport a pass\nreport b fail', /^failed: failed cases: b/],
+      [
+        'a device',
+        'dd if=/dev/nothing0 of=/dev/null && report a pass || report a fail',
+        /^could_not_run: .*\/dev\/nothing0/,
+      ],
+      ['a module', 'modprobe nothing_such && report a pass || report a fail', /^could_not_run/],
+      [
+        'a package',
+        'apt-get install -y nothing-such-package || report a fail',
+        /^could_not_run: .*nothing-such-package/,
+      ],
+      [
+        'an optional one in a block of its own, and a true red',
+        'if command -v lshw >/dev/null; then\n  lshw\nfi\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      ['no case, though a script reports some', 'exit 0', /^tested_nothing: .*no case reported, and its/],
+      [
+        'no case for want of a command',
+        'iperf3 || exit 1\nreport a pass',
+        /^could_not_run: no case reported, for want of the command iperf3/,
+      ],
+      [
+        'a package that is there',
+        'apt-get install -y coreutils || true\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'a download',
+        'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail',
+        /^could_not_run/,
+      ],
+    ];
+    for (const [title, script, expected] of table)
+      it(title, async () => {
+        const { verdict, text, observed, cases } = await run(script);
+        expect(verdict, `${text}\n${JSON.stringify(observed)}\n${JSON.stringify(cases)}`).toMatch(expected);
+      });
+  },
+);

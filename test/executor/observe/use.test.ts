@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { useInLine, useOf } from '../../../src/executor/observe/use.js';
+
+describe('what a line of shell does with a command', () => {
+  const table: readonly (readonly [string, string])[] = [
+    ['fio --output=a', 'needed'],
+    ['x=$(fio --version)', 'needed'],
+    ['if fio; then', 'needed'],
+    ['fio || exit 1', 'needed'],
+    ['fio || report_fail a', 'needed'],
+    ['fio | tee log', 'needed'],
+    ['fio 2>/dev/null', 'needed'],
+    ['fio >/dev/null 2>&1 || exit 1', 'needed'],
+    ["TOOL='fio'", 'needed'],
+    ['fio || true', 'tolerated'],
+    ['fio || :', 'tolerated'],
+    ['(fio || true)', 'tolerated'],
+    ['fio || echo "not there"', 'tolerated'],
+    ['fio || warn_msg "not there"', 'tolerated'],
+    ['fio || { echo "fail"; exit 1; }', 'needed'],
+    ['fio >/dev/null 2>&1', 'tolerated'],
+    ['fio &>/dev/null', 'tolerated'],
+    ['which fio', 'tolerated'],
+    ['command -v fio && fio', 'asked'],
+    ['if command -v fio >/dev/null 2>&1; then', 'asked'],
+    ['if ! command -v fio; then', 'needed'],
+    ['command -v fio || exit 1', 'needed'],
+    ['command -v fio || {', 'needed'],
+    ['which fio || error_msg "no fio"', 'needed'],
+    ['echo "running fio"', 'none'],
+    ['# fio is great', 'none'],
+    ['fio-helper', 'none'],
+    ['/opt/fio', 'none'],
+    ['my_fio', 'none'],
+  ];
+  it.each(table)('%s', (line, use) => {
+    expect(useInLine('fio', line)).toBe(use);
+  });
+
+  it('what is asked for before it is called is not needed', () => {
+    const lines = ['if command -v fio; then', '  fio', 'fi'].map((text, number) => ({
+      file: '/a',
+      number,
+      text,
+    }));
+    expect(useOf('fio', lines)).toBe('asked');
+    expect(useOf('fio', lines.slice(1))).toBe('needed');
+  });
+});
