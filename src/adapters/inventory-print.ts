@@ -256,6 +256,7 @@ function testFields(test: TestSpec, run: string): Fields {
     output: test.output,
     commands: some(test.commands),
     under_test: some(test.underTest),
+    handlers: some(test.handlers ?? []),
     network: test.network ? 'yes' : undefined,
     environment: Object.keys(test.environment).length === 0 ? undefined : test.environment,
     setup: test.setup,
