@@ -15,6 +15,7 @@ import type {
   Report,
   Reported,
 } from '../protocol/messages.js';
+import { PROTOCOL } from '../protocol/terms.js';
 
 /** What `testyard run` hears of its one attempt. */
 export interface Listener {
@@ -24,7 +25,7 @@ export interface Listener {
   kept(digest: string, bytes: Buffer): void;
 }
 
-const LEASE = { lease: '1', ttlMs: 60_000, renewEveryMs: 10_000 } as const;
+const LEASE = { lease: '1', ttlMs: 60_000, renewEveryMs: 10_000, protocol: PROTOCOL } as const;
 
 /** The grid as `testyard run` plays it: one lease, one assignment, and everything heard as it comes. */
 export class LocalLink extends GridLink {
@@ -102,7 +103,8 @@ export class LocalLink extends GridLink {
     for (const { seq, event } of entries) {
       if (seq <= this.entriesSeen) continue;
       this.entriesSeen = seq;
-      this.listener.event(event);
+      // Here nobody needs the outcome before the end.
+      if (event.kind !== 'decided') this.listener.event(event);
       isOver ||= event.kind === 'ended';
     }
     if (isOver) this.settle();

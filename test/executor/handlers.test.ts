@@ -30,7 +30,12 @@ describe('handlers', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   /** Runs a script with a list of handlers, as the admin writes it. */
-  const run = async (list: string, script: string, handlers: readonly string[]) => {
+  const run = async (
+    list: string,
+    script: string,
+    handlers: readonly string[],
+    test: Parameters<typeof assignmentOf>[2] = {},
+  ) => {
     const file = join(await mkdtemp(join(folder, 'list-')), 'handlers.yaml');
     await writeFile(file, list);
     const grid = new FakeGrid();
@@ -45,7 +50,7 @@ describe('handlers', () => {
       ...{ id: `3${process.pid}`, name: 'here', expendable: [] },
       transport: { kind: 'local', network: false },
     } as const;
-    const heard = grid.give(assignmentOf(script, host, { handlers }));
+    const heard = grid.give(assignmentOf(script, host, { handlers, ...test }));
     const { end } = await heard.ended;
     const of = <Kind extends AttemptEvent['kind']>(kind: Kind) =>
       heard.events.filter((event): event is Of<Kind> => event.kind === kind);
@@ -137,6 +142,24 @@ describe('handlers', () => {
     ]);
     const [note] = of('attachment');
     expect(note && textOf(note)).toBe('no handler of this name is in the list of the admin\n');
+  });
+
+  it('act upon the cases of a LAVA definition, by helpers and by what it prints', async () => {
+    const steps = [
+      'lava-test-set start s',
+      'lava-test-case a --shell sleep 0.2',
+      'lava-test-set stop',
+      'echo "<LAVA_SIGNAL_STARTTC b>"; sleep 0.3; echo "<LAVA_SIGNAL_ENDTC b>"; lava-test-case b --result pass',
+    ];
+    const lava = { name: 'x', params: {}, deps: [], installSteps: [], steps, folder: '' };
+    const { of } = await run('handlers: {duration: {use: duration, always: true}}\n', '', [], { lava });
+    const measured = of('measured').map(
+      ({ caseSeq, measurement }) => [caseSeq, Number(measurement.raw)] as const,
+    );
+    expect(of('case').map(({ name }) => name)).toEqual(['s / a', 'b']);
+    expect(measured.map(([seq]) => seq)).toEqual([1, 2, undefined]);
+    expect(measured[0]?.[1]).toBeGreaterThan(0.19);
+    expect(measured[1]?.[1]).toBeGreaterThan(0.2);
   });
 
   it('the list says where it is wrong', async () => {
