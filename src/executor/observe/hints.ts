@@ -31,6 +31,7 @@ export class Hints {
   private printedCases = 0;
   private position = 0;
   private line = '';
+  private lastCase = -1;
   private lineAt = 0;
 
   /** What the test prints, as it comes. */
@@ -84,7 +85,14 @@ export class Hints {
    */
   placeOfCase(name: string, result: string, at: number): number {
     const short = name.slice(name.lastIndexOf(' / ') + 1).replace(/^\/ /, '');
-    return this.printed.get(`${short} ${result}`)?.shift() ?? this.places.upTo(at);
+    const place = this.printed.get(`${short} ${result}`)?.shift() ?? this.places.upTo(at);
+    this.lastCase = Math.max(this.lastCase, place);
+    return place;
+  }
+
+  /** Whether no case was told after a place. */
+  isLast({ at }: Hint): boolean {
+    return at === undefined || at > this.lastCase;
   }
 
   /** Complaints that the test wrote into files of its own, nobody knows when. */
