@@ -68,6 +68,7 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     case 'sought': {
       const { name } = hint;
       const line = hint.of === 'command' ? hint.line : undefined;
+      if (hint.of === 'sought' && !hint.byTest && !answers.lost.has(name)) return [];
       if (!answers.commands.has(name) || !isNeeded(name, answers, line)) return [];
       return [{ kind: 'command', name, ...(answers.isSole ? { sole: true } : {}) }];
     }

@@ -6,7 +6,7 @@ import { Places } from './places.js';
 export type Hint = { readonly at?: number } & (
   | Complaint
   /** No entry of PATH had it, as the host's own kernel told. */
-  | { readonly of: 'sought'; readonly name: string }
+  | { readonly of: 'sought'; readonly name: string; readonly byTest: boolean }
   | { readonly of: 'called'; readonly call: Call }
   /** A file system was seen full. */
   | { readonly of: 'full'; readonly path: string }
@@ -60,7 +60,12 @@ export class Hints {
         return true;
       }
       case 'sought':
-        this.add({ of: 'sought', name: first, at: this.places.after(at) });
+        this.add({
+          of: 'sought',
+          name: first,
+          byTest: !isOfSystem(rest[1] ?? ''),
+          at: this.places.after(at),
+        });
         return true;
       case 'full':
         this.add({ of: 'full', path: first, at: this.places.after(at) });
@@ -123,4 +128,11 @@ export class Hints {
   private add(hint: Hint): void {
     if (this.all.length < MOST_HINTS) this.all.push(hint);
   }
+}
+
+/** Whether a command line is that of a program of the host itself: `/bin/sh /var/lib/dpkg/info/fio.postinst configure`. */
+function isOfSystem(line: string): boolean {
+  const [program = '', script = ''] = line.split(' ');
+  const isInterpreter = /(?:^|\/)(?:sh|dash|bash|ash|busybox|perl|python[0-9.]*|env)$/.test(program);
+  return /^\/(?:usr|s?bin|lib|var\/lib|etc)\//.test(isInterpreter ? script : program);
 }
