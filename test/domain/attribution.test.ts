@@ -124,6 +124,11 @@ describe('what a case is worth', () => {
       'tested_nothing could_not_run',
     ],
     [
+      'what fails after such a pass could not run',
+      [sole, 'pass a', 'fail b'],
+      'tested_nothing could_not_run',
+    ],
+    [
       'a command that does nothing',
       ['pass a', { kind: 'does_nothing', command: 'fio', why: 'it is empty' }],
       'tested_nothing',

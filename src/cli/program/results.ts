@@ -27,6 +27,16 @@ export function addResults(testyard: Command, does: Does): void {
       ),
     );
   testyard
+    .command('suggest')
+    .description('what a test should require, by what it was seen to lack: YAML that is ready to be pasted')
+    .argument('<what>', 'a run (r12); with --results a test')
+    .option('--results <dir>', 'of the results that `testyard run --results` wrote there')
+    .action(
+      does(async (...args: Parameters<SuggestModule['suggest']>) =>
+        (await import('../suggest.js')).suggest(...args),
+      ),
+    );
+  testyard
     .command('known')
     .description('tie an issue to a failure of a test; a known red is still red')
     .argument('[test]')
@@ -43,5 +53,6 @@ export function addResults(testyard: Command, does: Does): void {
 }
 
 type MorningModule = typeof import('../morning.js');
+type SuggestModule = typeof import('../suggest.js');
 type ReportModule = typeof import('../report.js');
 type KnownModule = typeof import('../known.js');

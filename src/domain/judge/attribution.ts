@@ -51,8 +51,10 @@ export function attribute({ spec, cases, exit, observed }: Observation): Attribu
       before = lacks.length > 0 ? lacks : before;
       worth.set(index, before.length > 0 ? { is: 'could_not_run', lacks: before } : { is: one.result });
     } else if (one.result === 'pass') {
-      before = [];
       const why = emptiness(one, placedBetween(observed, from, at), observed);
+      // One that rests on nothing shows no footing that was found again.
+      if (why === undefined) before = [];
+      else if (lacks.length > 0) before = lacks;
       worth.set(index, why === undefined ? { is: 'pass' } : { is: 'tested_nothing', why });
     } else {
       // What was left out says nothing; what was missing before it may still be what the next one lacked.

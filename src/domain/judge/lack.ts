@@ -63,17 +63,17 @@ const PACKAGE_TROUBLE: Readonly<Record<Extract<Lack, { kind: 'package' }>['why']
 export function tagOf(lack: Lack): string | undefined {
   switch (lack.kind) {
     case 'command':
-      return `cmd:${lack.name.slice(lack.name.lastIndexOf('/') + 1)}`;
+      return tagName('cmd', lack.name.slice(lack.name.lastIndexOf('/') + 1));
     case 'package':
-      return lack.why === 'not_root' ? 'root' : lack.names.map((name) => `pkg:${name}`).join(', ');
+      return lack.why === 'not_root' ? 'root' : lack.names.map((name) => tagName('pkg', name)).join(', ');
     case 'module':
-      return `module:${lack.name}`;
+      return tagName('module', lack.name);
     case 'device':
       if (lack.path === '/dev/kvm') return 'kvm';
       if (lack.path.startsWith('/dev/loop')) return 'loop-device';
-      return `path:${lack.path}`;
+      return tagName('path', lack.path.replace(/^\//, '').replaceAll('/', '.'));
     case 'kernel_feature':
-      return `kernel-has:${lack.name}`;
+      return tagName('kernel-has', lack.name);
     case 'download':
       return 'internet';
     case 'space':
@@ -93,6 +93,11 @@ export function lacksText(lacks: readonly Lack[]): string {
   });
   const shown = [...new Set(texts)];
   return shown.slice(0, 4).join('; ') + (shown.length > 4 ? `; and ${shown.length - 4} more` : '');
+}
+
+/** A family's member; what no tag's name may hold becomes a dash. */
+function tagName(family: string, member: string): string {
+  return `${family}:${member.replace(/[^A-Za-z0-9._:+-]/g, '-')}`.slice(0, 100);
 }
 
 function thing(lack: Lack): string {

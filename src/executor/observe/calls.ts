@@ -4,7 +4,9 @@ export type Call =
   | { readonly of: 'remove'; readonly names: readonly string[] }
   | { readonly of: 'load'; readonly modules: readonly string[] }
   | { readonly of: 'unload'; readonly modules: readonly string[] }
-  | { readonly of: 'fetch'; readonly from: string };
+  | { readonly of: 'fetch'; readonly from: string }
+  /** The lists of packages were to be fetched again. */
+  | { readonly of: 'refresh'; readonly manager: string };
 
 /** Tools that are watched because what they do is set-up, wherever it stands. */
 export const WATCHED_TOOLS = [
@@ -43,6 +45,7 @@ const TAKES_VALUE = new Set([
   '-r',
 ]);
 const INSTALLS = new Set(['install', 'in', 'add', 'reinstall']);
+const REFRESHES = new Set(['update', 'makecache', 'refresh', 'ref']);
 const REMOVES = new Set(['remove', 'purge', 'autoremove', 'del', 'uninstall', 'rm', 'erase']);
 
 /** Reads the arguments of a call; undefined: it is nothing of interest. */
@@ -63,6 +66,7 @@ export function readCall(tool: string, args: readonly string[]): Call | undefine
 }
 
 function readInstall(manager: string, [verb = '', ...names]: readonly string[]): Call | undefined {
+  if (REFRESHES.has(verb)) return { of: 'refresh', manager };
   const packages = names.map(packageName).filter((name) => /^[A-Za-z0-9][A-Za-z0-9+._-]*$/.test(name));
   if (packages.length === 0) return undefined;
   if (INSTALLS.has(verb)) return { of: 'install', manager, names: packages };

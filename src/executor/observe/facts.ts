@@ -8,6 +8,9 @@ interface Answers {
   readonly paths: ReadonlySet<string>;
   readonly packages: ReadonlyMap<string, PackageTrouble>;
   readonly modules: ReadonlySet<string>;
+  /** Commands of packages that were to be installed whose files are gone. */
+  readonly lost: ReadonlySet<string>;
+  readonly repositories: readonly (readonly [string, string])[];
   readonly fetches: ReadonlyMap<string, string>;
   readonly full: readonly string[];
   readonly named: readonly string[];
@@ -65,6 +68,7 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     case 'sought': {
       const { name } = hint;
       const line = hint.of === 'command' ? hint.line : undefined;
+      if (hint.of === 'sought' && !hint.byTest && !answers.lost.has(name)) return [];
       if (!answers.commands.has(name) || !isNeeded(name, answers, line)) return [];
       return [{ kind: 'command', name, ...(answers.isSole ? { sole: true } : {}) }];
     }
@@ -109,6 +113,8 @@ function lacksOfCall(
       return call.modules
         .filter((name) => answers.modules.has(name) && useAt(name, answers) === 'needed')
         .map((name): Lack => ({ kind: 'module', name }));
+    case 'refresh':
+      return answers.repositories.slice(0, 1).map(([from, why]): Lack => ({ kind: 'download', from, why }));
     case 'fetch': {
       const why = answers.fetches.get(call.from);
       return why === undefined ? [] : [{ kind: 'download', from: call.from, why }];
@@ -147,6 +153,8 @@ function isRemoved(name: string, hints: readonly Hint[]): boolean {
 /** A call whose failure changes nothing is one of what is tested all the same, where that was to be installed. */
 function isNeeded(name: string, answers: Answers, line?: number): boolean {
   const use = useAt(name, answers, line);
+  // What its own package should have brought is missing, whoever calls it.
+  if (answers.lost.has(name)) return true;
   return use === 'needed' || (use === 'tolerated' && (answers.packages.size > 0 || answers.wanted.has(name)));
 }
 
@@ -165,6 +173,8 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     paths: new Set(names('path')),
     packages: new Map(of('package').map(([, name = '', why = '']) => [name, troubleOf(why)])),
     modules: new Set(names('module')),
+    lost: new Set(names('lost')),
+    repositories: of('repository').map(([, from = '', why = '']) => [from, why] as const),
     fetches: new Map(of('fetch').map(([, from = '', why = '']) => [from, why])),
     full: names('full'),
     named: names('named'),

@@ -6,7 +6,7 @@ import { Places } from './places.js';
 export type Hint = { readonly at?: number } & (
   | Complaint
   /** No entry of PATH had it, as the host's own kernel told. */
-  | { readonly of: 'sought'; readonly name: string }
+  | { readonly of: 'sought'; readonly name: string; readonly byTest: boolean }
   | { readonly of: 'called'; readonly call: Call }
   /** A file system was seen full. */
   | { readonly of: 'full'; readonly path: string }
@@ -31,6 +31,7 @@ export class Hints {
   private printedCases = 0;
   private position = 0;
   private line = '';
+  private lastCase = -1;
   private lineAt = 0;
 
   /** What the test prints, as it comes. */
@@ -59,7 +60,12 @@ export class Hints {
         return true;
       }
       case 'sought':
-        this.add({ of: 'sought', name: first, at: this.places.after(at) });
+        this.add({
+          of: 'sought',
+          name: first,
+          byTest: !isOfSystem(rest[1] ?? ''),
+          at: this.places.after(at),
+        });
         return true;
       case 'full':
         this.add({ of: 'full', path: first, at: this.places.after(at) });
@@ -84,7 +90,14 @@ export class Hints {
    */
   placeOfCase(name: string, result: string, at: number): number {
     const short = name.slice(name.lastIndexOf(' / ') + 1).replace(/^\/ /, '');
-    return this.printed.get(`${short} ${result}`)?.shift() ?? this.places.upTo(at);
+    const place = this.printed.get(`${short} ${result}`)?.shift() ?? this.places.upTo(at);
+    this.lastCase = Math.max(this.lastCase, place);
+    return place;
+  }
+
+  /** Whether no case was told after a place. */
+  isLast({ at }: Hint): boolean {
+    return at === undefined || at > this.lastCase;
   }
 
   /** Complaints that the test wrote into files of its own, nobody knows when. */
@@ -115,4 +128,11 @@ export class Hints {
   private add(hint: Hint): void {
     if (this.all.length < MOST_HINTS) this.all.push(hint);
   }
+}
+
+/** Whether a command line is that of a program of the host itself: `/bin/sh /var/lib/dpkg/info/fio.postinst configure`. */
+function isOfSystem(line: string): boolean {
+  const [program = '', script = ''] = line.split(' ');
+  const isInterpreter = /(?:^|\/)(?:sh|dash|bash|ash|busybox|perl|python[0-9.]*|env)$/.test(program);
+  return /^\/(?:usr|s?bin|lib|var\/lib|etc)\//.test(isInterpreter ? script : program);
 }

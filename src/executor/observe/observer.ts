@@ -41,6 +41,10 @@ export class Observer {
     this.hints.logged((await session.ask(LOGS)) ?? []);
     const asked = askedOf(this.hints.all, this.lava.deps);
     const told = (await session.ask(questionOf(asked, this.lava.folder))) ?? [];
-    return factsOf(this.hints.all, told, { watched: this.watched, wanted: asked.wanted });
+    // Lists that could not be fetched are a reason only where that was the end of it.
+    const hints = this.hints.all.filter(
+      (hint) => hint.of !== 'called' || hint.call.of !== 'refresh' || this.hints.isLast(hint),
+    );
+    return factsOf(hints, told, { watched: this.watched, wanted: asked.wanted });
   }
 }

@@ -10,6 +10,8 @@ export interface Asked {
   readonly wanted: readonly string[];
   readonly modules: readonly string[];
   readonly urls: readonly string[];
+  /** The repositories of packages are asked for. */
+  readonly repositories: boolean;
   /** Names of files that were compared while they were empty. */
   readonly files: readonly string[];
 }
@@ -24,9 +26,11 @@ export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked 
     [...new Set(hints.flatMap(read))]
       .filter((name) => PLAIN.test(name) && !name.startsWith('-'))
       .slice(0, MOST);
+  const repositories = hints.some((hint) => hint.of === 'called' && hint.call.of === 'refresh');
   const packages = of((hint) => (hint.of === 'called' && hint.call.of === 'install' ? hint.call.names : []));
   return {
     packages,
+    repositories,
     wanted: [...new Set([...packages, ...deps.filter((name) => PLAIN.test(name) && !name.startsWith('-'))])],
     files: of((hint) => (hint.of === 'empty' ? hint.files.map((file) => file.replace(/^.*\//, '')) : [])),
     commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
@@ -56,6 +60,7 @@ export function questionOf(asked: Asked, folder: string): string {
     asked.packages.length === 0 ? '' : `for n in ${words(asked.packages)}; do no_package "$n"; done`,
     asked.modules.length === 0 ? '' : `for n in ${words(asked.modules)}; do no_module "$n"; done`,
     asked.urls.length === 0 ? '' : `for n in ${words(asked.urls)}; do no_fetch "$n"; done`,
+    asked.repositories ? 'no_repository' : '',
     'rooms',
     `own=${quote(folder)} own=$home\${own:+/$own}`,
     sought === '' ? '' : `texts | xargs -0 grep -nF -A 1 ${sought} /dev/null 2>/dev/null | head -c 300000`,
@@ -112,6 +117,12 @@ no_package() {
 can_fetch() {
   url=$(apt-get install --print-uris -qq -y --no-install-recommends "$1" 2>/dev/null | sed -n "s/^'\\([^']*\\)'.*/\\1/p" | head -n 1)
   case $url in http*) reach "$url" ;; esac
+}
+no_repository() {
+  command -v apt-get >/dev/null || return
+  for n in $(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | sort -u | grep '^https*:' | head -n 3); do
+    reach "$n" || say repository "$n" "$why"
+  done
 }
 uid=$(id -u)
 no_module() {
@@ -203,6 +214,7 @@ hollow() {
 brought() {
   for n in "$@"; do
     dpkg-query -L "$n" 2>/dev/null | grep -E '/s?bin/[^/]+$' | while IFS= read -r f; do
+      [ -e "$f" ] || say lost "\${f##*/}"
       [ -x "$f" ] && own_texts | xargs -0 grep -qwF -e "\${f##*/}" 2>/dev/null && say brought "\${f##*/}" && hollow "$f"
     done
   done

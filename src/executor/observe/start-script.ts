@@ -12,7 +12,7 @@ printf '#!/bin/sh\\n_ty="%s"\\n' "$d" >"$d/.stand-in"
 printf %s ${quote(standIn())} >>"$d/.stand-in"
 chmod 755 "$d/.stand-in"
 printf %s ${quote(standIns())} >"$d/.stand-ins"
-. "$d/.stand-ins"
+( . "$d/.stand-ins" )
 chmod 644 "$d/.helper" "$d/.stand-ins"
 [ -e "$d/.inner" ] && [ "$(id -u)" = 0 ] && command -v perl >/dev/null && command -v mount >/dev/null || exit 0
 printf %s ${quote(WATCHER)} >"$d/.watcher"
@@ -68,7 +68,9 @@ exit 127
 
 /** Makes the stand-ins of the tools that are there. */
 function standIns(): string {
-  return `for t in ${WATCHED_TOOLS.join(' ')} diff cmp; do
+  // Our own questions must not look like the test's.
+  return `PATH=\${PATH%":$d/gone"}
+for t in ${WATCHED_TOOLS.join(' ')} diff cmp; do
   [ -e "$d/bin/$t" ] && continue
   command -v "$t" >/dev/null 2>&1 && cp "$d/.stand-in" "$d/bin/$t"
 done
