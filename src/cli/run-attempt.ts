@@ -1,4 +1,6 @@
+import { type Judged, judgedOf } from '../domain/judge/attribution.js';
 import { type Decision, judge } from '../domain/judge/judge.js';
+import { attributed } from '../domain/judge/said.js';
 import type { AttemptEnd, Verdict } from '../domain/outcome.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Assignment, AttemptEvent, PlacePlan, TagProbe, TagSeen } from '../protocol/messages.js';
@@ -41,8 +43,8 @@ export interface DoneRun {
   readonly gone?: string;
 }
 
-/** A case as the test reported it. */
-export type SaidCase = Extract<AttemptEvent, { kind: 'case' }>;
+/** A case as the test reported it, and what that is worth where it is not the whole truth. */
+export type SaidCase = Extract<AttemptEvent, { kind: 'case' }> & { readonly judged?: Judged };
 
 /** Who is told what happens while a test runs. */
 export interface Witness {
@@ -112,7 +114,7 @@ export class RunAttempt {
     return {
       run: this.run,
       verdict: this.verdictOf(this.end, lacks),
-      cases: this.cases,
+      cases: this.judgedCases(this.end),
       lacks,
       startedAt,
       ...(this.durationMs === undefined ? {} : { durationMs: this.durationMs }),
@@ -194,6 +196,14 @@ export class RunAttempt {
     const isLocal = this.place.transport.kind === 'local';
     const facts = factsSeen(tags, needs.promised);
     return lacksOf(needs.promised.requirement, facts, await this.place.knowledge(), isLocal);
+  }
+
+  private judgedCases({ outcome }: AttemptEnd): readonly SaidCase[] {
+    const worths = attributed(outcome, { spec: this.run.spec, cases: this.cases })?.cases ?? [];
+    return this.cases.map((one, index) => {
+      const judged = judgedOf(worths[index]);
+      return judged === undefined ? one : { ...one, judged };
+    });
   }
 
   private verdictOf(end: AttemptEnd, lacks: readonly Lack[]): Verdict {

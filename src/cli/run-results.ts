@@ -64,11 +64,12 @@ export class RunResult implements Witness {
   /** Writes what came of it; the verdict last, so that where there is one all of it is there. */
   end(done: DoneRun, place: RunPlace, seen: Extract<AttemptEvent, { kind: 'verified' }> | undefined): void {
     const { run, verdict, cases, lacks, startedAt, durationMs } = done;
-    const said = cases.map(({ name, result, message, measurement }) => ({
+    const said = cases.map(({ name, result, message, measurement, judged }) => ({
       name,
       result,
       message,
       measurement,
+      judged,
     }));
     this.write('cases.json', text(said));
     if (seen !== undefined) this.write('environment.json', text(environmentRecord(seen, place.name)));

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
+import { mappingWith } from '../domain/lava/mapping.js';
 import { withParams, wrongParam } from '../domain/lava/params.js';
 import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
@@ -218,10 +219,11 @@ async function readAt(file: RunFile, place: RunPlace): Promise<TestFileResult> {
   const { name } = file;
   const bytes = file.bytes ?? (await bytesOf(name));
   // Most tests need nothing: then no catalogue is read.
-  const plain = readTestFile({ name, bytes }, undefined);
+  const mapping = mappingWith(place.inventory?.grid.lava);
+  const plain = readTestFile({ name, bytes }, undefined, mapping);
   if (plain.ok && plain.spec.requirement === '') return plain;
   const { catalogue } = await place.knowledge();
-  const known = readTestFile({ name, bytes }, catalogue);
+  const known = readTestFile({ name, bytes }, catalogue, mapping);
   // A tag that only some grid knows is no mistake of the file's.
   return known.ok ? known : plain.ok ? plain : known;
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Handlers } from '../ports/handlers.js';
 import type { Images } from '../ports/images.js';
 import type { Shell } from '../ports/shell.js';
 import type { GridLink } from '../protocol/grid-link.js';
@@ -26,6 +27,8 @@ export interface ExecutorOptions {
   /** One shell for all hosts, or one per transport. */
   readonly shell: Shell | ((kind: 'ssh' | 'local') => Shell | undefined);
   readonly images: Images;
+  /** Undefined: none are offered. */
+  readonly handlers?: Handlers;
   readonly name: string;
   /** Attempts carried out beside each other. */
   readonly capacity: number;
@@ -291,6 +294,7 @@ export class Executor {
       artefact: (digest: string, stopped: AbortSignal) =>
         this.blobs.take(digest, () => this.options.link.blob(tenure.registered.lease, digest), stopped),
       keep: (bytes: Buffer, stopped: AbortSignal) => this.keep(tenure, bytes, stopped),
+      handlers: this.options.handlers,
       onEvent,
       onSegment: (role: string, part: { seq: number; atByte: number; data: Buffer }) => {
         if (stop.signal.reason === 'quiet') return;

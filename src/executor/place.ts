@@ -1,4 +1,5 @@
 import type { Outcome, Phase } from '../domain/outcome.js';
+import type { Handlers } from '../ports/handlers.js';
 import type { Images } from '../ports/images.js';
 import { type ShellConnection, ShellError } from '../ports/shell.js';
 import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
@@ -31,6 +32,7 @@ export interface Hands {
   readonly artefact: (digest: string, stop: AbortSignal) => Promise<KeptBlob>;
   /** Keeps bytes that a test or a handler left, and gives their digest. */
   readonly keep: (bytes: Buffer, stop: AbortSignal) => Promise<string>;
+  readonly handlers: Handlers | undefined;
   readonly onEvent: (event: AttemptEvent) => void;
   readonly onSegment: (role: string, segment: { seq: number; atByte: number; data: Buffer }) => void;
 }

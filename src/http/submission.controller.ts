@@ -8,6 +8,7 @@ import type { Blobs } from '../ports/blobs.js';
 import type { Source } from '../ports/source.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
 import { readCatalogue } from '../store/catalogue.js';
+import { readLavaMapping } from '../store/grid.js';
 import { nightBefore, nightRuns, redSince } from '../store/night.js';
 import type { Sql, Store, Transaction } from '../store/store.js';
 import {
@@ -51,16 +52,17 @@ export class SubmissionController {
   ): Promise<SubmissionView | SubmissionPlan> {
     const { project, tests } = ask.body;
     const sendsFiles = tests.some((test) => 'file' in test || 'git' in test);
-    const [projectId, known] = await Promise.all([
+    const [projectId, known, mapping] = await Promise.all([
       findProject(this.store, ask.visible, project),
       sendsFiles ? readCatalogue(this.store) : undefined,
+      sendsFiles ? readLavaMapping(this.store) : undefined,
     ]);
     if (projectId === undefined) throw notFound(`project '${project}'`);
     wantSubmitter(ask.caller, projectId, project);
     wantBounded('holdOnFailureS', ask.body.holdOnFailureS, this.reserveMostS);
     const read = async () => {
       const fetched = await fetchTests(this.store, this.source, tests);
-      const readFile = (file: NamedBytes) => this.readTestFile(file, known?.catalogue);
+      const readFile = (file: NamedBytes) => this.readTestFile(file, known?.catalogue, mapping);
       const packing = ask.body.dryRun ? undefined : new TreePacking(this.store, this.source, this.blobs);
       return await understand(this.store, projectId, ask.body, readFile, fetched, packing);
     };

@@ -80,7 +80,7 @@ describe('what goes along with a test', () => {
     put({ 'a/out': '->../../secret', 'a/abs': '->/etc/passwd', 'a/in': '->../b/../c' });
     const { file, notes } = await pack('one.tar.gz');
     expect(listed(file)).toEqual(['lrwxrwxrwx a/in -> ../b/../c']);
-    expect(notes.sort()).toEqual([
+    expect([...notes].sort()).toEqual([
       'a/abs does not go along: it is a link that leads out, to /etc/passwd',
       'a/out does not go along: it is a link that leads out, to ../../secret',
     ]);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Setting } from '../setting.js';
 import type { Does } from './does.js';
 import { gather, gatherArtefacts, gatherAxes, gatherParam, gatherVariant, list } from './option.js';
 
@@ -78,6 +79,17 @@ export function addStarting(testyard: Command, does: Does): void {
     .option('--inventory <dir>', 'the folder that describes a lab: its tags and what words of LAVA mean')
     .action(
       does(async (...args: Parameters<CheckModule['check']>) => (await import('../check.js')).check(...args)),
+    );
+  testyard
+    .command('lava')
+    .description('what LAVA definitions are to this program')
+    .command('mapping')
+    .description("what words of their metadata ask of a host, as an inventory's lava.yaml says it")
+    .option('--inventory <dir>', 'the folder that describes a lab')
+    .action(
+      does(async (s: Setting, { inventory }: { inventory?: string }) =>
+        (await import('../lava.js')).lavaMapping(s, inventory),
+      ),
     );
 }
 
