@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     list: { type: 'string' },
     hosts: { type: 'string', default: '4' },
-    timeout: { type: 'string', default: '300' },
+    timeout: { type: 'string', default: '600' },
     json: { type: 'string' },
     seed: { type: 'string' },
   },
