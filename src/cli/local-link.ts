@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { BlobMissing } from '../ports/blobs.js';
@@ -7,6 +8,8 @@ import type {
   AttemptEvent,
   Claim,
   Claimed,
+  Keep,
+  Kept,
   Registered,
   Renewed,
   Report,
@@ -17,6 +20,8 @@ import type {
 export interface Listener {
   event(event: AttemptEvent): void;
   output(bytes: Uint8Array): void;
+  /** A file that the test or a handler left, before the event that names its digest. */
+  kept(digest: string, bytes: Buffer): void;
 }
 
 const LEASE = { lease: '1', ttlMs: 60_000, renewEveryMs: 10_000 } as const;
@@ -111,6 +116,13 @@ export class LocalLink extends GridLink {
     const file = this.files.get(digest);
     if (file === undefined) throw new BlobMissing(digest);
     return createReadStream(file);
+  }
+
+  async keep({ data }: Keep): Promise<Kept> {
+    const bytes = Buffer.from(data, 'base64');
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    this.listener.kept(digest, bytes);
+    return { digest };
   }
 
   private toStop(): Claimed['stop'] {

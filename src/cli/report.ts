@@ -80,8 +80,9 @@ async function reported(client: Client, run: RunDetail): Promise<ReportedRun> {
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(test?.durationS === undefined ? {} : { durationS: test.durationS }),
     ...(tail === '' ? {} : { tail }),
-    cases: (attempt?.cases ?? []).map(({ name, result, message, measurement }) => ({
+    cases: (attempt?.cases ?? []).map(({ name, result, message, measurement, judged }) => ({
       ...{ name, result, message },
+      ...(judged === undefined ? {} : { judged }),
       ...(measurement === undefined ? {} : { measurement: { raw: measurement.raw, unit: measurement.unit } }),
     })),
     evidence: `${client.connection.url.replace(/\/+$/, '')}/api/v1/runs/${run.id}`,

@@ -1,4 +1,6 @@
+import { type Judged, judgedOf } from '../domain/judge/attribution.js';
 import { type Decision, judge } from '../domain/judge/judge.js';
+import { attributed } from '../domain/judge/said.js';
 import type { AttemptEnd, Verdict } from '../domain/outcome.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Assignment, AttemptEvent, PlacePlan, TagProbe, TagSeen } from '../protocol/messages.js';
@@ -41,14 +43,19 @@ export interface DoneRun {
   readonly gone?: string;
 }
 
-/** A case as the test reported it. */
-export type SaidCase = Extract<AttemptEvent, { kind: 'case' }>;
+/** A case as the test reported it, and what that is worth where it is not the whole truth. */
+export type SaidCase = Extract<AttemptEvent, { kind: 'case' }> & { readonly judged?: Judged };
 
 /** Who is told what happens while a test runs. */
 export interface Witness {
   event(event: AttemptEvent): void;
   output(bytes: Uint8Array): void;
+  /** A file that the test or a handler left. */
+  left?(attachment: Attachment, bytes: Uint8Array): void;
 }
+
+/** A file that was left, without its bytes. */
+export type Attachment = Extract<AttemptEvent, { kind: 'attachment' }>;
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 const TAIL_BYTES = 8192;
@@ -65,6 +72,7 @@ export class RunAttempt {
   private testStarted = false;
   private durationMs: number | undefined;
   private broken: unknown;
+  private readonly kept = new Map<string, Buffer>();
   /** All that was seen of the machine before the test, for the environment record. */
   seen: Extract<AttemptEvent, { kind: 'verified' }> | undefined;
 
@@ -81,7 +89,11 @@ export class RunAttempt {
     this.observed = new Set(observe.map(({ tag }) => tag).filter((tag) => !asked.has(tag)));
     this.link = new LocalLink(
       this.assignment(observe),
-      { event: (event) => this.heard(event), output: (bytes) => this.printed(bytes) },
+      {
+        event: (event) => this.heard(event),
+        output: (bytes) => this.printed(bytes),
+        kept: (digest, bytes) => void this.kept.set(digest, bytes),
+      },
       filesFor(run, underTest),
     );
   }
@@ -102,7 +114,7 @@ export class RunAttempt {
     return {
       run: this.run,
       verdict: this.verdictOf(this.end, lacks),
-      cases: this.cases,
+      cases: this.judgedCases(this.end),
       lacks,
       startedAt,
       ...(this.durationMs === undefined ? {} : { durationMs: this.durationMs }),
@@ -144,8 +156,15 @@ export class RunAttempt {
       this.durationMs = event.durationMs;
     if (event.kind === 'verified') this.seen = event;
     if (event.kind === 'ended') this.end = event.end;
+    if (event.kind === 'attachment') this.left(event);
     const told = this.withoutObserved(event);
     this.tell((witness) => witness.event(told));
+  }
+
+  private left(attachment: Attachment): void {
+    const bytes = this.kept.get(attachment.digest);
+    this.kept.delete(attachment.digest);
+    if (bytes !== undefined) this.tell((witness) => witness.left?.(attachment, bytes));
   }
 
   /** A witness that fails, as on a full disk, must not hold up the report: the attempt is ended, and then it is said. */
@@ -177,6 +196,14 @@ export class RunAttempt {
     const isLocal = this.place.transport.kind === 'local';
     const facts = factsSeen(tags, needs.promised);
     return lacksOf(needs.promised.requirement, facts, await this.place.knowledge(), isLocal);
+  }
+
+  private judgedCases({ outcome }: AttemptEnd): readonly SaidCase[] {
+    const worths = attributed(outcome, { spec: this.run.spec, cases: this.cases })?.cases ?? [];
+    return this.cases.map((one, index) => {
+      const judged = judgedOf(worths[index]);
+      return judged === undefined ? one : { ...one, judged };
+    });
   }
 
   private verdictOf(end: AttemptEnd, lacks: readonly Lack[]): Verdict {

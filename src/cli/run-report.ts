@@ -62,8 +62,9 @@ function reported(
     ...(run.spec.source === undefined ? {} : { source: run.spec.source }),
     startedAt,
     ...(durationMs === undefined ? {} : { durationS: durationMs / 1000 }),
-    cases: cases.map(({ name, result, message, measurement }) => ({
+    cases: cases.map(({ name, result, message, measurement, judged }) => ({
       ...{ name, result, message },
+      ...(judged === undefined ? {} : { judged }),
       ...(measurement === undefined ? {} : { measurement }),
     })),
     ...(tail === '' ? {} : { tail }),

@@ -57,6 +57,8 @@ export class Show implements Witness {
       const measured = one.measurement === undefined ? '' : ` ${one.measurement.raw} ${one.measurement.unit}`;
       const said = one.message === '' ? '' : `: ${one.message}`;
       screen.row([{ text: one.result, tone }, { text: `${one.name}${measured}${said}` }], [4]);
+      if (one.judged !== undefined)
+        screen.line(`     ${one.judged.is.replaceAll('_', ' ')}: ${plain(one.judged.why)}`);
     }
     const marks = verdict.marks.map((mark) => `; ${mark.replaceAll('_', ' ')}`).join('');
     const took = durationMs === undefined ? '' : ` (${(durationMs / 1000).toFixed(1)} s)`;

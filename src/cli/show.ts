@@ -107,7 +107,7 @@ function showAttempt(screen: Screen, attempt: AttemptView): void {
       one.name,
       resultCell(one.result),
       one.measurement === undefined ? '' : `${one.measurement.raw} ${one.measurement.unit}`,
-      one.message,
+      one.judged === undefined ? one.message : `${one.judged.is.replaceAll('_', ' ')}: ${one.judged.why}`,
     ]),
   );
 }

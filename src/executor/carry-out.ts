@@ -5,6 +5,7 @@ import { lavaScripts, testRunId } from '../domain/lava/scripts.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
 import type { Assignment } from '../protocol/messages.js';
+import { Attachments } from './attachments.js';
 import type { KeptBlob } from './blob-cache.js';
 import {
   type Bundle,
@@ -133,14 +134,21 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');
   const lava = test.lava === undefined ? {} : { lava: { folder: testRunId(test.lava), ...tree } };
   const bundle = { ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
-  const hearing = new Hearing(test, cases, observer);
+  const attachments = new Attachments(
+    place.plan.role,
+    (left) => place.hands.keep(left, place.stop),
+    (event) => place.emit(event),
+  );
+  const hearing = new Hearing(test, cases, observer, attachments);
   const session = await openForTest(place, state, bundle, (spoken) => hearing.heard(spoken));
   place.checkStop();
   await observer?.begin(session);
   const failed = setup === '' ? undefined : await runSetup(place, state, session, observer);
   if (failed) return failed;
   place.phase = 'test';
-  return runTest(place, state, session, bytes, started, hearing);
+  const outcome = await runTest(place, state, session, bytes, started, hearing);
+  await attachments.bring((script) => session.ask(script));
+  return outcome;
 }
 
 /** What is under test is here before anything is done to the host: without it nothing there makes sense. */

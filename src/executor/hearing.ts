@@ -1,5 +1,6 @@
 import type { Printed } from '../domain/outcome.js';
 import type { TestSpec } from '../domain/test.js';
+import type { Attachments } from './attachments.js';
 import type { Cases } from './cases.js';
 import { LavaCases } from './lava-cases.js';
 import { LavaOutput } from './lava-output.js';
@@ -16,6 +17,7 @@ export class Hearing {
     test: TestSpec,
     private readonly cases: Cases,
     readonly observer: Observer | undefined,
+    private readonly attachments: Attachments,
   ) {
     this.lava = test.lava && new LavaCases(cases);
     if (test.lava !== undefined && this.lava !== undefined)
@@ -30,6 +32,7 @@ export class Hearing {
     if (phase !== 'test') return 'no test is running';
     const [word, ...rest] = words;
     if (word === 'case') return this.cases.take(rest, at);
+    if (word === 'attach') return this.attachments.take(rest);
     return this.lava?.take(words, at) ?? 'not understood';
   }
 

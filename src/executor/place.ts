@@ -29,6 +29,8 @@ export interface Hands {
   readonly localFence: Map<string, bigint>;
   /** An artefact of this attempt as a file here. Rejects with BlobUnavailable. */
   readonly artefact: (digest: string, stop: AbortSignal) => Promise<KeptBlob>;
+  /** Keeps bytes that a test or a handler left, and gives their digest. */
+  readonly keep: (bytes: Buffer, stop: AbortSignal) => Promise<string>;
   readonly onEvent: (event: AttemptEvent) => void;
   readonly onSegment: (role: string, segment: { seq: number; atByte: number; data: Buffer }) => void;
 }

@@ -1,6 +1,9 @@
 import type { AskedTarget } from '../domain/demand.js';
 import { type Id, showId } from '../domain/id.js';
-import type { NoVerdict } from '../domain/outcome.js';
+import { type Judged, judgedOf } from '../domain/judge/attribution.js';
+import { attributed } from '../domain/judge/said.js';
+import type { SeenCase } from '../domain/judge/seen-case.js';
+import type { NoVerdict, Outcome } from '../domain/outcome.js';
 import type { Artefact } from '../domain/submit/artefact.js';
 import type { TestSource } from '../domain/submit/source.js';
 import { type Visible, visibleIds } from './access.js';
@@ -160,6 +163,8 @@ export async function findRunDetail(sql: Sql, visible: Visible, id: Id) {
   return { ...shown(row), attemptList: await attemptsOf(sql, id) };
 }
 
+type JudgedSpec = Parameters<typeof attributed>[1]['spec'];
+
 async function attemptsOf(sql: Sql, runId: Id) {
   const attempts = await sql.rows<{
     key: Id;
@@ -174,25 +179,45 @@ async function attemptsOf(sql: Sql, runId: Id) {
     endedAt: Date | null;
     outcome: string | null;
     detail: Record<string, unknown> | null;
+    spec: JudgedSpec;
   }>(
     `SELECT a.id AS key, 'a' || a.id AS id, a.number, coalesce(x.name, '') AS executor, a.created_at AS "createdAt",
             a.begun_at AS "begunAt", a.chain_done_at AS "chainDoneAt", a.tags_verified_at AS "tagsVerifiedAt",
-            a.test_started_at AS "testStartedAt", a.ended_at AS "endedAt", a.outcome, a.detail
+            a.test_started_at AS "testStartedAt", a.ended_at AS "endedAt", a.outcome, a.detail,
+            (SELECT t.spec - 'run' - 'setup' - 'teardown' FROM run r JOIN test t ON t.id = r.test_id WHERE r.id = a.run_id) AS spec
      FROM attempt a LEFT JOIN lease l ON l.id = a.lease_id LEFT JOIN executor x ON x.id = l.executor_id
      WHERE a.run_id = $1 ORDER BY a.id`,
     [runId],
   );
-  const [places, steps, cases] = [
+  const [places, steps, cases, measured, attachments] = [
     await placesOf(sql, runId),
     await stepsOf(sql, runId),
     await casesOf(sql, runId),
+    await measuredIn(sql, runId),
+    await attachmentsOf(sql, runId),
   ];
-  return attempts.map(({ key, ...attempt }) => ({
+  return attempts.map(({ key, spec, ...attempt }) => ({
     ...shown(attempt),
     places: places.get(key) ?? [],
     steps: steps.get(key) ?? [],
-    cases: cases.get(key) ?? [],
+    cases: judgedCases(cases.get(key) ?? [], spec, attempt.detail),
+    measured: measured.get(key) ?? [],
+    attachments: attachments.get(key) ?? [],
   }));
+}
+
+/** Cases with what their results are worth, where that is not the whole truth. */
+function judgedCases<Case extends SeenCase>(
+  cases: readonly Case[],
+  spec: JudgedSpec,
+  detail: Record<string, unknown> | null,
+): (Case & { readonly judged?: Judged & { tags: string[] } })[] {
+  const outcome = detail?.outcome as Outcome | undefined;
+  const worths = outcome && attributed(outcome, { spec, cases })?.cases;
+  return cases.map((one, index) => {
+    const judged = judgedOf(worths?.[index]);
+    return judged === undefined ? one : { ...one, judged: { ...judged, tags: [...judged.tags] } };
+  });
 }
 
 async function placesOf(sql: Sql, runId: Id) {
@@ -244,15 +269,70 @@ async function casesOf(sql: Sql, runId: Id) {
     result: 'pass' | 'fail' | 'skip' | 'unknown';
     message: string;
     measurement: { raw: string; unit: string; value?: number } | null;
+    at: number | null;
   }>(
-    `SELECT c.attempt_id AS key, c.seq, c.name, c.result, c.message,
+    `SELECT c.attempt_id AS key, c.seq, c.name, c.result, c.message, c.at_byte::double precision AS at,
             (SELECT jsonb_strip_nulls(jsonb_build_object('raw', m.raw, 'value', m.value, 'unit', m.unit))
              FROM measurement m WHERE m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
+               AND m.handler = ''
              ORDER BY m.seq LIMIT 1) AS measurement
      FROM case_result c WHERE c.run_id = $1 ORDER BY c.attempt_id, c.seq`,
     [runId],
   );
   return byAttempt(rows);
+}
+
+/** What handlers measured. */
+async function measuredIn(sql: Sql, runId: Id) {
+  const rows = await sql.rows<{
+    key: Id;
+    handler: string;
+    name: string;
+    case: string | null;
+    raw: string;
+    value: number | null;
+    unit: string;
+  }>(
+    `SELECT m.attempt_id AS key, m.handler, m.name, c.name AS case, m.raw, m.value, m.unit
+     FROM measurement m LEFT JOIN case_result c
+       ON c.run_id = m.run_id AND c.attempt_id = m.attempt_id AND c.seq = m.case_seq
+     WHERE m.run_id = $1 AND m.handler <> '' ORDER BY m.attempt_id, m.seq`,
+    [runId],
+  );
+  return byAttempt(rows);
+}
+
+async function attachmentsOf(sql: Sql, runId: Id) {
+  const rows = await sql.rows<{
+    key: Id;
+    name: string;
+    mediaType: string;
+    case: string | null;
+    handler: string | null;
+    digest: string;
+    bytes: number;
+  }>(
+    `SELECT attempt_id AS key, name, media_type AS "mediaType", case_name AS case, nullif(handler, '') AS handler,
+       blob_digest AS digest, bytes::float8 AS bytes
+     FROM attachment WHERE run_id = $1 ORDER BY attempt_id, seq`,
+    [runId],
+  );
+  return byAttempt(rows);
+}
+
+/** A file that was left in a run that may be seen; undefined: there is none of this digest. */
+export async function findAttachment(
+  sql: Sql,
+  visible: Visible,
+  runId: Id,
+  digest: string,
+): Promise<{ readonly mediaType: string; readonly bytes: number } | undefined> {
+  const [row] = await sql.rows<{ mediaType: string; bytes: number }>(
+    `SELECT f.media_type AS "mediaType", f.bytes::float8 AS bytes FROM attachment f JOIN run r ON r.id = f.run_id
+     WHERE f.run_id = $2 AND r.id = $2 AND f.blob_digest = $3 AND ($1::bigint[] IS NULL OR r.project_id = ANY ($1)) LIMIT 1`,
+    [visibleIds(visible), runId, digest],
+  );
+  return row;
 }
 
 function byAttempt<Row extends { readonly key: Id }>(rows: readonly Row[]) {

@@ -711,6 +711,23 @@ export const SCHEMA = {
     raw: text(),
     value: orNull(double()),
     unit: text("''"),
+    /** Who measured it; '': the test itself. Of a handler's, case 0 is the run. */
+    handler: text("''"),
+    name: text("''"),
+  }),
+
+  /** Files that tests and handlers left. */
+  attachment: table('attachment', {
+    runId: key(bigint()),
+    attemptId: key(bigint()),
+    seq: key(integer()),
+    role: text(),
+    name: text(),
+    mediaType: text(),
+    caseName: orNull(text()),
+    blobDigest: text(),
+    bytes: bigint(),
+    handler: text("''"),
   }),
 
   /** What runs ask for: equal ones share a row, with the one reason why they wait. */

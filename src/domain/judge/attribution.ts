@@ -67,15 +67,20 @@ export function attribute({ spec, cases, exit, observed }: Observation): Attribu
   return { cases: all, end, lacks: lacksOf([...all, ...(end === undefined ? [] : [end])]) };
 }
 
-/** What a case could not run for, or why it tested nothing, for people; undefined: it is what the test said. */
-export function worthText(worth: Worth): string | undefined {
-  if (worth.is === 'could_not_run') return `lacks ${lacksText(worth.lacks)}`;
-  return worth.is === 'tested_nothing' ? worth.why : undefined;
+/** What is to be said of a case beside its own result, where that is not the whole truth. */
+export interface Judged {
+  readonly is: 'could_not_run' | 'tested_nothing';
+  readonly why: string;
+  /** The tags that would have kept it from a host where it could not run. */
+  readonly tags: readonly string[];
 }
 
-/** The tags that would have kept a case from a host where it could not run. */
-export function tagsOf(lacks: readonly Lack[]): readonly string[] {
-  return [...new Set(lacks.flatMap((lack) => tagOf(lack) ?? []))];
+/** See `Judged`; undefined: it is what the test said. */
+export function judgedOf(worth: Worth | undefined): Judged | undefined {
+  if (worth?.is === 'tested_nothing') return { is: worth.is, why: worth.why, tags: [] };
+  if (worth?.is !== 'could_not_run') return undefined;
+  const tags = [...new Set(worth.lacks.flatMap((lack) => tagOf(lack) ?? []))];
+  return { is: worth.is, why: `for want of ${lacksText(worth.lacks)}`, tags };
 }
 
 interface Told {

@@ -70,7 +70,9 @@ function suiteOf(run: ReportedRun): { readonly xml: string; readonly counts: Cou
 }
 
 /** A case is judged with its run: where nothing is known of the run, a failed case is no failure. */
-function saidOfCase({ result, message }: ReportedCase, isJudged: boolean): Said {
+function saidOfCase({ result, message, judged }: ReportedCase, isJudged: boolean): Said {
+  if (judged !== undefined)
+    return { kind: 'unjudged', type: judged.is, message: `${judged.is.replaceAll('_', ' ')}: ${judged.why}` };
   const text = message === '' ? result : message;
   if (result === 'pass') return { kind: 'passed' };
   if (result === 'skip') return { kind: 'skipped', message: text };

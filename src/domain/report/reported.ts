@@ -1,3 +1,4 @@
+import type { Judged } from '../judge/attribution.js';
 import type { NoVerdict } from '../outcome.js';
 import type { TestSource } from '../submit/source.js';
 
@@ -37,6 +38,8 @@ export interface ReportedCase {
   readonly result: 'pass' | 'fail' | 'skip' | 'unknown';
   readonly message: string;
   readonly measurement?: { readonly raw: string; readonly unit: string };
+  /** What its result is worth, where that is not the whole truth. */
+  readonly judged?: Judged;
 }
 
 /** What is reported together. */

@@ -41,8 +41,14 @@ function subtest(run: ReportedRun, isJudged: boolean): string[] {
   return [`# Subtest: ${plain(nameOf(run))}`, `    1..${run.cases.length}`, ...lines];
 }
 
-function caseLine({ name, result, message }: ReportedCase, number: number, isJudged: boolean): string {
+function caseLine(
+  { name, result, message, judged }: ReportedCase,
+  number: number,
+  isJudged: boolean,
+): string {
   const why = message === '' ? '' : ` ${plain(message)}`;
+  if (judged !== undefined)
+    return `    ok ${number} - ${plain(name)} # SKIP ${judged.is.replaceAll('_', ' ')}: ${plain(judged.why)}`;
   if (result === 'pass') return `    ok ${number} - ${plain(name)}`;
   if (result === 'skip') return `    ok ${number} - ${plain(name)} # SKIP${why}`;
   if (!isJudged) return `    ok ${number} - ${plain(name)} # SKIP failed, but its run has no verdict${why}`;

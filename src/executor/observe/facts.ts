@@ -10,10 +10,19 @@ interface Answers {
   readonly modules: ReadonlySet<string>;
   readonly fetches: ReadonlyMap<string, string>;
   readonly full: readonly string[];
+  readonly named: readonly string[];
+  readonly wanted: ReadonlySet<string>;
+  readonly isSole: boolean;
+  /** Commands that do nothing, and by what that was seen. */
+  readonly hollow: readonly (readonly [string, string])[];
   readonly tells: readonly string[];
+  /** Somewhere the text compares with a literal nothing. */
+  readonly comparesNothing: boolean;
   readonly uid: string;
   readonly asksRoot: boolean;
   readonly text: readonly TextLine[];
+  /** Functions that look at how the command before them ended. */
+  readonly readers: ReadonlySet<string>;
 }
 
 /** More facts than this are not told. */
@@ -22,10 +31,15 @@ const TROUBLES: ReadonlySet<string> = new Set(['unknown', 'unreachable', 'not_ro
 
 /**
  * What was observed: the hints that the host itself confirmed, and of which the test's own text shows that it needs what
- * is missing. `watched`: the kernel told of every command that was not found, so that a message alone proves nothing.
+ * is missing. `watched`: the kernel told of every command that was not found, so that a message alone proves nothing;
+ * `wanted`: the packages that were asked for.
  */
-export function factsOf(hints: readonly Hint[], told: readonly string[], watched: boolean): readonly Fact[] {
-  const answers = readAnswers(told);
+export function factsOf(
+  hints: readonly Hint[],
+  told: readonly string[],
+  { watched, wanted }: { readonly watched: boolean; readonly wanted: readonly string[] },
+): readonly Fact[] {
+  const answers = readAnswers(told, wanted);
   const sought = new Set(hints.flatMap((hint) => (hint.of === 'sought' ? [hint.name] : [])));
   const facts = hints.flatMap((hint): readonly Fact[] => {
     const at = hint.at === undefined ? {} : { at: hint.at };
@@ -34,11 +48,15 @@ export function factsOf(hints: readonly Hint[], told: readonly string[], watched
         ? [{ kind: 'line_number', number: hint.line, ...at }]
         : [];
     if (hint.of === 'command' && watched && !hint.name.includes('/') && !sought.has(hint.name)) return line;
-    if (hint.of === 'empty') return [{ kind: 'empty_comparison', text: hint.text, ...at }];
+    if (hint.of === 'empty')
+      return isMeantEmpty(hint, answers) ? [] : [{ kind: 'empty_comparison', text: hint.text, ...at }];
     return [...line, ...lacksOf(hint, hints, answers).map((lack): Fact => ({ ...lack, ...at }))];
   });
+  const named = answers.named.filter((path) => useAt(path, answers) === 'needed');
+  const devices = named.map((path): Fact => ({ kind: 'device', path }));
+  const hollow = answers.hollow.map(([command, why]): Fact => ({ kind: 'does_nothing', command, why }));
   const tells = answers.tells.slice(0, 3).map((script): Fact => ({ kind: 'promises_cases', script }));
-  return [...tells, ...distinct(facts)].slice(0, MOST_FACTS);
+  return [...tells, ...hollow, ...distinct([...facts, ...devices])].slice(0, MOST_FACTS);
 }
 
 function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly Lack[] {
@@ -47,13 +65,14 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     case 'sought': {
       const { name } = hint;
       const line = hint.of === 'command' ? hint.line : undefined;
-      const isNeeded = answers.commands.has(name) && useAt(name, answers, line) === 'needed';
-      return isNeeded ? [{ kind: 'command', name }] : [];
+      if (!answers.commands.has(name) || !isNeeded(name, answers, line)) return [];
+      return [{ kind: 'command', name, ...(answers.isSole ? { sole: true } : {}) }];
     }
     case 'path':
     case 'asked-path': {
-      const isNeeded = answers.paths.has(hint.path) && useAt(hint.path, answers) === 'needed';
-      return isNeeded ? [{ kind: 'device', path: hint.path }] : [];
+      return answers.paths.has(hint.path) && useAt(hint.path, answers) === 'needed'
+        ? [{ kind: 'device', path: hint.path }]
+        : [];
     }
     case 'called':
       return lacksOfCall(hint.call, hints, answers);
@@ -88,7 +107,7 @@ function lacksOfCall(
     }
     case 'load':
       return call.modules
-        .filter((name) => answers.modules.has(name) && useAt(name, answers) !== 'tolerated')
+        .filter((name) => answers.modules.has(name) && useAt(name, answers) === 'needed')
         .map((name): Lack => ({ kind: 'module', name }));
     case 'fetch': {
       const why = answers.fetches.get(call.from);
@@ -97,6 +116,20 @@ function lacksOfCall(
     default:
       return [];
   }
+}
+
+/** What the test itself made empty, or holds against a literal nothing, it means so. */
+function isMeantEmpty({ text, files }: Extract<Hint, { of: 'empty' }>, answers: Answers): boolean {
+  if (files.length === 0) return answers.comparesNothing && !text.includes('$');
+  return files.some((file) => {
+    const name = file.slice(file.lastIndexOf('/') + 1);
+    return answers.text.some(
+      (line) =>
+        line.text.includes(name) &&
+        /(?:^|[;&|({]|\s):?\s*>\|?\s*["']?\S*$|\btouch\b|\btruncate\b/.test(line.text.split(name)[0] ?? '') &&
+        !/[A-Za-z0-9)"']\s+>[^>]*$/.test(line.text.split(name)[0] ?? ''),
+    );
+  });
 }
 
 /** Where there is no room nothing can be installed, whatever the package manager says. */
@@ -111,13 +144,19 @@ function isRemoved(name: string, hints: readonly Hint[]): boolean {
   );
 }
 
-/** By the line of which the shell complained, where that is known; else by all that the text does with it. */
-function useAt(name: string, { text }: Answers, line?: number): Use {
-  const there = text.find((one) => one.number === line && useInLine(name, one.text) !== 'none');
-  return there === undefined ? useOf(name, text) : useInLine(name, there.text);
+/** A call whose failure changes nothing is one of what is tested all the same, where that was to be installed. */
+function isNeeded(name: string, answers: Answers, line?: number): boolean {
+  const use = useAt(name, answers, line);
+  return use === 'needed' || (use === 'tolerated' && (answers.packages.size > 0 || answers.wanted.has(name)));
 }
 
-function readAnswers(told: readonly string[]): Answers {
+/** By the line of which the shell complained, where that is known; else by all that the text does with it. */
+function useAt(name: string, { text, readers }: Answers, line?: number): Use {
+  const there = text.find((one) => one.number === line && useInLine(name, one, readers) !== 'none');
+  return there === undefined ? useOf(name, text, readers) : useInLine(name, there, readers);
+}
+
+function readAnswers(told: readonly string[], wanted: readonly string[]): Answers {
   const rows = told.map((line) => line.split('\t'));
   const of = (word: string) => rows.filter(([first]) => first === word);
   const names = (word: string) => of(word).flatMap(([, name]) => (name === undefined ? [] : [name]));
@@ -128,10 +167,17 @@ function readAnswers(told: readonly string[]): Answers {
     modules: new Set(names('module')),
     fetches: new Map(of('fetch').map(([, from = '', why = '']) => [from, why])),
     full: names('full'),
+    named: names('named'),
+    wanted: new Set(wanted),
+    // Of all that it had installed nothing that it calls is there.
+    isSole: wanted.length > 0 && names('brought').length === 0,
+    hollow: of('hollow').map(([, name = '', why = '']) => [name, why] as const),
     tells: names('tells'),
+    comparesNothing: names('compares-nothing').length > 0,
     uid: names('uid')[0] ?? '0',
     asksRoot: names('asks-root').length > 0,
-    text: told.flatMap(textLine),
+    text: told.flatMap((line, index) => textLine(line, told[index + 1] ?? '')),
+    readers: new Set(names('reads')),
   };
 }
 
@@ -139,10 +185,12 @@ function troubleOf(why: string): PackageTrouble {
   return (TROUBLES.has(why) ? why : 'failed') as PackageTrouble;
 }
 
-/** `FILE:LINE:TEXT`, as grep prints it. */
-function textLine(line: string): readonly TextLine[] {
+/** `FILE:LINE:TEXT`, as grep prints it, and `FILE-LINE-TEXT` of the line after it, which may be sought itself. */
+function textLine(line: string, after: string): readonly TextLine[] {
   const [, file, number, text] = /^(\/[^\t:]*):([0-9]+):(.*)$/.exec(line) ?? [];
-  return file === undefined || text === undefined ? [] : [{ file, number: Number(number), text }];
+  if (file === undefined || text === undefined) return [];
+  const [, next = ''] = /^\/.*?[-:][0-9]+[-:](.*)$/.exec(after) ?? [];
+  return [{ file, number: Number(number), text, next }];
 }
 
 function distinct(facts: readonly Fact[]): readonly Fact[] {

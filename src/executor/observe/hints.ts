@@ -11,7 +11,8 @@ export type Hint = { readonly at?: number } & (
   /** A file system was seen full. */
   | { readonly of: 'full'; readonly path: string }
   | { readonly of: 'places'; readonly call: string }
-  | { readonly of: 'empty'; readonly text: string }
+  /** Both sides of a comparison were empty: values, or these files. */
+  | { readonly of: 'empty'; readonly text: string; readonly files: readonly string[] }
   /** The test asked for a path that was not there. */
   | { readonly of: 'asked-path'; readonly path: string }
 );
@@ -67,7 +68,7 @@ export class Hints {
         this.add({ of: 'places', call: first, at: this.places.after(at) });
         return true;
       case 'empty':
-        this.add({ of: 'empty', text: first, at: this.places.after(at) });
+        this.add({ of: 'empty', text: first, files: rest.slice(1), at: this.places.after(at) });
         return true;
       case 'absent':
         this.add({ of: 'asked-path', path: first, at: this.places.after(at) });

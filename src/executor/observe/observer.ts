@@ -39,8 +39,8 @@ export class Observer {
   /** What is known when it has run: the host is asked about all that came up. */
   async facts(session: Session): Promise<readonly Fact[]> {
     this.hints.logged((await session.ask(LOGS)) ?? []);
-    const asked = askedOf(this.hints.all);
+    const asked = askedOf(this.hints.all, this.lava.deps);
     const told = (await session.ask(questionOf(asked, this.lava.folder))) ?? [];
-    return factsOf(this.hints.all, told, this.watched);
+    return factsOf(this.hints.all, told, { watched: this.watched, wanted: asked.wanted });
   }
 }

@@ -6,8 +6,12 @@ export interface Asked {
   readonly commands: readonly string[];
   readonly paths: readonly string[];
   readonly packages: readonly string[];
+  /** Packages that were asked for, those of the definition included. */
+  readonly wanted: readonly string[];
   readonly modules: readonly string[];
   readonly urls: readonly string[];
+  /** Names of files that were compared while they were empty. */
+  readonly files: readonly string[];
 }
 
 /** More names of a kind than this are not asked for. */
@@ -15,15 +19,18 @@ const MOST = 60;
 const PLAIN = /^[A-Za-z0-9_./+:@%,=~-]+$/;
 
 /** All that is to be asked for. */
-export function askedOf(hints: readonly Hint[]): Asked {
+export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked {
   const of = (read: (hint: Hint) => readonly string[]) =>
     [...new Set(hints.flatMap(read))]
       .filter((name) => PLAIN.test(name) && !name.startsWith('-'))
       .slice(0, MOST);
+  const packages = of((hint) => (hint.of === 'called' && hint.call.of === 'install' ? hint.call.names : []));
   return {
+    packages,
+    wanted: [...new Set([...packages, ...deps.filter((name) => PLAIN.test(name) && !name.startsWith('-'))])],
+    files: of((hint) => (hint.of === 'empty' ? hint.files.map((file) => file.replace(/^.*\//, '')) : [])),
     commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
     paths: of((hint) => (hint.of === 'path' || hint.of === 'asked-path' ? [hint.path] : [])),
-    packages: of((hint) => (hint.of === 'called' && hint.call.of === 'install' ? hint.call.names : [])),
     modules: of((hint) => (hint.of === 'called' && hint.call.of === 'load' ? hint.call.modules : [])),
     urls: [
       ...new Set(
@@ -40,7 +47,7 @@ export function askedOf(hints: readonly Hint[]): Asked {
  */
 export function questionOf(asked: Asked, folder: string): string {
   const words = (names: readonly string[]) => names.map(quote).join(' ');
-  const named = [...asked.commands, ...asked.paths, ...asked.packages, ...asked.modules];
+  const named = [...asked.files, ...asked.commands, ...asked.paths, ...asked.packages, ...asked.modules];
   const sought = named.map((name) => `-e ${quote(name)}`).join(' ');
   const parts = [
     HEAD,
@@ -51,7 +58,9 @@ export function questionOf(asked: Asked, folder: string): string {
     asked.urls.length === 0 ? '' : `for n in ${words(asked.urls)}; do no_fetch "$n"; done`,
     'rooms',
     `own=${quote(folder)} own=$home\${own:+/$own}`,
-    sought === '' ? '' : `texts | xargs -0 grep -nF ${sought} /dev/null 2>/dev/null | head -c 300000`,
+    sought === '' ? '' : `texts | xargs -0 grep -nF -A 1 ${sought} /dev/null 2>/dev/null | head -c 300000`,
+    'named_devices',
+    asked.wanted.length === 0 ? '' : `brought ${words(asked.wanted)}`,
     TELLS,
   ];
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
@@ -155,18 +164,48 @@ no_fetch() {
   fi
   case $code in 40[0349] | 410 | 5??) say fetch "$1" "HTTP $code" ;; esac
 }
+# Where nothing more can be written, though it could be.
 rooms() {
-  for p in "$home" "$d/tmp" /tmp /var/tmp "\${HOME:-/}" / /var /run /dev/shm; do
-    [ -d "$p" ] || continue
-    df -Pk "$p" 2>/dev/null | { read -r head; read -r dev all used room rest && case $all in *[!0-9]* | '') ;; *) [ "$all" -gt 0 ] && [ "$room" -lt 64 ] && say full "$p" ;; esac; }
-  done
+  while read -r dev at type options rest; do
+    case ,$options, in *,ro,*) continue ;; esac
+    case $at in *\\\\*) continue ;; esac
+    df -Pk "$at" 2>/dev/null | { read -r head; read -r dev all used room rest && case $all in *[!0-9]* | '' | 0) ;; *) [ "$room" -lt 64 ] && say full "$at" ;; esac; }
+  done </proc/mounts
 }
 # The test's own text: what lies beside its definition, its steps, and what it may share with others of its tree.
 texts() {
+  own_texts
+  [ "$own" = "$home" ] || find "$home" -maxdepth 5 -type f -size -200k ! -newer "$d/test" \\( -path '*/lib/*' -o -path '*/utils/*' \\) -print 2>/dev/null | head -n 100 | tr '\\n' '\\0'
+}
+own_texts() {
   printf '%s\\0' "$d/test"
   [ -e "$d/setup" ] && printf '%s\\0' "$d/setup"
   find "$own" -maxdepth 4 -type f -size -200k ! -newer "$d/test" ! -name '*.md' ! -name '*.yaml' -print 2>/dev/null | head -n 300 | tr '\\n' '\\0'
-  [ "$own" = "$home" ] || find "$home" -maxdepth 5 -type f -size -200k ! -newer "$d/test" \\( -path '*/lib/*' -o -path '*/utils/*' \\) -print 2>/dev/null | head -n 100 | tr '\\n' '\\0'
+}
+# Devices that the test's own text names.
+named_devices() {
+  for n in $(own_texts | xargs -0 grep -ohE '/dev/[A-Za-z][A-Za-z0-9_/-]*' /dev/null 2>/dev/null | sort -u | head -n 40); do
+    case $n in /dev/tcp* | /dev/udp* | */) continue ;; esac
+    [ -e "$n" ] && continue
+    say path "$n"
+    say named "$n"
+    own_texts | xargs -0 grep -nF -A 1 -e "$n" /dev/null 2>/dev/null | head -n 20
+  done
+}
+# A program that has no command in it, or is \`true\` by another name.
+hollow() {
+  if cmp -s "$1" "$(command -v /bin/true || command -v /usr/bin/true)"; then say hollow "\${1##*/}" "it is the program true"
+  elif [ "$(head -c 2 "$1")" = '#!' ] && ! tail -n +2 "$1" | head -c 20000 | tr ';' '\\n' | grep -qvE '^[[:space:]]*(#.*|:|true|exit|exit 0|return 0|set -[a-z]+)?[[:space:]]*$'; then
+    say hollow "\${1##*/}" "there is no command in it"
+  fi
+}
+# Of the packages that the test asked for: the first of their programs that is there and that its text names.
+brought() {
+  for n in "$@"; do
+    dpkg-query -L "$n" 2>/dev/null | grep -E '/s?bin/[^/]+$' | while IFS= read -r f; do
+      [ -x "$f" ] && own_texts | xargs -0 grep -qwF -e "\${f##*/}" 2>/dev/null && say brought "\${f##*/}" && hollow "$f"
+    done
+  done
 }`;
 
 /** Which of the test's scripts tell of cases. */
@@ -174,6 +213,8 @@ const TELLS = `texts | xargs -0 grep -lE 'lava-test-case|report_(pass|fail)|LAVA
   case $f in "$own"/*) say tells "\${f#"$home"/}" ;; esac
 done
 texts | xargs -0 grep -lE 'check_root|id -r?u|EUID|whoami' /dev/null 2>/dev/null | head -n 1 | while IFS= read -r f; do say asks-root "$f"; done
+texts | xargs -0 awk '{ line = $0; sub(/^[ \\t]+/, "", line) } line == "" || line ~ /^#/ || line ~ /^local [A-Za-z_ ]+$/ { next } line ~ /^(function +)?[A-Za-z_][A-Za-z0-9_]* *(\\(\\))? *[{(]?/ && (line ~ /^[A-Za-z_][A-Za-z0-9_]* *\\(\\)/ || line ~ /^function /) { f = line; sub(/^function +/, "", f); sub(/[^A-Za-z0-9_].*/, "", f); n = 0 } f != "" { n++; if (line ~ /\\$[{]?[?]/) { print "reads\\t" f; f = "" } else if (n > 1 && line !~ /^\\[ *"?\\$#/) f = "" }' 2>/dev/null
+texts | xargs -0 grep -qE '[!=]=? *(""|'"''"')( |\\]|;|$)|(""|'"''"') *[!=]=? |-z |"x?\\$[A-Za-z_{}]+" *[!=]=? *"?x"?( |\\])' 2>/dev/null && say compares-nothing 1
 say uid "$uid"
 `;
 

@@ -18,8 +18,7 @@ chmod 644 "$d/.helper" "$d/.stand-ins"
 printf %s ${quote(WATCHER)} >"$d/.watcher"
 head=$(sed -n "s/^ *printf '\\(TY-[^-]*-m:\\)%s.*/\\1/p" "$d/.helper" | head -n 1)
 [ -n "$head" ] || exit 0
-IFS= read -r home <"$d/.home" || home=$d/work
-perl "$d/.watcher" "$d" "$head" "$d/gone" "$home" "$d/tmp" /tmp /var/tmp "\${HOME:-/}" / </dev/null >"$d/.watching" 2>/dev/null &
+perl "$d/.watcher" "$d" "$head" "$d/gone" </dev/null >"$d/.watching" 2>/dev/null &
 i=0
 while [ $i -lt 60 ] && [ ! -s "$d/.watching" ] && kill -0 $! 2>/dev/null; do sleep 0.05 2>/dev/null || sleep 1; i=$((i + 1)); done
 [ -s "$d/.watching" ] || exit 0
@@ -32,8 +31,14 @@ function standIn(): string {
   return `(
   d=$_ty
   . "$d/.helper"
-  tell called "\${0##*/}" "$@"
+  case \${0##*/} in
+    diff | cmp)
+      while [ $# -gt 2 ]; do shift; done
+      [ -f "$1" ] && [ -f "$2" ] && [ ! -s "$1" ] && [ ! -s "$2" ] && tell empty "\${0##*/} $1 $2" "$1" "$2" ;;
+    *) tell called "\${0##*/}" "$@" ;;
+  esac
 ) </dev/null >/dev/null 2>&1
+_ty_home=$_ty
 [ -n "\${IFS+x}" ] && _ty_ifs=$IFS || unset _ty_ifs
 set -f
 IFS=:
@@ -42,6 +47,17 @@ for _ty_p in $PATH; do
   if [ -f "\${_ty_p:-.}/\${0##*/}" ] && [ -x "\${_ty_p:-.}/\${0##*/}" ]; then
     [ -n "\${_ty_ifs+x}" ] && IFS=$_ty_ifs || unset IFS
     _ty=\${_ty_p:-.}/\${0##*/}
+    case \${0##*/} in
+      apt-get | apt | aptitude | yum | dnf | microdnf | zypper | apk | opkg)
+        # What it installs may be a tool of set-up itself.
+        trap 'kill -TERM $_ty_child 2>/dev/null' TERM INT HUP
+        "$_ty" "$@" <&0 &
+        _ty_child=$!
+        wait $_ty_child
+        _ty_code=$?
+        ( d=\${_ty_home}; . "$d/.stand-ins" ) </dev/null >/dev/null 2>&1
+        exit $_ty_code ;;
+    esac
     exec "$_ty" "$@"
   fi
 done
@@ -52,7 +68,7 @@ exit 127
 
 /** Makes the stand-ins of the tools that are there. */
 function standIns(): string {
-  return `for t in ${WATCHED_TOOLS.join(' ')}; do
+  return `for t in ${WATCHED_TOOLS.join(' ')} diff cmp; do
   [ -e "$d/bin/$t" ] && continue
   command -v "$t" >/dev/null 2>&1 && cp "$d/.stand-in" "$d/bin/$t"
 done

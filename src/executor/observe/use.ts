@@ -3,6 +3,8 @@ export interface TextLine {
   readonly file: string;
   readonly number: number;
   readonly text: string;
+  /** The line after it; '' where that is not known. */
+  readonly next: string;
 }
 
 /**
@@ -16,35 +18,53 @@ const REPORTS = '(?:true|:|echo|printf|info_msg|warn_msg|warning|warn|info|log|l
 const TOLERATED = new RegExp(`\\|\\|\\s*${REPORTS}(?:\\s|;|\\)|\\}|$)`);
 /** What a line does besides that ends a test or tells a case. */
 const ACTS = /\b(?:exit|return|die|error|fail\w*|report_\w+|error_msg|error_fatal|abort|lava-test-\w+)\b/i;
-const SILENT =
-  /(?:>\s*\/dev\/null\s+2>\s*(?:&1|\/dev\/null)|&>\s*\/dev\/null|2>\s*\/dev\/null\s+>\s*\/dev\/null)/;
+const SILENT = /(?:2>>?|&>>?)\s*\/dev\/null|>\s*\/dev\/null\s+2>&1/;
 const ASKS = '(?:command\\s+-[vV]|which|type(?:\\s+-[a-zA-Z]+)?|hash|whereis)';
 
 /**
  * What a test's text as a whole does with `name`. Who asks for it, and only then calls it, does not need it, unless
  * something is done about it where it is not there.
  */
-export function useOf(name: string, lines: readonly TextLine[]): Use {
-  const uses = lines.map((line) => ({ use: useInLine(name, line.text), asks: asksFor(name, line.text) }));
+export function useOf(name: string, lines: readonly TextLine[], readers: ReadonlySet<string>): Use {
+  const uses = lines.map((line) => ({ use: useInLine(name, line, readers), asks: asksFor(name, line.text) }));
   if (uses.some(({ use, asks }) => use === 'needed' && asks)) return 'needed';
   for (const use of ['asked', 'needed', 'tolerated'] as const)
     if (uses.some((one) => one.use === use)) return use;
   return 'none';
 }
 
-/** What one line of shell does with the command `name`. */
-export function useInLine(name: string, text: string): Use {
+/**
+ * What one line of shell does with the command `name`. `readers`: functions of the test that look at how the command
+ * before them ended.
+ */
+export function useInLine(
+  name: string,
+  { text, next }: Pick<TextLine, 'text' | 'next'>,
+  readers: ReadonlySet<string>,
+): Use {
   const line = withoutComment(text);
   const word = escaped(name);
   if (!new RegExp(`(?:^|[^A-Za-z0-9_./-])${word}(?![A-Za-z0-9_-])`).test(line)) return 'none';
-  if (/^\s*(?:echo|printf|info_msg|warn_msg|error_msg)\b/.test(line)) return 'none';
+  if (/^\s*(?:echo|printf|info_msg|warn_msg|error_msg)\b/.test(line) && !isWrittenTo(word, line))
+    return 'none';
   if (asksFor(name, text)) {
     if (asksInVain(line)) return 'needed';
     return isAlone(line) ? 'tolerated' : 'asked';
   }
+  if (isKept(line.replace(new RegExp(`>>?\\s*["']?${word}["']?`), ''))) return 'needed';
   if (TOLERATED.test(line) && !ACTS.test(afterOr(line))) return 'tolerated';
-  if (isDiscarded(line)) return 'tolerated';
-  return 'needed';
+  return isLetFail(line) && !looksBack(next, readers) ? 'tolerated' : 'needed';
+}
+
+/** What it prints goes where somebody may read it: a file, a variable, another command. */
+function isKept(line: string): boolean {
+  const rest = line.replace(/\|\|.*$/, '').replace(/(?:[0-9&]?>>?\s*(?:\/dev\/null|&[0-9]))/g, '');
+  return /\$\((?!\()|`|>|(?:^|[^|])\|(?!\|)/.test(rest);
+}
+
+/** `echo 1 >/sys/module/x`. */
+function isWrittenTo(word: string, line: string): boolean {
+  return new RegExp(`>\\s*["']?${word}`).test(line);
 }
 
 function asksFor(name: string, text: string): boolean {
@@ -63,9 +83,14 @@ function asksInVain(line: string): boolean {
   return line.includes('||') && (ACTS.test(afterOr(line)) || /^\s*\{?\s*\\?\s*$/.test(afterOr(line)));
 }
 
-/** Nobody looks at what it prints, nor at how it ends. */
-function isDiscarded(line: string): boolean {
-  return SILENT.test(line) && !/\|\||&&|\bif\b|\bwhile\b|\buntil\b|\$\(|`|\|\s/.test(line);
+/** Nobody looks at how it ends, and what it complains of is thrown away: it may fail. */
+function isLetFail(line: string): boolean {
+  return SILENT.test(line) && !/\|\||&&|\bif\b|\bwhile\b|\buntil\b|!\s/.test(line);
+}
+
+/** `[ $? -eq 0 ]`, `verdict_of NAME`: how the line before ended is looked at. */
+function looksBack(line: string, readers: ReadonlySet<string>): boolean {
+  return /\$\{?\?/.test(line) || readers.has(/^\s*([A-Za-z_][A-Za-z0-9_]*)/.exec(line)?.[1] ?? '');
 }
 
 function afterOr(line: string): string {

@@ -4,11 +4,11 @@
  * name, and we say that there is no such file, as there is none. What looks meets exactly what it would have met without
  * us; where we die the kernel says the same without asking. Now and then it looks whether a file system is full.
  *
- * Arguments: folder of the session, head of its marks, the folder to mount, what may become full. Packets and calls:
+ * Arguments: folder of the session, head of its marks, and the folder to mount. Packets and calls:
  * linux/auto_fs.h. Prints `on` when it watches.
  */
 export const WATCHER = `use strict;
-my ($d, $head, $gone, @rooms) = @ARGV;
+my ($d, $head, $gone) = @ARGV;
 $SIG{PIPE} = 'IGNORE';
 setpgrp(0, 0);
 $^F = 255;
@@ -36,15 +36,22 @@ sub mark {
 my $machine = (POSIX_machine());
 sub POSIX_machine { my $m = \`uname -m\`; chomp $m; $m }
 my $statfs = { x86_64 => 137, aarch64 => 43, riscv64 => 43 }->{$machine};
-my %full;
+my (%full, @rooms);
+my $looked = 0;
+sub mounts {
+  open(my $f, '<', '/proc/mounts') or return;
+  @rooms = grep { !/\\\\/ } map { my @f = split ' '; ",$f[3]," =~ /,ro,/ || $f[2] eq 'autofs' ? () : $f[1] } <$f>;
+  close $f;
+}
 sub rooms {
   return unless $statfs;
+  mounts() if $looked++ % 20 == 0;
   for my $path (@rooms) {
     my $copy = "$path\\0";
     my $buffer = "\\0" x 256;
     next if syscall($statfs, $copy, $buffer) != 0;
-    my (undef, $size, $blocks, undef, $free) = unpack('q5', $buffer);
-    my $is = $blocks > 0 && $free * $size < 65536;
+    my (undef, $size, $blocks, undef, $free, $files, $nodes) = unpack('q7', $buffer);
+    my $is = $blocks > 0 && ($free * $size < 65536 || ($files > 0 && $nodes == 0));
     mark('full', $path) if $is && !$full{$path};
     $full{$path} = $is;
   }
@@ -62,7 +69,7 @@ syswrite(STDOUT, "on\\n");
 while (1) {
   my $ready = '';
   vec($ready, fileno($from), 1) = 1;
-  if (select($ready, undef, undef, 0.2) > 0) {
+  if (select($ready, undef, undef, 0.05) > 0) {
     my $count = sysread($from, my $packet, 512);
     last unless $count;
     my (undef, undef, $token, undef, undef, undef, undef, undef, $pid, $length) = unpack('i2 L2 Q L5', $packet);

@@ -97,6 +97,36 @@ export const AttemptView = z.object({
       result: z.enum(['pass', 'fail', 'skip', 'unknown']),
       message: z.string(),
       measurement: z.object({ raw: z.string(), value: z.number().optional(), unit: z.string() }).optional(),
+      /** What the result is worth, where that is not the whole truth; `tags` would have kept it from such a host. */
+      judged: z
+        .object({
+          is: z.enum(['could_not_run', 'tested_nothing']),
+          why: z.string(),
+          tags: z.array(z.string()),
+        })
+        .optional(),
+    }),
+  ),
+  /** What handlers measured beside the test; without a case: of all of it. */
+  measured: z.array(
+    z.object({
+      handler: z.string(),
+      name: z.string(),
+      case: z.string().optional(),
+      raw: z.string(),
+      value: z.number().optional(),
+      unit: z.string(),
+    }),
+  ),
+  /** Files that the test, or a handler, left. */
+  attachments: z.array(
+    z.object({
+      name: z.string(),
+      mediaType: z.string(),
+      case: z.string().optional(),
+      handler: z.string().optional(),
+      digest: z.string(),
+      bytes: z.int(),
     }),
   ),
 });

@@ -112,6 +112,16 @@ describe.skipIf(obstacle)(
         /^failed: failed cases: a/,
       ],
       [
+        'how it ends is looked at a line later',
+        'verdict() { if [ $? = 0 ]; then report "$1" pass; else report "$1" fail; fi; }\niperf3 2>/dev/null\nverdict a',
+        /needs cmd:iperf3/,
+      ],
+      [
+        'a device of which only the text speaks',
+        'DEVICE=/dev/nothing0\ntest -c "$DEVICE" && report a pass || report a fail',
+        /^could_not_run: .*\/dev\/nothing0/,
+      ],
+      [
         'a download',
         'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail',
         /^could_not_run/,

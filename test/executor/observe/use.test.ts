@@ -9,7 +9,13 @@ describe('what a line of shell does with a command', () => {
     ['fio || exit 1', 'needed'],
     ['fio || report_fail a', 'needed'],
     ['fio | tee log', 'needed'],
-    ['fio 2>/dev/null', 'needed'],
+    ['fio 2>/dev/null', 'tolerated'],
+    ['fio 2>/dev/null\n[ $? = 0 ]', 'needed'],
+    ['fio 2>/dev/null\nverdict_of a', 'needed'],
+    ['x=$(fio 2>/dev/null)', 'needed'],
+    ['fio >log 2>/dev/null || true', 'needed'],
+    ['fio 2>/dev/null | grep x', 'needed'],
+    ['fio >>log 2>&1 || true', 'needed'],
     ['fio >/dev/null 2>&1 || exit 1', 'needed'],
     ["TOOL='fio'", 'needed'],
     ['fio || true', 'tolerated'],
@@ -33,8 +39,10 @@ describe('what a line of shell does with a command', () => {
     ['/opt/fio', 'none'],
     ['my_fio', 'none'],
   ];
-  it.each(table)('%s', (line, use) => {
-    expect(useInLine('fio', line)).toBe(use);
+  const readers = new Set(['verdict_of']);
+  it.each(table)('%s', (lines, use) => {
+    const [text = '', next = ''] = lines.split('\n');
+    expect(useInLine('fio', { text, next }, readers)).toBe(use);
   });
 
   it('what is asked for before it is called is not needed', () => {
@@ -42,8 +50,9 @@ describe('what a line of shell does with a command', () => {
       file: '/a',
       number,
       text,
+      next: '',
     }));
-    expect(useOf('fio', lines)).toBe('asked');
-    expect(useOf('fio', lines.slice(1))).toBe('needed');
+    expect(useOf('fio', lines, readers)).toBe('asked');
+    expect(useOf('fio', lines.slice(1), readers)).toBe('needed');
   });
 });
