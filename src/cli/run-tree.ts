@@ -7,6 +7,7 @@ import { Trees } from '../adapters/tree-files.js';
 import type { LavaRepository, TestTree } from '../domain/lava/definition.js';
 import type { TestSpec } from '../domain/test.js';
 import { Failure } from './failure.js';
+import { fetchedFor } from './run-fetch.js';
 
 const NOTHING: FetchedRepositories = { entries: [], repositories: [], notes: [] };
 
@@ -40,8 +41,7 @@ export class PackedTrees {
   async at(root: string, wanted: readonly LavaRepository[]): Promise<PackedTree> {
     return await this.once([root, wanted], async (file) => {
       const { entries, notes } = await this.trees.at(root);
-      const { fetchedFor } = await import('./run-git.js');
-      const more = wanted.length === 0 ? NOTHING : await fetchedFor(wanted, this);
+      const more = wanted.length === 0 ? NOTHING : await fetchedFor(wanted, await this.temporary());
       const all = joinedEntries(entries, more);
       const tree = await writeArchive(archiveOf(all), file);
       const paths = new Set(all.map((entry) => entry.path));
