@@ -61,7 +61,9 @@ function tell(name) {
     say({ measurement: { case: name, name: `${what} ${kind}`, value: String(value), unit } });
   const rows = record.samples.map(({ ms, value }) => `${ms.toFixed(1)},${value}`);
   const text = `${['ms', what].join(',')}\n${rows.join('\n')}\n`;
-  say({ attachment: { case: name, name: `${what.replace(/[^A-Za-z0-9._-]/g, '_')}.csv`, type: 'text/csv', text } });
+  say({
+    attachment: { case: name, name: `${what.replace(/[^A-Za-z0-9._-]/g, '_')}.csv`, type: 'text/csv', text },
+  });
 }
 
 await serve(async (news) => {
