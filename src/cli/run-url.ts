@@ -48,7 +48,7 @@ export async function fromUrl(
   limits = LIMITS,
 ): Promise<FromUrl> {
   const bad = wrongAddress(url) ?? paths.map((one) => wrongIn(one)).find((flaw) => flaw !== undefined);
-  if (bad !== undefined) throw new Failure(`${url}: ${bad}`);
+  if (bad !== undefined) throw new Failure(`${withoutUser(url)}: ${bad}`);
   try {
     return await fetched(url, paths, trees, limits);
   } catch (error) {
@@ -61,6 +61,10 @@ function wrongAddress(url: string): string | undefined {
   if (!URL.canParse(url)) return 'it is no URL';
   const { username, password } = new URL(url);
   return username + password === '' ? undefined : 'leave the user and password out: they would be shown';
+}
+
+function withoutUser(url: string): string {
+  return url.replace(/\/\/[^/]*@/, '//');
 }
 
 function wrongIn(path: string): string | undefined {
@@ -107,7 +111,10 @@ async function headOf(file: string): Promise<Uint8Array> {
 /** A test that is not in an archive: nothing but itself lies around it. */
 async function alone(url: string, file: string, trees: PackedTrees): Promise<FileFromUrl> {
   const bytes = await readFile(file);
-  const name = decoded(path.posix.basename(new URL(url).pathname));
+  const said = decoded(path.posix.basename(new URL(url).pathname));
+  // What is read as YAML is told by its ending, which an address need not have.
+  const isNamed = /\.ya?ml$/i.test(said) || headKind(bytes.subarray(0, HEAD_BYTES), false) !== 'lava';
+  const name = isNamed ? said : `${said}.yaml`;
   const entry: TreeEntry = { kind: 'file', path: name, isExecutable: false, content: async () => bytes };
   const tree = (wanted: readonly LavaRepository[]) =>
     trees.packedOnce(url, async () => ({ entries: [entry], notes: [] }), wanted);

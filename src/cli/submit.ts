@@ -1,7 +1,7 @@
 import type { SubmissionPlan, SubmissionRequest } from '../http/contract.js';
+import { refusePlaces } from './archive-options.js';
 import { uploaded, type WantedArtefact } from './artefact.js';
 import type { Client } from './client.js';
-import { refusePlaces } from './archive-options.js';
 import { Failure, Refused } from './failure.js';
 import { plain, type Screen } from './screen.js';
 import type { Setting } from './setting.js';

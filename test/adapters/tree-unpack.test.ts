@@ -50,28 +50,31 @@ async function listed(file: string): Promise<readonly string[]> {
 }
 
 describe('an archive', () => {
-  test.each(['gnu', 'ustar', 'posix', 'v7'])('of the format %s gives what was put into it', async (format) => {
-    const root = path.join(folder, 'root');
-    const long = format === 'gnu' || format === 'posix' ? LONG : `${'d/'.repeat(20)}end.sh`;
-    mkdirSync(path.join(root, path.dirname(long)), { recursive: true });
-    mkdirSync(path.join(root, 'empty'));
-    writeFileSync(path.join(root, long), '#!/bin/sh\n');
-    chmodSync(path.join(root, long), 0o755);
-    writeFileSync(path.join(root, 'a.txt'), 'x'.repeat(1000));
-    linkSync(path.join(root, 'a.txt'), path.join(root, 'b.txt'));
-    symlinkSync(long, path.join(root, 'to'));
-    const file = path.join(folder, 'a.tar');
-    execFileSync('tar', ['--sort=name', `--format=${format}`, '-cf', file, '-C', root, '.']);
-    expect((await listed(file)).toSorted()).toEqual(
-      [
-        `a.txt ${'x'.repeat(1000)}`,
-        `b.txt ${'x'.repeat(1000)}`,
-        'empty/',
-        `to -> ${long}`,
-        `${long}* #!/bin/sh\n`,
-      ].toSorted(),
-    );
-  });
+  test.each(['gnu', 'ustar', 'posix', 'v7'])(
+    'of the format %s gives what was put into it',
+    async (format) => {
+      const root = path.join(folder, 'root');
+      const long = format === 'gnu' || format === 'posix' ? LONG : `${'d/'.repeat(20)}end.sh`;
+      mkdirSync(path.join(root, path.dirname(long)), { recursive: true });
+      mkdirSync(path.join(root, 'empty'));
+      writeFileSync(path.join(root, long), '#!/bin/sh\n');
+      chmodSync(path.join(root, long), 0o755);
+      writeFileSync(path.join(root, 'a.txt'), 'x'.repeat(1000));
+      linkSync(path.join(root, 'a.txt'), path.join(root, 'b.txt'));
+      symlinkSync(long, path.join(root, 'to'));
+      const file = path.join(folder, 'a.tar');
+      execFileSync('tar', ['--sort=name', `--format=${format}`, '-cf', file, '-C', root, '.']);
+      expect((await listed(file)).toSorted()).toEqual(
+        [
+          `a.txt ${'x'.repeat(1000)}`,
+          `b.txt ${'x'.repeat(1000)}`,
+          'empty/',
+          `to -> ${long}`,
+          `${long}* #!/bin/sh\n`,
+        ].toSorted(),
+      );
+    },
+  );
 
   test('of our own is read as it was written, and written again has the same bytes', async () => {
     const entries = [
@@ -106,11 +109,7 @@ describe('an archive', () => {
       [head('a/l', { type: '2', to: '../../x' })],
       'a/l in it is a link that leads out, to ../../x',
     ],
-    [
-      'an absolute link',
-      [head('l', { type: '2', to: '/etc' })],
-      'l in it is a link that leads out, to /etc',
-    ],
+    ['an absolute link', [head('l', { type: '2', to: '/etc' })], 'l in it is a link that leads out, to /etc'],
     [
       'a file below a link',
       [head('l', { type: '2', to: 'x' }), head('l/f')],
@@ -133,7 +132,11 @@ describe('an archive', () => {
       [head('p', { type: 'x', size: 9 }), Buffer.from('99 path=a'.padEnd(512, '\0')), head('f')],
       'it is damaged at byte 512',
     ],
-    ['a name without end', [head('L', { type: 'L', size: 2 ** 20 }), Buffer.alloc(2 ** 20)], 'a name in it has 1048576 bytes'],
+    [
+      'a name without end',
+      [head('L', { type: 'L', size: 2 ** 20 }), Buffer.alloc(2 ** 20)],
+      'a name in it has 1048576 bytes',
+    ],
     ['no archive at all', [Buffer.alloc(600, 'x')], 'it is no tar archive'],
   ])('with %s is refused', async (_, blocks, message) => {
     await expect(unpackedTree(put(...blocks, END))).rejects.toThrow(message);
@@ -166,8 +169,7 @@ describe('an archive', () => {
         expect(['BadArchive', 'TreeTooLarge'], error.stack).toContain(error.name);
         return undefined;
       });
-      for (const { path: name } of found?.entries ?? [])
-        expect(name).not.toMatch(/^\/|(?:^|\/)\.\.(?:\/|$)/);
+      for (const { path: name } of found?.entries ?? []) expect(name).not.toMatch(/^\/|(?:^|\/)\.\.(?:\/|$)/);
       if (found !== undefined) read++;
     }
     expect(read).toBeGreaterThan(count(400) / 10);
