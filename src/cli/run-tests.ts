@@ -3,7 +3,7 @@ import { isWebAddress } from '../adapters/download.js';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
 import { mappingWith } from '../domain/lava/mapping.js';
-import { withParams, wrongParam } from '../domain/lava/params.js';
+import { ownParams, withParams, wrongParam } from '../domain/lava/params.js';
 import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
 import { refusePlaces } from './archive-options.js';
@@ -283,7 +283,8 @@ async function inVariants(
   { spec, ...base }: Found,
   { variant: given, matrix, param }: TestOptions,
 ): Promise<readonly Omit<PlannedRun, 'needs'>[]> {
-  const variant = param === undefined ? given : withParams(given, param);
+  const own = ownParams(param, spec.lava?.params);
+  const variant = own === undefined ? given : withParams(given, own);
   if (spec.matrix === undefined && variant === undefined && matrix === undefined)
     return [{ ...base, spec, variant: {}, title: spec.name }];
   const { variantsOf } = await import('./run-variants.js');
