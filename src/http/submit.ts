@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { AskedTarget } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
-import { withParams, wrongParam } from '../domain/lava/params.js';
+import { wrongParam } from '../domain/lava/params.js';
 import { nearest } from '../domain/requirement.js';
 import { clashes } from '../domain/submit/artefact.js';
 import { unfoldMatrix, whereInMatrix } from '../domain/submit/matrix.js';
@@ -89,11 +89,14 @@ export async function understand(
     ...more,
   ];
   refuse(wrongParams(wanted.params, tests));
-  const outer = withParams(wanted.variants, wanted.params);
-  refuse(tooMany(runsAtMost({ tests, variants: outer }, MOST_RUNS) * inner.length * wanted.targets.length));
-  const { name, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts, wait } = wanted;
-  const variants = within(outer, inner);
-  const given = { variants, targets: targets.map(asTarget), wait };
+  refuse(
+    tooMany(
+      runsAtMost({ tests, variants: wanted.variants }, MOST_RUNS) * inner.length * wanted.targets.length,
+    ),
+  );
+  const { name, params, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts, wait } = wanted;
+  const variants = within(wanted.variants, inner);
+  const given = { variants, params, targets: targets.map(asTarget), wait };
   return {
     submission: {
       ...given,
@@ -104,7 +107,13 @@ export async function understand(
       holdS,
       artefacts,
     },
-    asked: { ...given, tests, purpose: 'test', project: wanted.project, again: false },
+    asked: {
+      ...given,
+      tests: tests.map(withOwnParams),
+      purpose: 'test',
+      project: wanted.project,
+      again: false,
+    },
     putTests: async (tx) => {
       const indexes = [...sent.specs].flatMap(([index, specs]) => specs.map(() => index));
       const ids = await putTests(tx, projectId, [...sent.specs.values()].flat());
@@ -169,10 +178,14 @@ async function findNamed(sql: Sql, projectId: Id, wanted: Wanted) {
   };
 }
 
+/** A test with its parameters where every test has them. */
+function withOwnParams(test: FoundTest | TestSpec): AskedTest {
+  const params = 'lava' in test ? test.lava?.params : undefined;
+  return params === undefined ? test : { ...test, params };
+}
+
 function wrongParams(params: Wanted['params'], tests: readonly (FoundTest | TestSpec)[]): readonly Mistake[] {
-  const known = tests.map((test) =>
-    'params' in test ? test.params : 'lava' in test ? test.lava?.params : undefined,
-  );
+  const known = tests.map((test) => withOwnParams(test).params);
   return Object.keys(params).flatMap((name) => {
     const message = wrongParam(name, known);
     return message === undefined ? [] : [{ where: `params.${name}`, message }];

@@ -84,11 +84,12 @@ export function unfoldIn<Test extends AskedTest>(world: World, submission: Asked
 }
 
 function asked(submission: PendingSubmission): Asked<PendingSubmission['tests'][number]> {
-  const { tests, variants, targets, purpose, project, wait, retryOf, repeats } = submission;
+  const { tests, variants, params, targets, purpose, project, wait, retryOf, repeats } = submission;
   const own = purpose === 'canary' || purpose === 'recovery';
   return {
     tests,
     variants,
+    params,
     targets,
     purpose,
     wait,

@@ -489,6 +489,7 @@ export const SCHEMA = {
       actor: text(),
       tests: bigints(),
       variants: json<readonly Variant[]>("'[{}]'"),
+      params: json<Variant>("'{}'"),
       targets: json<readonly AskedTarget[]>("'[{}]'"),
       priority: integer(0),
       queueTimeout: orNull(interval()),

@@ -79,6 +79,8 @@ export interface NewSubmission {
   readonly actor: string;
   readonly tests: readonly Id[];
   readonly variants: readonly Variant[];
+  /** Values for parameters of LAVA definitions. */
+  readonly params: Variant;
   readonly targets: readonly AskedTarget[];
   readonly priority: number;
   readonly queueTimeoutS?: number | undefined;
@@ -99,8 +101,8 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
   const [made] = await tx.rows<{ id: Id; createdAt: Date }>(
     `WITH made AS (
        INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout,
-         wait, hold_s)
-       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15, $16)
+         wait, hold_s, params)
+       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15, $16, $17)
        RETURNING id, created_at),
      brought AS (
        INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
@@ -127,6 +129,7 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
       JSON.stringify(sizes),
       submission.wait,
       submission.holdS ?? null,
+      JSON.stringify(submission.params),
     ],
   );
   if (made === undefined) throw new Error('an insert gives its row');

@@ -19,6 +19,8 @@ export interface PendingSubmission {
   /** What nothing can serve waits until something can. */
   readonly wait: boolean;
   readonly variants: readonly Variant[];
+  /** Values for parameters of LAVA definitions. */
+  readonly params: Variant;
   readonly targets: readonly AskedTarget[];
   readonly tests: readonly {
     readonly id: Id;
@@ -64,19 +66,21 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     retry_of: Id | null;
     wait: boolean;
     variants: Variant[];
+    params: Variant;
     targets: AskedTarget[];
     tests: Id[];
     repeats: readonly Repeated[] | null;
     known: PendingSubmission['tests'];
   }>(
     `SELECT id, project_id, (SELECT p.name FROM project p WHERE p.id = s.project_id) AS project, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
-       retry_of, wait, variants, targets, tests,
+       retry_of, wait, variants, params, targets, tests,
        CASE WHEN s.repeats IS NOT NULL THEN (SELECT jsonb_agg(jsonb_build_object('run', r.id::text,
            'test', r.test_id::text, 'variant', r.variant, 'target', r.target) ORDER BY r.id)
          FROM unnest(s.repeats) AS u(id) CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = u.id OFFSET 0) r)
        END AS repeats,
        (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t.id::text, 'name', t.name, 'requirement',
-          t.requirement, 'requirementKey', t.requirement_key, 'matrix', t.spec->'matrix', 'prefer', t.spec->'prefer'))) FROM test t WHERE t.id = ANY(s.tests)) AS known
+          t.requirement, 'requirementKey', t.requirement_key, 'matrix', t.spec->'matrix', 'prefer', t.spec->'prefer',
+          'params', t.spec->'lava'->'params'))) FROM test t WHERE t.id = ANY(s.tests)) AS known
      FROM submission s WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
     [limit],
   );
@@ -89,6 +93,7 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     purpose: r.purpose,
     priority: r.priority,
     variants: r.variants,
+    params: r.params,
     targets: r.targets,
     tests: r.tests.map((id) => {
       const test = tests.get(id);

@@ -54,6 +54,18 @@ describe('tests, variants and targets', () => {
     ]);
   });
 
+  it('have values for parameters only in those tests that have them', () => {
+    const lava = { name: 'l', requirement: '', params: { SIZE: '1', SPEED: '1' } };
+    const more = { variants: [{ A: '1' }, { SIZE: '3' }], params: { SIZE: '2', OTHER: 'x' } };
+    const { portions } = unfolded({ tests: [lava, gpu], ...more });
+    expect(portions.map(({ variants }) => variants)).toEqual([
+      [{ A: '1', SIZE: '2' }, { SIZE: '2' }],
+      [{ A: '1' }, { SIZE: '3' }],
+    ]);
+    const again = unfolded({ tests: [lava], ...more, again: true });
+    expect(again.portions[0]?.variants).toEqual(more.variants);
+  });
+
   it('ask once who could serve, however many tests need the same', () => {
     const tests = Array.from({ length: 500 }, (_, n) => ({ name: `t${n}`, requirement: 'gpu' }));
     expect(unfolded({ tests, targets: [{ each: 'host' }] }).questions).toHaveLength(1);

@@ -37,6 +37,15 @@ const FILES = [
   { path: 'tests/slow.sh', content: base64('#!/bin/sh\n# testyard: labels: slow\ntrue\n') },
 ];
 const TEST = { file: { name: 'a.sh', content: base64('#!/bin/sh\n# testyard: requires: linux\ntrue\n') } };
+const LAVA = {
+  file: {
+    name: 'net/b.yaml',
+    content: base64(
+      'metadata: {format: Lava-Test Test Definition 1.0, name: b}\nparams: {SIZE: 1}\nrun: {steps: [./go.sh]}\n',
+    ),
+    tree: { blob: createHash('sha256').digest('hex'), path: 'net/b.yaml', commits: [] },
+  },
+};
 const GIT = { git: { url: LAB.url, ref: 'main', path: 'tests' } };
 const host = { params: { host: 'box' } };
 const why = { why: 'a test' };
@@ -64,12 +73,13 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
       ...{
         project: 'default',
         name: 'nightly',
-        tests: [TEST, GIT, { name: 'nightly' }],
+        tests: [TEST, LAVA, GIT, { name: 'nightly' }],
         priority: 1,
         wait: true,
       },
       select: { with: ['net'], without: ['slow'] },
       artefacts: [{ name: 'kernel', url: 'https://example.org/k', digest: 'd', buildId: '1' }],
+      params: { SIZE: '2' },
       variants: [{ A: '1' }, { A: '2' }],
       matrix: {
         axes: { FS: ['ext4', 'xfs'] },

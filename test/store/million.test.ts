@@ -430,6 +430,7 @@ describe('submissions', () => {
       actor: 'me',
       tests: ['1'],
       variants: [{}],
+      params: {},
       targets: [{}],
       priority: 0,
       wait: false,
@@ -464,6 +465,7 @@ describe('hosts, incidents and the grid', () => {
   look('', grid.resumeGrid, ['me', 'why']);
   look('', grid.answers, []);
   look('', grid.readSources, []);
+  look('', grid.readLavaMapping, []);
   look('', grid.findExecutor, ['executor 3']);
   look('', grid.isLeaseOf, ['3001', '1']);
 });

@@ -1,6 +1,7 @@
 import { type AskedTarget, type Demand, demandKey, type Target } from '../demand.js';
 import { canonicalJson } from '../digest.js';
 import type { Id } from '../id.js';
+import { ownParams, withParams } from '../lava/params.js';
 import type { Answer } from '../plan/fit.js';
 import { type Matrix, unfoldMatrix, type Variant, whereInMatrix } from './matrix.js';
 
@@ -8,6 +9,8 @@ import { type Matrix, unfoldMatrix, type Variant, whereInMatrix } from './matrix
 export interface Asked<Test extends AskedTest> {
   readonly tests: readonly Test[];
   readonly variants: readonly Variant[];
+  /** Values for parameters, in the variants of those tests alone that have them. */
+  readonly params?: Variant;
   readonly targets: readonly AskedTarget[];
   readonly purpose: Demand['purpose'];
   /** Its project's name; unset for work that the grid gives itself, which every pool takes. */
@@ -34,6 +37,8 @@ export interface AskedTest {
   /** Canonical. */
   readonly requirement: string;
   readonly matrix?: Matrix;
+  /** Of a LAVA definition. */
+  readonly params?: Readonly<Record<string, string>>;
   /** Canonical requirements that rank hosts and exclude none. */
   readonly prefer?: readonly string[];
 }
@@ -259,8 +264,12 @@ interface OwnVariants {
 }
 
 /** A test's own variants with the submission's; where both give a variable a value, the submission's counts. */
-function variantsOf({ matrix }: AskedTest, { variants, again }: Asked<AskedTest>): OwnVariants {
-  if (matrix === undefined || again) return { variants };
+function variantsOf(test: AskedTest, asked: Asked<AskedTest>): OwnVariants {
+  if (asked.again) return { variants: asked.variants };
+  const params = ownParams(asked.params, test.params);
+  const variants = params === undefined ? asked.variants : withParams(asked.variants, params);
+  const { matrix } = test;
+  if (matrix === undefined) return { variants };
   const own = unfoldMatrix(matrix);
   if ('problems' in own) {
     const [first] = own.problems;
