@@ -305,6 +305,7 @@ beforeAll(async () => {
   await rows.pass(done, attempt);
   await rows.run(project, test, submission);
   await rows.incident(project, 'setup of boot fails');
+  await api.ask(api.admin, 'POST', `/api/v1/blobs?digest=${LAVA.file.tree.blob}`);
   for (let i = 0; i < 9; i++) await api.token({ name: `spare ${i}` });
 });
 afterAll(async () => {
