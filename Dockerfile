@@ -14,6 +14,7 @@ COPY LICENSE README.md package.json ./
 COPY --from=build /opt/testyard/node_modules node_modules
 COPY --from=build /opt/testyard/dist dist
 COPY bin bin
+COPY handlers handlers
 COPY migrations migrations
 COPY inventory inventory
 RUN ln -s /opt/testyard/bin/testyard.mjs /usr/local/bin/testyard && mkdir /state && chown node /state

@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     list: { type: 'string' },
     hosts: { type: 'string', default: '4' },
-    timeout: { type: 'string', default: '300' },
+    timeout: { type: 'string', default: '600' },
     json: { type: 'string' },
     seed: { type: 'string' },
   },
@@ -82,6 +82,8 @@ try {
         const row = await rowOf(file, host);
         rows.push(row);
         console.log(lineOf(row));
+        // What was found is kept whatever becomes of the rest.
+        if (values.json !== undefined) await writeFile(values.json, shown({ rows, sums: sums() }));
       }
     }),
   );
@@ -90,8 +92,6 @@ try {
   await Promise.all(hosts.map((host) => host.stop().catch(() => undefined)));
   await proxy.close();
 }
-if (values.json !== undefined)
-  await writeFile(values.json, `${JSON.stringify({ rows, sums: sums() }, null, 2)}\n`);
 process.exit(0);
 
 /** Definitions below a folder, or those that a list names; anything else in YAML is passed over. */
@@ -209,6 +209,10 @@ function sums() {
     no_case: rows.filter((row) => row.cases === 0).length,
     seconds: Math.round(add((row) => row.seconds)),
   };
+}
+
+function shown(found: object): string {
+  return `${JSON.stringify(found, null, 2)}\n`;
 }
 
 function tell(): void {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type LightHost, lightHosts } from '../test/lab.js';
 import type { Fixture } from './parts/lava-collection.js';
-import { fixtures } from './parts/lava-collection.js';
+import { openCollections } from './parts/lava-collection.js';
 import { everydayArchive, furnish, keep, loseRouteTo, routeTo } from './parts/lava-host.js';
 import { Mirror } from './parts/lava-mirror.js';
 import { Workshop } from './parts/lava-packages.js';
@@ -58,12 +58,13 @@ type Mistake =
   /** The campaign itself came to grief there. */
   | 'broken';
 
+const collections = await openCollections();
 const workshop = await Workshop.open();
 const mirror = await Mirror.open();
 const hosts = await lightHosts(Number(values.hosts));
 try {
   const archive = await everydayArchive();
-  const all = (await fixtures()).filter(
+  const all = collections.fixtures.filter(
     ({ name }) => values.only === undefined || values.only.split(',').includes(name),
   );
   const judged = await judgeAll(all, archive);
@@ -72,6 +73,7 @@ try {
   await Promise.all(hosts.map((host) => host.stop()));
   await mirror.close();
   await workshop.close();
+  await collections.close();
 }
 
 /** Healthy ones first, since they say which cases there are; then everything else in an order by the seed. */

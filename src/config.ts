@@ -37,6 +37,7 @@ const Environment = z.object({
   TESTYARD_ANSWER_MS: ms(20_000),
   TESTYARD_CONNECT_MS: ms(15_000),
   TESTYARD_DB_POOL: z.coerce.number().int().min(2).max(150).default(12),
+  TESTYARD_HANDLERS: z.string().optional(),
   TESTYARD_TLS_CERT: z.string().optional(),
   TESTYARD_TLS_KEY: z.string().optional(),
 });
@@ -57,6 +58,8 @@ export interface Config {
   readonly artefactLimitBytes: number;
   /** How much of artefacts an executor keeps beside those in use. */
   readonly artefactCacheBytes: number;
+  /** The list of handlers; undefined: there are none. */
+  readonly handlersFile: string | undefined;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -101,6 +104,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     reserveMostS: e.TESTYARD_RESERVE_MAX_S,
     artefactLimitBytes: e.TESTYARD_ARTEFACT_LIMIT_BYTES,
     artefactCacheBytes: e.TESTYARD_ARTEFACT_CACHE_BYTES,
+    handlersFile: e.TESTYARD_HANDLERS,
     ...(e.TESTYARD_TLS_CERT !== undefined && e.TESTYARD_TLS_KEY !== undefined
       ? { tls: { certFile: e.TESTYARD_TLS_CERT, keyFile: e.TESTYARD_TLS_KEY } }
       : {}),

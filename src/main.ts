@@ -1,3 +1,5 @@
+import { readHandlerList } from './adapters/handler-list.js';
+import { ProcessHandlers } from './adapters/process-handlers.js';
 import 'reflect-metadata';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -144,6 +146,7 @@ async function startHands(
     link,
     shell: (kind) => (kind === 'ssh' ? ssh : local),
     images: new CommandImages(),
+    handlers: new ProcessHandlers(readHandlerList(config.handlersFile)),
     name: name.replace(/[^A-Za-z0-9._-]/g, '-'),
     capacity: config.capacity,
     spoolDir: path.join(stateDir, 'spool'),

@@ -12,6 +12,8 @@ export interface Offer {
   readonly packages: readonly Package[];
   /** The index knows packages that the mirror does not have, or gives other bytes. */
   readonly pool?: 'gone' | 'damaged';
+  /** The text that definitions fetch is not there. */
+  readonly withoutCorpus?: boolean;
   /** Everything is answered with this. */
   readonly status?: number;
 }
@@ -60,8 +62,8 @@ export class Mirror {
   }
 }
 
-function bytesOf({ packages, pool }: Offer, file: string): Buffer | undefined {
-  if (file === 'corpus.txt') return CORPUS;
+function bytesOf({ packages, pool, withoutCorpus }: Offer, file: string): Buffer | undefined {
+  if (file === 'corpus.txt') return withoutCorpus ? undefined : CORPUS;
   if (file === 'Packages') return index(packages);
   if (file === 'Release') {
     const bytes = index(packages);

@@ -24,13 +24,28 @@ export interface Asked {
   readonly timeoutMs: number;
 }
 
-/** Reads a definition from a file and runs it on a host, as `testyard run FILE --host` does. */
+/** Reads a test from a file and runs it on a host, as `testyard run FILE --host` does. */
 export async function tryFile(file: string, host: LightHost, asked: Asked): Promise<Tried> {
+  return await tryAt(file, host.name, host.transport, asked);
+}
+
+/** Reads a test from a file and runs it on this machine, as `testyard run FILE` does. */
+export async function tryHere(file: string, asked: Asked): Promise<Tried> {
+  return await tryAt(file, 'local', { kind: 'local', network: true }, asked);
+}
+
+async function tryAt(
+  file: string,
+  name: string,
+  transport: RunPlace['transport'],
+  asked: Asked,
+): Promise<Tried> {
   const catalogue = await catalogueHere();
+  const isLocal = transport.kind === 'local';
   const place: RunPlace = {
-    name: host.name,
-    transport: host.transport,
-    knowledge: async () => ({ catalogue, facts: factsHere(catalogue, false), steps: [], common: '' }),
+    name,
+    transport,
+    knowledge: async () => ({ catalogue, facts: factsHere(catalogue, isLocal), steps: [], common: '' }),
   };
   const { runs, remove } = await planRuns(
     [file],
@@ -38,21 +53,17 @@ export async function tryFile(file: string, host: LightHost, asked: Asked): Prom
     place,
   );
   try {
-    return await carryOut(runs, file, host, place, asked);
+    const [run] = runs;
+    if (run === undefined) throw new Error(`${file} comes to no run`);
+    return await carryOut(run, place, asked);
   } finally {
     await remove();
   }
 }
 
-async function carryOut(
-  [run]: readonly PlannedRun[],
-  file: string,
-  host: LightHost,
-  place: RunPlace,
-  asked: Asked,
-): Promise<Tried> {
-  if (run === undefined) throw new Error(`${file} comes to no run`);
+async function carryOut(run: PlannedRun, place: RunPlace, asked: Asked): Promise<Tried> {
   const { spec } = run;
+  const { name, transport } = place;
   const planned = {
     ...run,
     // What a lab's hosts are is not what is tried here: nobody asks whether this one is of a listed type.
@@ -72,11 +83,11 @@ async function carryOut(
     },
     output: (bytes: Uint8Array) => void output.push(bytes),
   };
-  const name = `${host.name}-${randomUUID()}`;
-  const attempt = new RunAttempt(place, planned, [witness], [], {
-    ...{ id: seatOf(name), name: host.name, transport: host.transport },
-    expendable: [],
-  });
+  // Several run beside each other in this process, each as a user of its own would.
+  const id =
+    transport.kind === 'local' ? String(9_100_000_000_000 + process.pid) : seatOf(`${name}-${randomUUID()}`);
+  const host = { id, name, transport, expendable: [] };
+  const attempt = new RunAttempt(place, planned, [witness], [], host);
   const from = performance.now();
   const done = await attempt.carryOut([]);
   return { done, end, output: Buffer.concat(output), seconds: (performance.now() - from) / 1000 };

@@ -100,7 +100,7 @@ function plainLacks(plants: Plants, tested: string, of: Of): readonly Variant[] 
       name: 'no_space_for_packages',
       truth: 'lack',
       offer: offering(),
-      furniture: { lines: ['mount -t tmpfs -o size=8k,nr_inodes=8 tmpfs /var/cache/apt/archives'] },
+      furniture: { lines: ['mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs /var/cache/apt/archives'] },
     },
     { name: 'does_nothing', truth: 'nothing', offer: offering(of({ hollow: 'silent' })) },
     ...modules.map(
@@ -127,13 +127,10 @@ function plainLacks(plants: Plants, tested: string, of: Of): readonly Variant[] 
       furniture: { lines: ['mount -t tmpfs -o size=16k tmpfs /var/tmp/harbour'] },
     });
   if (net)
-    variants.push({
-      name: 'network_down',
-      truth: 'lack',
-      offer: offering(),
-      installed: true,
-      network: 'down',
-    });
+    variants.push(
+      { name: 'network_down', truth: 'lack', offer: offering(), installed: true, network: 'down' },
+      { name: 'download_gone', truth: 'lack', offer: offering(undefined, { withoutCorpus: true }) },
+    );
   if (compares)
     variants.push({ name: 'empty_comparison', truth: 'nothing', offer: offering(of({ hollow: 'reading' })) });
   return variants;
@@ -207,7 +204,7 @@ function heldLacks(plants: Plants, of: Of): readonly Variant[] {
     variants.push({
       name: 'held_download_404',
       truth: 'lack',
-      offer: async (workshop) => ({ ...(await offering()(workshop)), status: 404 }),
+      offer: offering(undefined, { status: 404 }),
       installed: true,
     });
   if (compares)

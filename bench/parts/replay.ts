@@ -40,6 +40,8 @@ export async function record(assignment: Assignment): Promise<readonly Recording
       timing: systemTiming,
       limits,
       artefact: () => Promise.reject(new Error('nothing was uploaded')),
+      keep: () => Promise.reject(new Error('nothing is kept')),
+      handlers: undefined,
       localFence: new Map(),
       onEvent: (event) => events.push(event),
       onSegment: () => {},

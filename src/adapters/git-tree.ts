@@ -42,7 +42,8 @@ export async function readTree(
   if (all.length > MOST_FILES)
     return wrong(`${at(path)} has more than ${MOST_FILES} files: name the folder of the tests`);
   const depth = path === '.' ? 0 : path.replace(/\/+$/, '').split('/').length;
-  const seen = all.filter((entry) => !isPassedOver(entry.path, depth));
+  const named = all.filter((entry) => !isPassedOver(entry.path, depth));
+  const [seen, leading] = [named.filter(isFile), named.filter((entry) => !isFile(entry))];
   const bad = seen.map(refusal).find((message) => message !== undefined);
   if (bad !== undefined) return wrong(bad);
   const [small, large] = [seen.filter(isSmall), seen.filter((entry) => !isSmall(entry))];
@@ -51,6 +52,9 @@ export async function readTree(
   const program = large.find(({ mode }) => mode === EXECUTABLE);
   if (program !== undefined) return wrong(tooLarge(program));
   const files = (await contents(folder, small, signal)).map((file) => ({ ...file, kind: kindOf(file) }));
+  // Beside LAVA definitions links are parts of what goes along; else somebody may have meant them as tests.
+  const [link] = files.some(({ kind }) => kind === 'lava') ? [] : leading;
+  if (link !== undefined) return wrong(refusal(link) ?? '');
   const isTest = testsAmong(files);
   const tests = files.filter(isTest).map(({ path, bytes }) => ({ path, bytes }));
   if (tests.length === 0)
@@ -163,6 +167,10 @@ function refusal({ mode, path }: Entry): string | undefined {
     return `${name} is a symbolic link; links are not followed: name the files themselves`;
   if (mode === SUBMODULE) return `${name} is another repository (a submodule): name that one`;
   return /[\p{C}\ufffd]/u.test(path) ? `${name} is no name for a file of tests` : undefined;
+}
+
+function isFile({ mode }: Entry): boolean {
+  return mode !== SYMLINK && mode !== SUBMODULE;
 }
 
 function tooLarge({ path, size }: Entry): string {

@@ -12,6 +12,8 @@ import { GridLink } from '../protocol/grid-link.js';
 import type {
   Claim,
   Claimed,
+  Keep,
+  Kept,
   Register,
   Registered,
   Renew,
@@ -80,6 +82,10 @@ export class HttpsLink extends GridLink {
 
   override report(request: Report): Promise<Reported> {
     return this.post('report', request, 0) as Promise<Reported>;
+  }
+
+  override keep(request: Keep): Promise<Kept> {
+    return this.post('keep', request, 0) as Promise<Kept>;
   }
 
   override async release(lease: string, reason: string): Promise<void> {

@@ -32,7 +32,7 @@ export function sortFiles(files: readonly string[]): SortedFiles {
     const [first = '', second, ...more] = file.split('/');
     const isOurs = ![first, second ?? '', ...more].some((name) => /^\.|~$|^README/i.test(name));
     const part = partOf(file);
-    if (!isOurs || file === 'grid.yaml') continue;
+    if (!isOurs || ALONE.includes(file)) continue;
     if (first === 'tests' && second !== undefined && more.length === 0) tests.push(file);
     else if (part !== undefined) parts.set(part, [...(parts.get(part) ?? []), file]);
     else {
@@ -44,7 +44,9 @@ export function sortFiles(files: readonly string[]): SortedFiles {
   return { parts, tests, unread: [...unread.values()] };
 }
 
-const KNOWN = ['grid.yaml', 'tests', ...Object.keys(PARTS)];
+/** What stands in one file only. */
+const ALONE = ['grid.yaml', 'lava.yaml'];
+const KNOWN = [...ALONE, 'tests', ...Object.keys(PARTS)];
 
 function partOf(file: string): string | undefined {
   const [, part = ''] = /^([a-z]+)(?:\/[^/]+)?\.ya?ml$/.exec(file) ?? [];

@@ -15,6 +15,7 @@ import { STANDARD_TAGS } from '../domain/look/standard-tags.js';
 import type { StepSpec } from '../domain/step.js';
 import type { Catalogue, TagSpec, Value } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
+import { mappingFields } from './inventory-lava.js';
 import type { InventoryFiles } from './inventory-thing.js';
 import { readTestFile } from './test-file.js';
 import { printYaml, type Written } from './yaml-print.js';
@@ -49,6 +50,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
       }),
     ),
   );
+  if (grid.lava !== undefined) files.set('lava.yaml', Buffer.from(printYaml(mappingFields(grid.lava))));
   put('tags.yaml', {
     tags: tags.filter((tag) => !isSaidElsewhere(tag)).map((tag) => [tag.name, tagFields(tag)]),
     aliases: aliases.map((alias) => [alias.name, { meaning: alias.meaning || undefined, is: [alias.is] }]),
@@ -256,6 +258,7 @@ function testFields(test: TestSpec, run: string): Fields {
     output: test.output,
     commands: some(test.commands),
     under_test: some(test.underTest),
+    handlers: some(test.handlers ?? []),
     network: test.network ? 'yes' : undefined,
     environment: Object.keys(test.environment).length === 0 ? undefined : test.environment,
     setup: test.setup,

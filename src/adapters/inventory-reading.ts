@@ -9,6 +9,7 @@ import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import { HOST_KEYS, readHost, readType, TYPE_KEYS } from './inventory-hosts.js';
 import { instrumentTags, withInstruments } from './inventory-instruments.js';
+import { LAVA_KEYS, readMapping } from './inventory-lava.js';
 import { checkNames } from './inventory-names.js';
 import { type Kind, PARTS, type SortedFiles, sortFiles } from './inventory-parts.js';
 import { secretsIn } from './inventory-secrets.js';
@@ -39,6 +40,8 @@ const KEYS: Readonly<Record<Kind, readonly string[]>> = {
   host: HOST_KEYS,
   step: STEP_KEYS,
 };
+/** Says what words of LAVA metadata ask of a host; it may be left out. */
+const LAVA_FILE = 'lava.yaml';
 /** More is for nobody to read. */
 const MAX_PROBLEMS = 500;
 
@@ -184,7 +187,17 @@ class Reading {
     if (fields === undefined) return undefined;
     const grid = readGrid(fields, catalogue);
     this.note('grid.yaml', fields.problems);
-    return grid;
+    const lava = this.files.has(LAVA_FILE) ? this.mapping(catalogue) : undefined;
+    return lava === undefined ? grid : { ...grid, lava };
+  }
+
+  private mapping(catalogue: Catalogue) {
+    const root = this.yaml(LAVA_FILE);
+    const fields = root && this.fields(LAVA_FILE, root, LAVA_KEYS);
+    if (fields === undefined) return undefined;
+    const mapping = readMapping(fields, catalogue);
+    this.note(LAVA_FILE, fields.problems);
+    return mapping;
   }
 
   tests(catalogue: Catalogue): readonly TestSpec[] {
@@ -196,6 +209,11 @@ class Reading {
         return [];
       }
       const start = { line: 1, column: 1 };
+      if (result.spec.lava !== undefined) {
+        const message = 'a LAVA definition is submitted with what lies around it: testyard submit';
+        this.note(file, [{ ...start, message }]);
+        return [];
+      }
       if (!this.once('test', result.spec.name, file, start)) return [];
       if (result.spec.owner === undefined) this.unownedIs('test', result.spec.name, file, start);
       return [result.spec];

@@ -138,6 +138,7 @@ function common(fields: Fields, fileName: string, catalogue: Catalogue | undefin
   const owner = fields.line('owner');
   const dirties = fields.oneOf('dirties', DIRTIES);
   const output = fields.oneOf('output', TAP_FORMS);
+  const handlers = fields.words('handlers', NAME, 'the name of a handler');
   const { requirement, prefer } = fields.formula('requires', catalogue, 'prefer');
   return {
     name: fields.has('name') ? (fields.name('name') ?? '') : defaultName(fields, fileName),
@@ -155,6 +156,7 @@ function common(fields: Fields, fileName: string, catalogue: Catalogue | undefin
     commands: fields.words('commands', COMMAND, 'the name of a command'),
     underTest: fields.words('under_test', COMMAND, 'the name of a command'),
     network: fields.flag('network') ?? false,
+    ...(handlers.length === 0 ? {} : { handlers }),
   };
 }
 

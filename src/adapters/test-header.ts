@@ -26,6 +26,7 @@ export const TEST_KEYS = [
   'under_test',
   'network',
   'environment',
+  'handlers',
 ];
 
 /** How a comment spells a key. */
@@ -41,7 +42,7 @@ const ALMOST = new RegExp(
   'i',
 );
 /** May stand on several lines. */
-const LISTS = new Set(['requires', 'prefer', 'labels', 'cases', 'commands', 'under_test']);
+const LISTS = new Set(['requires', 'prefer', 'labels', 'cases', 'commands', 'under_test', 'handlers']);
 
 /** A line longer than that is not written by hand, and each item is read by itself. */
 const MAX_ITEMS = 500;

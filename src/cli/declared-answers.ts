@@ -9,6 +9,7 @@ import { hostsForTold, tell, testThereTold } from '../domain/explain/told.js';
 import type { Inventory } from '../domain/inventory.js';
 import { nearest } from '../domain/language/nearest.js';
 import { readRequirement } from '../domain/language/read.js';
+import { mappingWith } from '../domain/lava/mapping.js';
 import { canonical } from '../domain/requirement.js';
 import { type Answers, NotThere } from './answers.js';
 import type { Aim, Asking } from './client.js';
@@ -88,7 +89,7 @@ function answersFrom(inventory: Inventory): Answers {
 
 function meaning(
   asked: Asking,
-  { tests }: Inventory,
+  { tests, grid }: Inventory,
   catalogue: Parameters<typeof readTestFile>[1],
 ): PlacedTest {
   const project = asked.project ?? PROJECT;
@@ -106,7 +107,11 @@ function meaning(
   }
   if ('file' in asked) {
     const { name, content } = asked.file;
-    const read = readTestFile({ name, bytes: Buffer.from(content, 'base64') }, catalogue);
+    const read = readTestFile(
+      { name, bytes: Buffer.from(content, 'base64') },
+      catalogue,
+      mappingWith(grid.lava),
+    );
     if (read.ok) return { name: read.spec.name, project, requirement: read.spec.requirement };
     const lines = read.problems.map(
       (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,

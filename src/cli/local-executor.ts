@@ -1,4 +1,6 @@
+import { readHandlerList } from '../adapters/handler-list.js';
 import { LocalShell } from '../adapters/local.js';
+import { ProcessHandlers } from '../adapters/process-handlers.js';
 import { Executor } from '../executor/executor.js';
 import { Images, type RestoreResult } from '../ports/images.js';
 import type { Shell } from '../ports/shell.js';
@@ -23,6 +25,7 @@ export async function executeHere(link: LocalLink, masked: readonly string[]): P
     link,
     shell: await shellOf(link, masked),
     images: new NoImages(),
+    handlers: new ProcessHandlers(readHandlerList(process.env['TESTYARD_HANDLERS'])),
     name: 'local',
     capacity: 1,
     waits: WAITS,

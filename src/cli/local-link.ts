@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { BlobMissing } from '../ports/blobs.js';
@@ -7,19 +8,24 @@ import type {
   AttemptEvent,
   Claim,
   Claimed,
+  Keep,
+  Kept,
   Registered,
   Renewed,
   Report,
   Reported,
 } from '../protocol/messages.js';
+import { PROTOCOL } from '../protocol/terms.js';
 
 /** What `testyard run` hears of its one attempt. */
 export interface Listener {
   event(event: AttemptEvent): void;
   output(bytes: Uint8Array): void;
+  /** A file that the test or a handler left, before the event that names its digest. */
+  kept(digest: string, bytes: Buffer): void;
 }
 
-const LEASE = { lease: '1', ttlMs: 60_000, renewEveryMs: 10_000 } as const;
+const LEASE = { lease: '1', ttlMs: 60_000, renewEveryMs: 10_000, protocol: PROTOCOL } as const;
 
 /** The grid as `testyard run` plays it: one lease, one assignment, and everything heard as it comes. */
 export class LocalLink extends GridLink {
@@ -97,7 +103,8 @@ export class LocalLink extends GridLink {
     for (const { seq, event } of entries) {
       if (seq <= this.entriesSeen) continue;
       this.entriesSeen = seq;
-      this.listener.event(event);
+      // Here nobody needs the outcome before the end.
+      if (event.kind !== 'decided') this.listener.event(event);
       isOver ||= event.kind === 'ended';
     }
     if (isOver) this.settle();
@@ -111,6 +118,13 @@ export class LocalLink extends GridLink {
     const file = this.files.get(digest);
     if (file === undefined) throw new BlobMissing(digest);
     return createReadStream(file);
+  }
+
+  async keep({ data }: Keep): Promise<Kept> {
+    const bytes = Buffer.from(data, 'base64');
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    this.listener.kept(digest, bytes);
+    return { digest };
   }
 
   private toStop(): Claimed['stop'] {

@@ -50,7 +50,12 @@ export type SaidCase = Extract<AttemptEvent, { kind: 'case' }> & { readonly judg
 export interface Witness {
   event(event: AttemptEvent): void;
   output(bytes: Uint8Array): void;
+  /** A file that the test or a handler left. */
+  left?(attachment: Attachment, bytes: Uint8Array): void;
 }
+
+/** A file that was left, without its bytes. */
+export type Attachment = Extract<AttemptEvent, { kind: 'attachment' }>;
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 const TAIL_BYTES = 8192;
@@ -67,6 +72,7 @@ export class RunAttempt {
   private testStarted = false;
   private durationMs: number | undefined;
   private broken: unknown;
+  private readonly kept = new Map<string, Buffer>();
   /** All that was seen of the machine before the test, for the environment record. */
   seen: Extract<AttemptEvent, { kind: 'verified' }> | undefined;
 
@@ -83,7 +89,11 @@ export class RunAttempt {
     this.observed = new Set(observe.map(({ tag }) => tag).filter((tag) => !asked.has(tag)));
     this.link = new LocalLink(
       this.assignment(observe),
-      { event: (event) => this.heard(event), output: (bytes) => this.printed(bytes) },
+      {
+        event: (event) => this.heard(event),
+        output: (bytes) => this.printed(bytes),
+        kept: (digest, bytes) => void this.kept.set(digest, bytes),
+      },
       filesFor(run, underTest),
     );
   }
@@ -146,8 +156,15 @@ export class RunAttempt {
       this.durationMs = event.durationMs;
     if (event.kind === 'verified') this.seen = event;
     if (event.kind === 'ended') this.end = event.end;
+    if (event.kind === 'attachment') this.left(event);
     const told = this.withoutObserved(event);
     this.tell((witness) => witness.event(told));
+  }
+
+  private left(attachment: Attachment): void {
+    const bytes = this.kept.get(attachment.digest);
+    this.kept.delete(attachment.digest);
+    if (bytes !== undefined) this.tell((witness) => witness.left?.(attachment, bytes));
   }
 
   /** A witness that fails, as on a full disk, must not hold up the report: the attempt is ended, and then it is said. */

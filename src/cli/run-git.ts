@@ -1,16 +1,13 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type FetchedRepositories, Git } from '../adapters/git.js';
+import type { Git } from '../adapters/git.js';
 import { writeArchive } from '../adapters/tree-archive.js';
 import type { LavaRepository } from '../domain/lava/definition.js';
 import { type TestSource, wrongPath, wrongRef, wrongUrl } from '../domain/submit/source.js';
-import type { SourceTrouble } from '../ports/source.js';
 import { Failure } from './failure.js';
+import { gitIn, PATIENCE_MS, wellOr } from './run-fetch.js';
 import type { PackedTree, PackedTrees } from './run-tree.js';
-
-/** A large repository over a slow line; Ctrl-C is always there. */
-const PATIENCE_MS = 600_000;
 
 /** Tests of a repository. */
 export interface FromRepository {
@@ -33,7 +30,7 @@ export async function fromRepository(
   if (ref !== undefined) refuse(`--ref ${ref}`, wrongRef(ref));
   const wanted = paths.length === 0 ? ['.'] : paths;
   for (const one of wanted) refuse(one, wrongPath(one));
-  return await fetched(await gitFor(trees), url, ref, wanted, trees);
+  return await fetched(gitIn(await trees.temporary()), url, ref, wanted, trees);
 }
 
 async function fetched(
@@ -62,23 +59,6 @@ async function fetched(
   return { files: [...files.values()], others, tree };
 }
 
-/** The files of repositories that a definition asks for. */
-export async function fetchedFor(
-  repositories: readonly LavaRepository[],
-  trees: PackedTrees,
-): Promise<FetchedRepositories> {
-  return wellOr(await (await gitFor(trees)).fetch(repositories, AbortSignal.timeout(PATIENCE_MS)));
-}
-
-async function gitFor(trees: PackedTrees): Promise<Git> {
-  return new Git(path.join(await trees.temporary(), 'git'));
-}
-
 function refuse(what: string, wrong: string | undefined): void {
   if (wrong !== undefined) throw new Failure(`${what}: ${wrong}`);
-}
-
-function wellOr<Of extends object>(answer: Of | SourceTrouble): Of {
-  if ('trouble' in answer) throw new Failure(answer.message);
-  return answer as Of;
 }

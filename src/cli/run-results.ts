@@ -4,7 +4,7 @@ import { digestOf } from '../domain/digest.js';
 import type { AttemptEvent, TagProbe } from '../protocol/messages.js';
 import { Failure } from './failure.js';
 import type { RunPlace } from './place.js';
-import type { DoneRun, PlannedRun, Witness } from './run-attempt.js';
+import type { Attachment, DoneRun, PlannedRun, Witness } from './run-attempt.js';
 import { environmentRecord, OBSERVED } from './run-environment.js';
 
 /** What is looked at on top, for the environment record. */
@@ -50,6 +50,15 @@ export class RunResult implements Witness {
 
   output(bytes: Uint8Array): void {
     doing(this.folder, () => appendFileSync(path.join(this.folder, 'log'), bytes));
+  }
+
+  /** Its number stands before the name: two may have the same. */
+  left({ seq, name }: Attachment, bytes: Uint8Array): void {
+    const folder = path.join(this.folder, 'attachments');
+    doing(folder, () => {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(path.join(folder, `${seq}-${name}`), bytes, { flag: 'wx' });
+    });
   }
 
   /** Writes what came of it; the verdict last, so that where there is one all of it is there. */

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
+import { mappingWith } from '../domain/lava/mapping.js';
 import { withParams, wrongParam } from '../domain/lava/params.js';
 import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
@@ -86,7 +86,7 @@ async function planned(
       const spec = source === undefined ? read.spec : { ...read.spec, source };
       const along = spec.lava === undefined ? { spec } : await withTree(spec, file, options, trees);
       tests.push({ file: name, ...along });
-      notes.set(name, [...(read.notes ?? []), ...notesOn(along)]);
+      notes.set(name, [...(read.notes ?? []), ...(await notesOn(along))]);
     } else {
       const lines = read.problems.map(
         (p) => `  ${[name, p.line, p.column].filter(Boolean).join(':')}: ${p.message}`,
@@ -109,15 +109,10 @@ async function planned(
   return { runs, others, notes };
 }
 
-/** Where the first step goes, from the root of the tree; '.' where it cannot be told, or stays. */
-function firstFolder({ lava }: TestSpec): string {
-  const into = /^\s*cd\s+['"]?([A-Za-z0-9_./-]+?)\/*['"]?\s*$/.exec(lava?.steps[0] ?? '')?.[1];
-  return into === undefined || into.startsWith('/') ? '.' : path.posix.normalize(into);
-}
-
 /** What of the tree is left out, and whether the first step could go where it wants to. */
-function notesOn({ spec, packed }: Found): readonly FileProblem[] {
+async function notesOn({ spec, packed }: Found): Promise<readonly FileProblem[]> {
   if (packed === undefined) return [];
+  const { firstFolder } = await import('./run-tree.js');
   const folder = firstFolder(spec);
   const isThere = folder === '.' || [...packed.paths].some((one) => one.startsWith(`${folder}/`));
   const message = `the first step goes into ${folder}, which does not go along: name the folder above it with --tree`;
@@ -126,8 +121,8 @@ function notesOn({ spec, packed }: Found): readonly FileProblem[] {
 
 /** Values that change nothing are a slip of the pen. */
 function refuseParams(tests: readonly Found[], { param = {} }: TestOptions): void {
-  const specs = tests.map(({ spec }) => spec);
-  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, specs) ?? []);
+  const params = tests.map(({ spec }) => spec.lava?.params);
+  const wrong = Object.keys(param).flatMap((name) => wrongParam(name, params) ?? []);
   if (wrong.length > 0) throw new Failure(wrong.map((message) => `--param: ${message}`).join('\n'));
 }
 
@@ -156,6 +151,7 @@ async function treeAround(
   const repositories = spec.lava?.repositories ?? [];
   if (file.tree !== undefined) return { packed: await file.tree(repositories), inside: file.name };
   const packing = await trees();
+  const { firstFolder } = await import('./run-tree.js');
   const { root, inside } = await packing.placeOf(file.name, tree, file.folder, firstFolder(spec));
   return { packed: await packing.at(root, repositories), inside };
 }
@@ -223,10 +219,11 @@ async function readAt(file: RunFile, place: RunPlace): Promise<TestFileResult> {
   const { name } = file;
   const bytes = file.bytes ?? (await bytesOf(name));
   // Most tests need nothing: then no catalogue is read.
-  const plain = readTestFile({ name, bytes }, undefined);
+  const mapping = mappingWith(place.inventory?.grid.lava);
+  const plain = readTestFile({ name, bytes }, undefined, mapping);
   if (plain.ok && plain.spec.requirement === '') return plain;
   const { catalogue } = await place.knowledge();
-  const known = readTestFile({ name, bytes }, catalogue);
+  const known = readTestFile({ name, bytes }, catalogue, mapping);
   // A tag that only some grid knows is no mistake of the file's.
   return known.ok ? known : plain.ok ? plain : known;
 }

@@ -5,7 +5,9 @@ import { type FetchedRepositories, joinedEntries } from '../adapters/git.js';
 import { archiveOf, TreeTooLarge, writeArchive } from '../adapters/tree-archive.js';
 import { Trees } from '../adapters/tree-files.js';
 import type { LavaRepository, TestTree } from '../domain/lava/definition.js';
+import type { TestSpec } from '../domain/test.js';
 import { Failure } from './failure.js';
+import { fetchedFor } from './run-fetch.js';
 
 const NOTHING: FetchedRepositories = { entries: [], repositories: [], notes: [] };
 
@@ -39,8 +41,7 @@ export class PackedTrees {
   async at(root: string, wanted: readonly LavaRepository[]): Promise<PackedTree> {
     return await this.once([root, wanted], async (file) => {
       const { entries, notes } = await this.trees.at(root);
-      const { fetchedFor } = await import('./run-git.js');
-      const more = wanted.length === 0 ? NOTHING : await fetchedFor(wanted, this);
+      const more = wanted.length === 0 ? NOTHING : await fetchedFor(wanted, await this.temporary());
       const all = joinedEntries(entries, more);
       const tree = await writeArchive(archiveOf(all), file);
       const paths = new Set(all.map((entry) => entry.path));
@@ -77,4 +78,10 @@ async function realTree(folder: string): Promise<string> {
   const about = await stat(folder).catch(() => undefined);
   if (!about?.isDirectory()) throw new Failure(`--tree ${folder}: there is no such folder`);
   return await realpath(folder);
+}
+
+/** Where the first step goes, from the root of the tree; '.' where it cannot be told, or stays. */
+export function firstFolder({ lava }: Pick<TestSpec, 'lava'>): string {
+  const into = /^\s*cd\s+['"]?([A-Za-z0-9_./-]+?)\/*['"]?\s*$/.exec(lava?.steps[0] ?? '')?.[1];
+  return into === undefined || into.startsWith('/') ? '.' : path.posix.normalize(into);
 }

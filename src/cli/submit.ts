@@ -1,11 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
 import type { SubmissionPlan, SubmissionRequest } from '../http/contract.js';
 import { uploaded, type WantedArtefact } from './artefact.js';
 import type { Client } from './client.js';
 import { Failure, Refused } from './failure.js';
 import { plain, type Screen } from './screen.js';
 import type { Setting } from './setting.js';
+import type { SubmittedFiles } from './submit-files.js';
 
 /** What `submit` can be told. */
 export interface SubmitOptions {
@@ -30,6 +29,10 @@ export interface SubmitOptions {
   /** A repository: then what is named are paths in it. */
   readonly git?: string;
   readonly ref?: string;
+  /** The folder that goes along with LAVA definitions in it. */
+  readonly tree?: string;
+  /** Values for parameters of LAVA definitions. */
+  readonly param?: Readonly<Record<string, string>>;
 }
 
 type WantedTest = NonNullable<SubmissionRequest['tests']>[number];
@@ -40,10 +43,14 @@ export async function submit(
   what: readonly string[],
   options: SubmitOptions,
 ): Promise<number> {
-  const tests = options.git === undefined ? await Promise.all(what.map(wanted)) : inRepository(what, options);
-  const request = { tests, ...asked(what, options), ...(await underTest(client, screen, options)) };
+  const { tests, names } = await testsOf(what, options, client, screen);
+  const request = {
+    tests: [...tests],
+    ...asked(what, options),
+    ...(await underTest(client, screen, options)),
+  };
   const explained = (error: unknown) => {
-    throw error instanceof Refused ? named(error, what) : error;
+    throw error instanceof Refused ? named(error, names) : error;
   };
   if (options.dryRun) {
     const plan = await client.planSubmission({ ...request, dryRun: true }).catch(explained);
@@ -82,6 +89,7 @@ function asked(what: readonly string[], options: SubmitOptions): Omit<Submission
     ...(name === undefined ? {} : { name }),
     ...(priority === undefined ? {} : { priority }),
     ...(selects ? { select: { with: [...label], without: [...not] } } : {}),
+    ...(options.param === undefined ? {} : { params: options.param }),
     ...(variant === undefined ? {} : { variants: [...variant] }),
     ...(matrix === undefined ? {} : { matrix: { axes: matrix } }),
     ...(targets === undefined ? {} : { targets }),
@@ -145,19 +153,19 @@ function inRepository(what: readonly string[], { git: url = '', ref }: SubmitOpt
   return (what.length === 0 ? ['.'] : what).map((path) => ({ git: { ...named, path } }));
 }
 
-/** What is a file here is sent as it is; anything else is the name of a test in the inventory. */
-async function wanted(what: string): Promise<WantedTest> {
-  const looksLikeFile = what.includes('/') || /\.(sh|py|js|pl|rb|lua|ya?ml)$/.test(what);
-  const about = await stat(what).catch(() => undefined);
-  if (about?.isFile()) {
-    const content = await readFile(what).catch((error: Error) => {
-      throw new Failure(`${what} cannot be read: ${error.message}`);
-    });
-    return { file: { name: path.basename(what), content: content.toString('base64') } };
-  }
-  if (about !== undefined || looksLikeFile)
-    throw new Failure(about === undefined ? `there is no file ${what}` : `${what} is no file`);
-  return { name: what };
+async function testsOf(
+  what: readonly string[],
+  options: SubmitOptions,
+  client: Client,
+  screen: Screen,
+): Promise<SubmittedFiles> {
+  if (options.git !== undefined) return { tests: inRepository(what, options), names: what };
+  const { filesToSubmit } = await import('./submit-files.js');
+  return await filesToSubmit(what, {
+    client: options.dryRun ? undefined : client,
+    screen,
+    tree: options.tree,
+  });
 }
 
 /** The API counts the tests that were sent; a person knows their files. */

@@ -1,3 +1,4 @@
+import type { LavaMapping } from './lava/mapping.js';
 import type { Layer } from './layer.js';
 import type { StepSpec } from './step.js';
 import type { Alias, Instance, TagSpec } from './tag.js';
@@ -29,6 +30,8 @@ export interface GridSpec {
   readonly halt?: HaltPolicy;
   /** Repositories that the API may fetch tests from, or folders of them, by address; undefined: none. */
   readonly sources?: readonly string[];
+  /** What words of LAVA metadata ask of a host, where it is not what they mean without it. */
+  readonly lava?: Partial<LavaMapping>;
 }
 
 /** Scopes of incidents for which a policy can be declared. */

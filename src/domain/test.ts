@@ -40,6 +40,8 @@ export interface TestSpec {
   readonly network: boolean;
   /** The repository and commit it was fetched from; undefined: it was sent, or is the inventory's. */
   readonly source?: TestSource;
+  /** Handlers that it wants, by the names that the admin gives them. */
+  readonly handlers?: readonly string[];
   /** It is a LAVA definition: `run` holds its text, and the executor makes the scripts of it. */
   readonly lava?: LavaDefinition;
   /** What is put beside it on the host. */

@@ -1,4 +1,4 @@
-import { CASE_COMMAND } from './case-command.js';
+import { ATTACH_COMMAND, CASE_COMMAND, SIGNAL_COMMAND } from './case-command.js';
 import { helperHead } from './helper-script.js';
 import { LAVA_COMMANDS } from './lava-commands.js';
 import { quote } from './wrapper.js';
@@ -24,6 +24,8 @@ export interface Bundle {
   readonly environment: Readonly<Record<string, string>>;
   /** What is under test; undefined: nothing that was uploaded. */
   readonly files?: readonly BundledFile[];
+  /** True where somebody on the grid's side acts upon signals: helpers wait for them. */
+  readonly handled?: boolean;
   /** Undefined: no LAVA definition. */
   readonly lava?: BundledLava;
 }
@@ -56,7 +58,12 @@ const FOLDER = '$d';
  */
 export function payload(bundle: Bundle, key: string): { readonly scripts: Buffer; readonly test: Buffer } {
   const write = (file: string, text: string) => `printf %s ${quote(text)} >"$d/${file}"\n`;
-  const helpers = { 'testyard-case': CASE_COMMAND, ...(bundle.lava === undefined ? {} : LAVA_COMMANDS) };
+  const own = {
+    'testyard-case': CASE_COMMAND,
+    'testyard-attach': ATTACH_COMMAND,
+    'testyard-signal': SIGNAL_COMMAND,
+  };
+  const helpers = { ...own, ...(bundle.lava === undefined ? {} : LAVA_COMMANDS) };
   const parts = [write('.helper', helperHead(key)), write('.env', environmentText(bundle.environment))];
   for (const [name, body] of Object.entries(helpers)) parts.push(helper(name, body));
   for (const name of ['setup', 'teardown', 'step', 'undo'] as const) {
@@ -67,6 +74,7 @@ export function payload(bundle: Bundle, key: string): { readonly scripts: Buffer
     parts.push(write(`.probe.${index + 1}`, script));
     if (prints) parts.push(`: >"$d/.told.${index + 1}"\n`);
   });
+  if (bundle.handled) parts.push(write('.handled', ''));
   if (bundle.lava !== undefined) parts.push(layOut(bundle.lava));
   if (bundle.files !== undefined || bundle.lava?.tree !== undefined) parts.push(takeFiles(bundle));
   return { scripts: Buffer.from(parts.join('')), test: bundle.test };

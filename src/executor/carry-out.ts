@@ -4,7 +4,8 @@ import type { Fact } from '../domain/judge/fact.js';
 import { lavaScripts, testRunId } from '../domain/lava/scripts.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
-import type { Assignment } from '../protocol/messages.js';
+import type { Assignment, AttemptEvent } from '../protocol/messages.js';
+import { Attachments } from './attachments.js';
 import type { KeptBlob } from './blob-cache.js';
 import {
   type Bundle,
@@ -17,13 +18,14 @@ import {
 import { Cases } from './cases.js';
 import { dirtiedBy } from './dirt.js';
 import { changedParts } from './fingerprint.js';
+import { Handling } from './handling.js';
 import { Hearing } from './hearing.js';
 import { probesOf, seenIn, toldOf } from './look.js';
 import { Observer } from './observe/observer.js';
 import { Ending, type Hands, outcomeOf, Place } from './place.js';
 import { brokenPromise } from './promised.js';
 import { describe, runChain } from './provision.js';
-import { type PhaseEnd, type Session, SessionCut, type Spoken } from './session.js';
+import { type PhaseEnd, type Session, SessionCut, type SessionPlan } from './session.js';
 
 /** What is known when the attempt is over. */
 interface State {
@@ -120,6 +122,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
     place.plan.role,
     (event) => {
       started();
+      if (event.kind === 'case') seen.push(event);
       place.emit(event);
     },
     (name, result, at) => observer?.placeOfCase(name, result, at) ?? at,
@@ -132,15 +135,32 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   }
   const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');
   const lava = test.lava === undefined ? {} : { lava: { folder: testRunId(test.lava), ...tree } };
-  const bundle = { ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
-  const hearing = new Hearing(test, cases, observer);
+  const attachments = new Attachments(
+    place.plan.role,
+    (left) => place.hands.keep(left, place.stop),
+    (event) => place.emit(event),
+  );
+  const seen: Extract<AttemptEvent, { readonly kind: 'case' }>[] = [];
+  const { handlers } = place.hands;
+  const handling = handlers && new Handling(handlers, place.assignment, place.plan, seen);
+  const handled = handling !== undefined && handling.wanted.length > 0;
+  const bundle = { handled, ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
+  const hearing = new Hearing(test, cases, observer, attachments, handling);
   const session = await openForTest(place, state, bundle, (spoken) => hearing.heard(spoken));
   place.checkStop();
   await observer?.begin(session);
   const failed = setup === '' ? undefined : await runSetup(place, state, session, observer);
   if (failed) return failed;
   place.phase = 'test';
-  return runTest(place, state, session, bytes, started, hearing);
+  try {
+    await handling?.begin();
+    const outcome = await runTest(place, state, session, bytes, started, hearing);
+    await attachments.bring((script) => session.ask(script));
+    await handling?.end(attachments, (event) => place.emit(event));
+    return outcome;
+  } finally {
+    handling?.stop();
+  }
 }
 
 /** What is under test is here before anything is done to the host: without it nothing there makes sense. */
@@ -180,7 +200,7 @@ async function openForTest(
   place: Place,
   state: State,
   bundle: Bundle,
-  onSpoken: (spoken: Spoken) => string,
+  onSpoken: SessionPlan['onSpoken'],
 ): Promise<Session> {
   const afterChain = place.plan.chain.length > 0;
   place.phase = afterChain ? 'verify' : 'connect';

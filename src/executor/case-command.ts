@@ -1,3 +1,24 @@
+/** The helper `testyard-attach`, by which a test leaves a file; to be put behind `helperHead`. */
+export const ATTACH_COMMAND = `usage() { echo 'usage: testyard-attach FILE [--case NAME] [--type MEDIA/TYPE]' >&2; exit 2; }
+[ $# -ge 1 ] || usage
+file=$1 case= type=
+shift
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || usage
+  case $1 in --case) case=$2 ;; --type) type=$2 ;; *) usage ;; esac
+  shift 2
+done
+attach "$file" "$type" "$case"
+`;
+
+/** The helper `testyard-signal`, by which a test tells handlers something, and waits; to be put behind `helperHead`. */
+export const SIGNAL_COMMAND = `usage() { echo 'usage: testyard-signal case-start NAME | case-end NAME | SIGNAL [WORD...]' >&2; exit 2; }
+[ $# -ge 1 ] || usage
+case $1 in case-start | case-end) [ $# = 2 ] || usage ;; esac
+ask signal "$@"
+[ "$word" = ok ] || say_no "$word"
+`;
+
 /** The helper `testyard-case`, which a test calls to say how a named part of it went; to be put behind `helperHead`. */
 export const CASE_COMMAND = `usage() { echo 'usage: testyard-case NAME pass|fail|skip [--measurement VALUE [UNIT]] [--message TEXT]' >&2; exit 2; }
 [ $# -ge 2 ] || usage

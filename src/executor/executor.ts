@@ -1,10 +1,11 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Handlers } from '../ports/handlers.js';
 import type { Images } from '../ports/images.js';
 import type { Shell } from '../ports/shell.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
-import { LeaseDead, PROTOCOL, Refused, takesDecided } from '../protocol/terms.js';
+import { LeaseDead, PROTOCOL, Refused, takesAttachments, takesDecided } from '../protocol/terms.js';
 import { BlobCache } from './blob-cache.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
@@ -26,6 +27,8 @@ export interface ExecutorOptions {
   /** One shell for all hosts, or one per transport. */
   readonly shell: Shell | ((kind: 'ssh' | 'local') => Shell | undefined);
   readonly images: Images;
+  /** Undefined: none are offered. */
+  readonly handlers?: Handlers;
   readonly name: string;
   /** Attempts carried out beside each other. */
   readonly capacity: number;
@@ -276,6 +279,7 @@ export class Executor {
     let seq = 0;
     const onEvent = (event: AttemptEvent) => {
       if (stop.signal.reason === 'quiet') return;
+      if (event.kind === 'measured' && !takesAttachments(tenure.registered.protocol)) return;
       if (event.kind === 'decided' && !takesDecided(tenure.registered.protocol)) return;
       const entry = { run, attempt, seq: ++seq, event };
       const isUrgent = event.kind === 'decided' || event.kind === 'ended';
@@ -289,6 +293,8 @@ export class Executor {
       localFence: this.localFence,
       artefact: (digest: string, stopped: AbortSignal) =>
         this.blobs.take(digest, () => this.options.link.blob(tenure.registered.lease, digest), stopped),
+      keep: (bytes: Buffer, stopped: AbortSignal) => this.keep(tenure, bytes, stopped),
+      handlers: this.options.handlers,
       onEvent,
       onSegment: (role: string, part: { seq: number; atByte: number; data: Buffer }) => {
         if (stop.signal.reason === 'quiet') return;
@@ -309,6 +315,23 @@ export class Executor {
       tenure.running.delete(attempt);
     });
     return true;
+  }
+
+  /** Keeps bytes with the grid; one that cannot be asked is asked again for a while. */
+  private async keep(tenure: Tenure, bytes: Buffer, stop: AbortSignal): Promise<string> {
+    const { lease, protocol } = tenure.registered;
+    if (!takesAttachments(protocol))
+      throw new Error('this grid is older than this executor, and keeps no files');
+    const data = bytes.toString('base64');
+    const deadline = this.timing.monotonicMs() + this.limits.reconnectMs;
+    for (;;) {
+      try {
+        return (await this.options.link.keep({ lease, data })).digest;
+      } catch (error) {
+        if (isOver(error) || stop.aborted || this.timing.monotonicMs() >= deadline) throw error;
+      }
+      await pause(this.timing, this.limits.retryMs, stop);
+    }
   }
 
   private stopAttempt(tenure: Tenure, attempt: string, reason: StopReason): void {

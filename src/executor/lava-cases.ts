@@ -1,5 +1,6 @@
 import type { ParsedCase } from '../domain/lava/parse.js';
 import type { PrintedSignal } from '../domain/lava/signal.js';
+import type { HandlerNews } from '../ports/handlers.js';
 import { type Cases, measured, type NewCase } from './cases.js';
 
 /** What is longer is cut: whoever prints it does not know of our limits. */
@@ -10,10 +11,14 @@ const LONGEST_TEXT = 200;
 export class LavaCases {
   private set = '';
 
-  constructor(private readonly cases: Cases) {}
+  constructor(
+    private readonly cases: Cases,
+    /** Handlers act upon the begin and the end of a case. */
+    private readonly tell: (news: HandlerNews) => string | Promise<string>,
+  ) {}
 
   /** One word of a helper with what belongs to it: the answer; undefined: it is none of these. */
-  take(words: readonly string[], at: number): string | undefined {
+  take(words: readonly string[], at: number): string | Promise<string> | undefined {
     const [word, first = '', second = '', third = '', fourth = ''] = words;
     switch (word) {
       case 'lava-case':
@@ -26,20 +31,35 @@ export class LavaCases {
       case 'lava-raise':
         return this.raised(first, at);
       case 'lava-start':
+        return this.tell({ event: 'case_start', case: this.full(first) });
       case 'lava-end':
-        return 'ok';
+        return this.tell({ event: 'case_end', case: this.full(first) });
       default:
         return undefined;
     }
   }
 
-  /** A signal that was printed. */
+  /** A signal that was printed. Nobody waits for handlers by it. */
   signal(signal: PrintedSignal, at: number): void {
-    if (signal.kind === 'set') this.set = signal.name;
-    else if (signal.kind === 'raise') this.raised(signal.message, at);
-    else if (signal.kind === 'reference') this.said(signal.name, signal.result, {}, at, signal.url);
-    else if (signal.kind === 'case')
-      this.said(signal.name, signal.result, measured(signal.measurement, signal.units), at);
+    switch (signal.kind) {
+      case 'set':
+        this.set = signal.name;
+        return;
+      case 'raise':
+        this.raised(signal.message, at);
+        return;
+      case 'reference':
+        this.said(signal.name, signal.result, {}, at, signal.url);
+        return;
+      case 'case':
+        this.said(signal.name, signal.result, measured(signal.measurement, signal.units), at);
+        return;
+      default:
+        void this.tell({
+          event: signal.kind === 'start' ? 'case_start' : 'case_end',
+          case: this.full(signal.name),
+        });
+    }
   }
 
   /** A line in which the pattern of the definition found a case. */
@@ -57,6 +77,10 @@ export class LavaCases {
     return this.cases.record({ name: 'lava-test-raise', result: 'unknown', message, at }) ?? 'ok';
   }
 
+  private full(name: string): string {
+    return (this.set === '' || name === '' ? name : `${this.set} / ${name}`).slice(0, LONGEST_NAME);
+  }
+
   private said(
     name: string,
     result: string,
@@ -64,11 +88,10 @@ export class LavaCases {
     at: number,
     message = '',
   ): string {
-    const full = (this.set === '' || name === '' ? name : `${this.set} / ${name}`).slice(0, LONGEST_NAME);
     const known = RESULTS.get(result.toLowerCase());
     const odd = known === undefined ? `its result was said to be '${result.slice(0, LONGEST_TEXT)}'` : '';
     const said = [message, odd].filter((text) => text !== '').join('; ');
-    const one = { name: full, result: known ?? 'unknown', message: said, at, ...measurement };
+    const one = { name: this.full(name), result: known ?? 'unknown', message: said, at, ...measurement };
     return this.cases.record(one) ?? 'ok';
   }
 }

@@ -29,10 +29,10 @@ shift
 if [ "$1" = --shell ]; then
   shift
   [ $# -gt 0 ] || usage
-  tell lava-start "$name"
+  signal lava-start "$name"
   # One word is a whole command line, split at blanks.
   if [ $# = 1 ]; then $1; else "$@"; fi && result=pass || result=fail
-  tell lava-end "$name"
+  signal lava-end "$name"
 else
   while [ $# -ge 2 ]; do
     case $1 in
@@ -46,9 +46,9 @@ else
   done
   [ $# = 0 ] && [ -n "$result" ] || usage
   if [ -n "$output" ]; then
-    tell lava-start "$name"
+    signal lava-start "$name"
     cat "$output"
-    tell lava-end "$name"
+    signal lava-end "$name"
   fi
 fi
 tell lava-case "$name" "$result" "$value" "$unit"
@@ -60,6 +60,12 @@ case \${1-} in
   stop) tell lava-set '' ;;
   *) usage ;;
 esac
+`,
+  'lava-test-case-attach': `[ $# = 2 ] || [ $# = 3 ] || { echo 'usage: lava-test-case-attach CASE FILE [MEDIA/TYPE]' >&2; exit 1; }
+attach "$2" "\${3-}" "$1"
+`,
+  'lava-test-run-attach': `[ $# = 1 ] || [ $# = 2 ] || { echo 'usage: lava-test-run-attach FILE [MEDIA/TYPE]' >&2; exit 1; }
+attach "$1" "\${2-}" ''
 `,
   'lava-test-reference': `usage() { echo 'usage: lava-test-reference NAME --result pass|fail|skip|unknown --reference URL' >&2; exit 1; }
 [ $# -ge 1 ] || usage

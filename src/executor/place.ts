@@ -1,4 +1,5 @@
 import type { Outcome, Phase } from '../domain/outcome.js';
+import type { Handlers } from '../ports/handlers.js';
 import type { Images } from '../ports/images.js';
 import { type ShellConnection, ShellError } from '../ports/shell.js';
 import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
@@ -29,6 +30,9 @@ export interface Hands {
   readonly localFence: Map<string, bigint>;
   /** An artefact of this attempt as a file here. Rejects with BlobUnavailable. */
   readonly artefact: (digest: string, stop: AbortSignal) => Promise<KeptBlob>;
+  /** Keeps bytes that a test or a handler left, and gives their digest. */
+  readonly keep: (bytes: Buffer, stop: AbortSignal) => Promise<string>;
+  readonly handlers: Handlers | undefined;
   readonly onEvent: (event: AttemptEvent) => void;
   readonly onSegment: (role: string, segment: { seq: number; atByte: number; data: Buffer }) => void;
 }

@@ -62,7 +62,7 @@ export interface SessionPlan {
   readonly timing: Timing;
   readonly onOutput: (bytes: Buffer) => void;
   /** Something that a helper said while a phase ran; what it gives is told to the caller, where that waits. */
-  readonly onSpoken: (spoken: Spoken) => string;
+  readonly onSpoken: (spoken: Spoken) => string | Promise<string>;
   /** Ends the bringing of files, which may take long. */
   readonly stop?: AbortSignal;
 }
@@ -361,7 +361,10 @@ export class Session {
     const [id = '', ...words] = Buffer.from(text, 'base64').toString('utf8').split('\0').slice(0, -1);
     const { running } = this;
     const answer = running && this.plan.onSpoken({ phase: running.phase, at: running.printed, words });
-    if (/^[A-Za-z0-9.]+$/.test(id)) this.say(`ack ${id} ${answer ?? 'no test is running'}`);
+    if (!/^[A-Za-z0-9.]+$/.test(id)) return;
+    const acknowledge = (word = 'no test is running') => this.say(`ack ${id} ${word}`);
+    if (answer instanceof Promise) answer.then(acknowledge, () => acknowledge('nobody could act upon it'));
+    else acknowledge(answer);
   }
 
   private note(line: ControlLine): void {

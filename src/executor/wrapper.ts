@@ -310,7 +310,7 @@ else
   [ -n "$old" ] && rm -f $old "$folder"/hits.*
   printf '%s\\n' "$d" >"$folder/work.$attempt"
 fi
-{ mkdir -m 711 "$d" && mkdir "$d/bin" "$d/work" && mkdir -m 1777 "$d/tmp" "$d/ack" && mkfifo -m 666 "$d/.out" && printf '%s\\n' "$d/work" >"$d/.home" &&
+{ mkdir -m 711 "$d" && mkdir "$d/bin" "$d/work" && mkdir -m 1777 "$d/tmp" "$d/ack" "$d/attached" && mkfifo -m 666 "$d/.out" && printf '%s\\n' "$d/work" >"$d/.home" &&
   head -c $((scripts + test)) >"$d/.all" && head -c "$scripts" <"$d/.all" >"$d/.scripts" &&
   tail -c +$((scripts + 1)) <"$d/.all" >"$d/test" && . "$d/.scripts" && chmod 755 "$d/test" "$d/bin"/*; } || { say "broken the working folder $d cannot be made"; rm -rf "$d"; exit 213; }
 setsid=$(command -v setsid)

@@ -44,7 +44,7 @@ export class BlobController {
 }
 
 /** The bytes of a blob; 404 where they are gone. */
-async function opened(blobs: Blobs, digest: string, what: string): Promise<Readable> {
+export async function opened(blobs: Blobs, digest: string, what: string): Promise<Readable> {
   try {
     return await blobs.open(digest);
   } catch (error) {

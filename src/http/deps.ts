@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Inventory } from '../domain/inventory.js';
+import type { LavaMapping } from '../domain/lava/mapping.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Blobs } from '../ports/blobs.js';
@@ -30,6 +31,7 @@ export interface NamedBytes {
 export type ReadTestFile = (
   file: NamedBytes,
   catalogue: Catalogue | undefined,
+  mapping?: LavaMapping,
 ) =>
   | { readonly ok: true; readonly spec: TestSpec }
   | { readonly ok: false; readonly problems: readonly Omit<Mistake, 'where'>[] };

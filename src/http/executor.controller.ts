@@ -69,6 +69,12 @@ export class ExecutorController {
     return {};
   }
 
+  @Serves('executorKeep')
+  async keep(@Ask() ask: Asked<'executorKeep'>) {
+    await this.wantOwn(ask.caller, ask.body.lease);
+    return await this.desk.keep(ask.body);
+  }
+
   @Serves('executorBlob')
   async blob(@Ask() ask: Asked<'executorBlob'>): Promise<StreamableFile> {
     await this.wantOwn(ask.caller, ask.query.lease);

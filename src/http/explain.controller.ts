@@ -12,6 +12,7 @@ import { explainRun } from '../stages/explain.js';
 import type { StandingIndex } from '../stages/standing-index.js';
 import { findProject, type Visible } from '../store/access.js';
 import { askedNow, findRunToExplain, testsToPlace } from '../store/explaining.js';
+import { readLavaMapping } from '../store/grid.js';
 import type { Store } from '../store/store.js';
 import { findTests, readTestNames } from '../store/test.js';
 import type { AnswerView, HostsForView, TagDetail, TestsForView } from './contract.js';
@@ -140,7 +141,8 @@ export class ExplainController {
     if (projectId === undefined) throw notFound(`project '${printable(project)}'`);
     if (file !== undefined) {
       const bytes = Buffer.from(file.content, 'base64');
-      const read = this.readTestFile({ name: file.name, bytes }, ground.catalogue);
+      const mapping = await readLavaMapping(this.store);
+      const read = this.readTestFile({ name: file.name, bytes }, ground.catalogue, mapping);
       if (!read.ok) refuse(read.problems.map((problem) => ({ where: file.name, ...problem })));
       else return { name: read.spec.name, project, requirement: read.spec.requirement };
     }

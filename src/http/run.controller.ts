@@ -5,16 +5,17 @@ import { readId } from '../domain/id.js';
 import type { Blobs } from '../ports/blobs.js';
 import { visibleTo } from '../store/access.js';
 import { findPlace, readOutputState } from '../store/log.js';
-import { cancelRun, findRun, findRunDetail, findRunState, listRuns } from '../store/run.js';
+import { cancelRun, findAttachment, findRun, findRunDetail, findRunState, listRuns } from '../store/run.js';
 import type { Store } from '../store/store.js';
 import { findSubmission, retryRun } from '../store/submission.js';
 import type { Wakeup } from '../store/wakeup.js';
+import { opened } from './blob.controller.js';
 import type { RunDetail, RunView, SubmissionView } from './contract.js';
 import { INJECT } from './deps.js';
 import { withinProject } from './grid.controller.js';
 import { followLog, logBytes } from './log-stream.js';
 import { conflict, notFound } from './problem.js';
-import { IdKey, pageView, readCursor, wantId } from './reading.js';
+import { IdKey, pageView, printable, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
 import { acceptOnce, wantSubmitter } from './submission.controller.js';
 import type { TokensSeen } from './tokens-seen.js';
@@ -75,6 +76,22 @@ export class RunController {
       const view = await findSubmission(tx, 'all', submission);
       if (view === undefined) throw new Error('A submission vanished while it was accepted');
       return view;
+    });
+  }
+
+  @Serves('readAttachment')
+  async attachment(@Ask() ask: Asked<'readAttachment'>): Promise<StreamableFile> {
+    const { digest } = ask.params;
+    const what = `attachment '${printable(digest)}' of run ${ask.params.run}`;
+    const run = wantId('run', ask.params.run);
+    if (!/^[0-9a-f]{64}$/.test(digest)) throw notFound(what);
+    const found = await findAttachment(this.store, ask.visible, run, digest);
+    if (found === undefined) throw notFound(what);
+    // Whatever it says to be, no browser is to run it in our name.
+    return new StreamableFile(await opened(this.blobs, digest, what), {
+      type: 'application/octet-stream',
+      disposition: 'attachment',
+      length: found.bytes,
     });
   }
 

@@ -4,9 +4,11 @@ import type { FastifyReply } from 'fastify';
 import { canonicalJson } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
 import { compareNights, type Morning } from '../domain/judge/morning.js';
+import type { Blobs } from '../ports/blobs.js';
 import type { Source } from '../ports/source.js';
 import { type Caller, findProject, maySubmit, type Visible } from '../store/access.js';
 import { readCatalogue } from '../store/catalogue.js';
+import { readLavaMapping } from '../store/grid.js';
 import { nightBefore, nightRuns, redSince } from '../store/night.js';
 import type { Sql, Store, Transaction } from '../store/store.js';
 import {
@@ -25,6 +27,7 @@ import { type Desk, INJECT, type NamedBytes, type ReadTestFile } from './deps.js
 import { planView } from './dry-run.js';
 import { fetchTests } from './fetch-tests.js';
 import { withinProject } from './grid.controller.js';
+import { TreePacking } from './pack-trees.js';
 import { conflict, forbidden, notFound, Refusal, unprocessable, unreadable } from './problem.js';
 import { IdKey, pageView, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
@@ -37,6 +40,7 @@ export class SubmissionController {
     @Inject(INJECT.store) private readonly store: Store,
     @Inject(INJECT.readTestFile) private readonly readTestFile: ReadTestFile,
     @Inject(INJECT.source) private readonly source: Source,
+    @Inject(INJECT.blobs) private readonly blobs: Blobs,
     @Inject(INJECT.reserveMostS) private readonly reserveMostS: number,
     @Inject(INJECT.link) private readonly desk: Desk,
   ) {}
@@ -48,17 +52,19 @@ export class SubmissionController {
   ): Promise<SubmissionView | SubmissionPlan> {
     const { project, tests } = ask.body;
     const sendsFiles = tests.some((test) => 'file' in test || 'git' in test);
-    const [projectId, known] = await Promise.all([
+    const [projectId, known, mapping] = await Promise.all([
       findProject(this.store, ask.visible, project),
       sendsFiles ? readCatalogue(this.store) : undefined,
+      sendsFiles ? readLavaMapping(this.store) : undefined,
     ]);
     if (projectId === undefined) throw notFound(`project '${project}'`);
     wantSubmitter(ask.caller, projectId, project);
     wantBounded('holdOnFailureS', ask.body.holdOnFailureS, this.reserveMostS);
     const read = async () => {
       const fetched = await fetchTests(this.store, this.source, tests);
-      const readFile = (file: NamedBytes) => this.readTestFile(file, known?.catalogue);
-      return await understand(this.store, projectId, ask.body, readFile, fetched);
+      const readFile = (file: NamedBytes) => this.readTestFile(file, known?.catalogue, mapping);
+      const packing = ask.body.dryRun ? undefined : new TreePacking(this.store, this.source, this.blobs);
+      return await understand(this.store, projectId, ask.body, readFile, fetched, packing);
     };
     if (ask.body.dryRun) {
       const understood = await read();

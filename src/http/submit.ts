@@ -1,9 +1,11 @@
 import type { z } from 'zod';
 import type { AskedTarget } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
+import { withParams, wrongParam } from '../domain/lava/params.js';
 import { nearest } from '../domain/requirement.js';
 import { clashes } from '../domain/submit/artefact.js';
 import { unfoldMatrix, whereInMatrix } from '../domain/submit/matrix.js';
+import { wrongPath } from '../domain/submit/source.js';
 import {
   type Asked,
   type AskedTest,
@@ -15,12 +17,13 @@ import {
 import type { TestSpec } from '../domain/test.js';
 import { unfoldIn } from '../stages/submit.js';
 import type { Sql, Store } from '../store/store.js';
-import { missingBlobs, type NewSubmission } from '../store/submission.js';
+import { blobSizes, type NewSubmission } from '../store/submission.js';
 import { type FoundTest, findTests, putTests, readTestNames } from '../store/test.js';
 import { WorldReader } from '../store/world.js';
 import type { SubmissionRequest } from './contract.js';
 import type { NamedBytes, ReadTestFile } from './deps.js';
 import type { Fetched } from './fetch-tests.js';
+import { type TreePacking, withRepositories } from './pack-trees.js';
 import { type Mistake, unprocessable } from './problem.js';
 import { findSelected } from './select.js';
 
@@ -47,16 +50,20 @@ export interface Understood {
   readonly asked: Asked<AskedTest>;
 }
 
-/** Reads all of a submission and refuses it with everything that is wrong with it at once. */
+/**
+ * Reads all of a submission and refuses it with everything that is wrong with it at once. Where only a plan is wanted,
+ * nothing is packed.
+ */
 export async function understand(
   store: Store,
   projectId: Id,
   wanted: Wanted,
   readTestFile: ReadFile,
   fetched: Fetched,
+  packing: TreePacking | undefined,
 ): Promise<Understood> {
   const named = await findNamed(store, projectId, wanted);
-  const sent = await readFiles(wanted, fetched, readTestFile);
+  const sent = await readFiles(store, wanted, fetched, readTestFile, packing);
   const selected = await findSelected(store, projectId, wanted.select);
   const own = wanted.matrix === undefined ? undefined : unfoldMatrix(wanted.matrix);
   const mistakes = [
@@ -75,19 +82,17 @@ export async function understand(
   const taken = new Set([...named.found.values()].map((test) => test.id));
   const more = selected.tests.filter((test) => !taken.has(test.id));
   const tests = [
-    ...wanted.tests.flatMap((_, index): AskedTest[] => {
+    ...wanted.tests.flatMap((_, index): readonly (FoundTest | TestSpec)[] => {
       const test = named.found.get(index);
       return sent.specs.get(index) ?? (test === undefined ? [] : [test]);
     }),
     ...more,
   ];
-  refuse(
-    tooMany(
-      runsAtMost({ tests, variants: wanted.variants }, MOST_RUNS) * inner.length * wanted.targets.length,
-    ),
-  );
+  refuse(wrongParams(wanted.params, tests));
+  const outer = withParams(wanted.variants, wanted.params);
+  refuse(tooMany(runsAtMost({ tests, variants: outer }, MOST_RUNS) * inner.length * wanted.targets.length));
   const { name, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts, wait } = wanted;
-  const variants = within(wanted.variants, inner);
+  const variants = within(outer, inner);
   const given = { variants, targets: targets.map(asTarget), wait };
   return {
     submission: {
@@ -164,30 +169,87 @@ async function findNamed(sql: Sql, projectId: Id, wanted: Wanted) {
   };
 }
 
-async function readFiles(wanted: Wanted, fetched: Fetched, readTestFile: ReadFile) {
+function wrongParams(params: Wanted['params'], tests: readonly (FoundTest | TestSpec)[]): readonly Mistake[] {
+  const known = tests.map((test) =>
+    'params' in test ? test.params : 'lava' in test ? test.lava?.params : undefined,
+  );
+  return Object.keys(params).flatMap((name) => {
+    const message = wrongParam(name, known);
+    return message === undefined ? [] : [{ where: `params.${name}`, message }];
+  });
+}
+
+async function readFiles(
+  sql: Sql,
+  wanted: Wanted,
+  fetched: Fetched,
+  readTestFile: ReadFile,
+  packing: TreePacking | undefined,
+) {
   const specs = new Map<number, TestSpec[]>();
   const mistakes: Mistake[] = [];
   const files = [
     ...wanted.tests.flatMap((test, index) => {
       if (!('file' in test)) return [];
-      const { name, content } = test.file;
-      return [{ index, name, bytes: () => Buffer.from(content, 'base64'), source: undefined }];
+      const { name, content, tree } = test.file;
+      return [{ index, name, bytes: () => Buffer.from(content, 'base64'), source: undefined, tree }];
     }),
-    ...fetched.files.map(({ bytes, ...file }) => ({ ...file, bytes: () => bytes })),
+    ...fetched.files.map(({ bytes, ...file }) => ({ ...file, bytes: () => bytes, tree: undefined })),
   ];
-  for (const [at, { name, bytes, index, source }] of files.entries()) {
+  const uploaded = files.flatMap(({ tree }) => (tree === undefined ? [] : [tree.blob]));
+  const sizes = uploaded.length === 0 ? new Map<string, number>() : await blobSizes(sql, uploaded);
+  for (const [at, { name, bytes, index, source, tree }] of files.entries()) {
     if (at % FILES_AT_ONCE === FILES_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
     const read = readTestFile({ name, bytes: bytes() });
+    const where = `tests[${index}].${source === undefined ? 'file' : 'git'} (${name})`;
     if (read.ok) {
-      const spec = source === undefined ? read.spec : { ...read.spec, source };
-      specs.set(index, [...(specs.get(index) ?? []), spec]);
+      const own = source === undefined ? read.spec : { ...read.spec, source };
+      const spec =
+        packing === undefined
+          ? own
+          : source === undefined
+            ? withTree(own, tree, sizes)
+            : await packing.along(own, source);
+      if ('problem' in spec) mistakes.push({ where, message: spec.problem });
+      else specs.set(index, [...(specs.get(index) ?? []), spec]);
     } else {
-      const where = `tests[${index}].${source === undefined ? 'file' : 'git'} (${name})`;
       mistakes.push(...read.problems.map((problem) => ({ where, ...problem })));
     }
     if (mistakes.length >= 100) break;
   }
   return { specs, mistakes };
+}
+
+type TreeSpec = NonNullable<Extract<Wanted['tests'][number], { file: unknown }>['file']['tree']>;
+
+/** A definition with the archive that was uploaded for it; or what is wrong with that. */
+function withTree(
+  spec: TestSpec,
+  tree: TreeSpec | undefined,
+  sizes: ReadonlyMap<string, number>,
+): TestSpec | { readonly problem: string } {
+  const { lava } = spec;
+  if (lava === undefined)
+    return tree === undefined
+      ? spec
+      : { problem: 'only a LAVA definition has a tree beside it: leave it out' };
+  const asked = lava.repositories ?? [];
+  if (tree === undefined && asked.length === 0) return spec;
+  if (tree === undefined || tree.commits.length !== asked.length)
+    return {
+      problem: `'install.git-repos' names ${asked.length} repositories: they lie in the tree that is uploaded, whose 'commits' names as many`,
+    };
+  const bytes = sizes.get(tree.blob);
+  if (bytes === undefined) return { problem: `there is no such blob as ${tree.blob}: upload it first` };
+  const wrong = wrongPath(tree.path);
+  if (wrong !== undefined) return { problem: `tree.path: ${wrong}` };
+  const folder = tree.path.includes('/') ? tree.path.slice(0, tree.path.lastIndexOf('/')) : '';
+  const repositories = asked.map((one, index) => ({ ...one, commit: tree.commits[index] ?? '' }));
+  return {
+    ...spec,
+    lava: withRepositories({ ...lava, folder }, repositories),
+    tree: { blob: tree.blob, bytes },
+  };
 }
 
 async function checkTheRest(sql: Sql, wanted: Wanted): Promise<readonly Mistake[]> {
@@ -198,9 +260,9 @@ async function checkTheRest(sql: Sql, wanted: Wanted): Promise<readonly Mistake[
   for (const { index, message } of clashes(wanted.artefacts))
     mistakes.push({ where: `artefacts[${index}].name`, message });
   const blobs = wanted.artefacts.flatMap(({ blob }) => (blob === undefined ? [] : [blob]));
-  const missing = blobs.length === 0 ? new Set<string>() : await missingBlobs(sql, blobs);
+  const there = blobs.length === 0 ? new Map<string, number>() : await blobSizes(sql, blobs);
   wanted.artefacts.forEach(({ blob }, index) => {
-    if (blob !== undefined && missing.has(blob)) {
+    if (blob !== undefined && !there.has(blob)) {
       mistakes.push({ where: `artefacts[${index}].blob`, message: 'there is no such blob: upload it first' });
     }
   });

@@ -1,5 +1,16 @@
 import type { Readable } from 'node:stream';
-import type { Claim, Claimed, Register, Registered, Renew, Renewed, Report, Reported } from './messages.js';
+import type {
+  Claim,
+  Claimed,
+  Keep,
+  Kept,
+  Register,
+  Registered,
+  Renew,
+  Renewed,
+  Report,
+  Reported,
+} from './messages.js';
 
 /**
  * What an executor sees of the grid; it knows nothing else. Counterparts: the grid in process, the grid over
@@ -20,4 +31,6 @@ export abstract class GridLink {
    * where the grid has lost it.
    */
   abstract blob(lease: string, digest: string): Promise<Readable>;
+  /** Keeps the bytes of a file that a test or a handler left; keeping the same twice keeps one. */
+  abstract keep(request: Keep): Promise<Kept>;
 }

@@ -36,6 +36,13 @@ const fingerprint = z.strictObject({
 }) satisfies z.ZodType<Fingerprint>;
 const message = z.string().max(4000);
 
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const handlerName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
+const fileName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/);
+
+/** No file that a test leaves is longer. */
+export const LARGEST_ATTACHMENT_BYTES = 8 * 1024 * 1024;
+
 /** What was seen of one tag. Of a whole family `x:*` each instance is a member, at its name; others are absent. */
 const TagSeen = z.strictObject({
   tag: z.string().max(200),
@@ -187,6 +194,30 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
     at: bytes.optional(),
     measurement: z.strictObject({ raw: z.string().max(200), unit: z.string().max(50) }).optional(),
   }),
+  /** A file that the test or a handler left (since 1.4); its bytes were kept before. */
+  z.strictObject({
+    kind: z.literal('attachment'),
+    role,
+    seq,
+    name: fileName,
+    mediaType: z.string().regex(/^[\w.+-]{1,60}\/[\w.+-]{1,60}$/),
+    /** The case it belongs to; undefined: the run. */
+    case: z.string().min(1).max(500).optional(),
+    digest,
+    bytes: z.int().min(0).max(LARGEST_ATTACHMENT_BYTES),
+    handler: handlerName.optional(),
+  }),
+  /** A number that a handler measured (since 1.4). */
+  z.strictObject({
+    kind: z.literal('measured'),
+    role,
+    seq,
+    handler: handlerName,
+    name: z.string().min(1).max(100),
+    /** The number of the case it belongs to; undefined: the run. */
+    caseSeq: seq.optional(),
+    measurement: z.strictObject({ raw: z.string().max(200), unit: z.string().max(50) }),
+  }),
   /**
    * The outcome, as soon as nothing more can change it (since 1.2): the host is still tidied up. All output and
    * cases of the test have been told before it; only the teardown and the end follow.
@@ -236,6 +267,19 @@ export const Report = z.strictObject({
 });
 /** See above. */
 export type Report = z.infer<typeof Report>;
+
+/** Bytes of a file that a test or a handler left; kept before an event names their digest. */
+export const Keep = z.strictObject({
+  lease: id,
+  data: z.base64().max(Math.ceil(LARGEST_ATTACHMENT_BYTES / 3) * 4),
+});
+/** See above. */
+export type Keep = z.infer<typeof Keep>;
+
+/** The SHA-256 of what was kept. */
+export interface Kept {
+  readonly digest: string;
+}
 
 /** Per attempt named in a report: recorded up to `seq`, or refused for good. */
 export interface Reported {

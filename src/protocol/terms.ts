@@ -3,8 +3,17 @@ export const PROTOCOL = '1.4';
 
 /** Whether somebody who speaks this version understands the event `decided`; who says no version is older. */
 export function takesDecided(version = '1.1'): boolean {
+  return isAtLeast(version, 2);
+}
+
+/** Whether somebody who speaks this version keeps what tests and handlers leave. */
+export function takesAttachments(version = '1.1'): boolean {
+  return isAtLeast(version, 4);
+}
+
+function isAtLeast(version: string, least: number): boolean {
   const [major, minor] = version.split('.').map(Number);
-  return major === 1 && (minor ?? 0) >= 2;
+  return major === 1 && (minor ?? 0) >= least;
 }
 
 /** The lease has ended: what runs under it must stop, and nothing of it is written any more. */

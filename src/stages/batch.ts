@@ -16,6 +16,7 @@ export function batchOf(entries: readonly CountedEntry[], segments: Report['segm
     stepsEnded: [] as Batch['stepsEnded'][number][],
     cases: [] as Batch['cases'][number][],
     measurements: [] as Batch['measurements'][number][],
+    attachments: [] as Batch['attachments'][number][],
     tags: [] as Batch['tags'][number][],
   };
   const places = new Map<string, Batch['places'][number]>();
@@ -74,8 +75,22 @@ export function batchOf(entries: readonly CountedEntry[], segments: Report['segm
           ...(event.at === undefined ? {} : { at: event.at }),
         });
         if (event.measurement !== undefined)
-          batch.measurements.push({ ...ids, seq: event.seq, ...measured(event.measurement) });
+          batch.measurements.push({ ...ids, ...BY_TEST, ...at(event.seq), ...measured(event.measurement) });
         break;
+      case 'measured': {
+        const { seq, caseSeq = 0, handler, name, measurement } = event;
+        // Behind the numbers of all cases, of which one has at most one.
+        const place = { seq: HANDLERS_FROM + seq, caseSeq };
+        if (seq < HANDLERS_FROM)
+          batch.measurements.push({ ...ids, ...place, handler, name, ...measured(measurement) });
+        break;
+      }
+      case 'attachment': {
+        const { role, seq, name, mediaType, digest, bytes, handler = '' } = event;
+        const of = event.case === undefined ? {} : { case: event.case };
+        batch.attachments.push({ ...ids, role, seq, name, mediaType, digest, bytes, handler, ...of });
+        break;
+      }
       case 'decided': {
         const decided: AttemptEnd = { outcome: event.outcome, teardown: 'none' };
         Object.assign(now, { decided });
@@ -140,6 +155,15 @@ function pick(event: Extract<AttemptEvent, { kind: 'step_started' }>) {
     ...(layer === undefined ? {} : { layer }),
     ...(key === undefined ? {} : { key }),
   };
+}
+
+const BY_TEST = { handler: '', name: '' };
+
+/** What handlers measured is numbered from here. */
+const HANDLERS_FROM = 1_000_000_000;
+
+function at(caseSeq: number) {
+  return { seq: caseSeq, caseSeq };
 }
 
 function measured(measurement: { raw: string; unit: string }) {

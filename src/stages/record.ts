@@ -6,6 +6,8 @@ import type {
   Assignment,
   Claim,
   Claimed,
+  Keep,
+  Kept,
   Register,
   Registered,
   Renew,
@@ -14,7 +16,7 @@ import type {
   Reported,
 } from '../protocol/messages.js';
 import { LeaseDead, PROTOCOL, Refused } from '../protocol/terms.js';
-import { isUnderTest } from '../store/blob.js';
+import { isUnderTest, noteUpload } from '../store/blob.js';
 import { chronicle } from '../store/chronicle.js';
 import { endLease } from '../store/lapsing.js';
 import {
@@ -234,6 +236,14 @@ export class RecordDesk extends GridLink {
     }
     if (this.blobs === undefined) throw new BlobMissing(digest);
     return await this.blobs.open(digest);
+  }
+
+  override async keep({ lease, data }: Keep): Promise<Kept> {
+    if (!(await leaseLives(this.store, lease))) throw new LeaseDead('the lease has ended');
+    if (this.blobs === undefined) throw new Error('this process keeps no files');
+    const stored = await this.blobs.put([Buffer.from(data, 'base64')]);
+    await noteUpload(this.store, stored);
+    return { digest: stored.digest };
   }
 
   /** What the events say about hosts: tags seen, what the stack carries, what was changed. */

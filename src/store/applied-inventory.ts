@@ -12,8 +12,9 @@ type HostRow = Maybe<HostSpec> & {
 /** The inventory that is applied, as it was declared; hosts that are on their way out are not in it. */
 export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   const [grids, tags, aliases, pools, resources, types, hosts, steps, tests] = await Promise.all([
-    sql.rows<Inventory['grid'] & { halt: object; sources: readonly string[] }>(
-      `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources FROM grid`,
+    sql.rows<Inventory['grid'] & { halt: object; sources: readonly string[]; lava: object }>(
+      `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources,
+         lava_mapping AS lava FROM grid`,
     ),
     specs<'tags'>(sql, `SELECT spec FROM tag WHERE removed_at IS NULL`),
     specs<'aliases'>(sql, `SELECT spec FROM alias`),
@@ -40,7 +41,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   ]);
   const [row] = grids;
   if (row === undefined) throw new Error('there is one row of grid');
-  const { halt, sources, ...grid } = row;
+  const { halt, sources, lava, ...grid } = row;
   const made = makeCatalogue([...STANDARD_TAGS, ...tags], []);
   const isDevice = (tag: string) => 'catalogue' in made && made.catalogue.find(tag)?.kind === 'device';
   return {
@@ -48,6 +49,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
       ...grid,
       ...(Object.keys(halt).length === 0 ? {} : { halt }),
       ...(sources.length === 0 ? {} : { sources }),
+      ...(Object.keys(lava).length === 0 ? {} : { lava }),
     },
     tags: byName(tags),
     aliases: byName(aliases),

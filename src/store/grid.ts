@@ -1,3 +1,4 @@
+import { type LavaMapping, mappingWith } from '../domain/lava/mapping.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import { type Sql, type Store, wake } from './store.js';
@@ -52,6 +53,12 @@ export async function readGrid(sql: Sql, visible: Visible) {
 export async function readSources(sql: Sql): Promise<readonly string[]> {
   const [row] = await sql.rows<{ sources: readonly string[] }>(`SELECT sources FROM grid`);
   return row?.sources ?? [];
+}
+
+/** What words of LAVA metadata ask of a host. */
+export async function readLavaMapping(sql: Sql): Promise<LavaMapping> {
+  const [row] = await sql.rows<{ said: Partial<LavaMapping> }>(`SELECT lava_mapping AS said FROM grid`);
+  return mappingWith(row?.said);
 }
 
 /**

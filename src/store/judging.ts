@@ -58,7 +58,7 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
        coalesce((SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', c.name, 'result', c.result, 'at', c.at_byte)) || CASE WHEN m.raw IS NULL
            THEN '{}'::jsonb ELSE jsonb_build_object('measurement', jsonb_build_object('raw', m.raw, 'unit', m.unit)) END ORDER BY c.seq)
          FROM case_result c LEFT JOIN measurement m
-           ON m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
+           ON m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq AND m.handler = ''
          WHERE c.run_id = q.run_id AND c.attempt_id = q.attempt_id), '[]') AS cases,
        (SELECT jsonb_build_object('person', s.actor, 'submission', s.id::text, 'forS', s.hold_s)
          FROM submission s WHERE s.id = r.submission_id AND s.hold_s IS NOT NULL) AS hold,

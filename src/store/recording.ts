@@ -125,7 +125,29 @@ export interface Batch {
     message: string;
     at?: number;
   }[];
-  readonly measurements: { run: Id; attempt: Id; seq: number; raw: string; value?: number; unit: string }[];
+  readonly measurements: {
+    run: Id;
+    attempt: Id;
+    seq: number;
+    caseSeq: number;
+    raw: string;
+    value?: number;
+    unit: string;
+    handler: string;
+    name: string;
+  }[];
+  readonly attachments: {
+    run: Id;
+    attempt: Id;
+    seq: number;
+    role: string;
+    name: string;
+    mediaType: string;
+    case?: string;
+    digest: string;
+    bytes: number;
+    handler: string;
+  }[];
   readonly places: {
     run: Id;
     attempt: Id;
@@ -184,11 +206,25 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
   if (batch.measurements.length > 0) {
     said.push(
       sql.rows(
-        `INSERT INTO measurement (run_id, attempt_id, seq, case_seq, raw, value, unit)
-       SELECT run, attempt, seq, seq, raw, value, unit FROM jsonb_to_recordset($1::jsonb)
-         AS g(run bigint, attempt bigint, seq integer, raw text, value float8, unit text)
+        `INSERT INTO measurement (run_id, attempt_id, seq, case_seq, raw, value, unit, handler, name)
+       SELECT run, attempt, seq, "caseSeq", raw, value, unit, handler, name FROM jsonb_to_recordset($1::jsonb)
+         AS g(run bigint, attempt bigint, seq integer, "caseSeq" integer, raw text, value float8, unit text,
+           handler text, name text)
        ON CONFLICT DO NOTHING`,
         [json(batch.measurements)],
+      ),
+    );
+  }
+  if (batch.attachments.length > 0) {
+    said.push(
+      sql.rows(
+        `INSERT INTO attachment (run_id, attempt_id, seq, role, name, media_type, case_name, blob_digest, bytes, handler)
+       SELECT run, attempt, seq, role, name, "mediaType", "case", digest, bytes, handler FROM jsonb_to_recordset($1::jsonb)
+         AS g(run bigint, attempt bigint, seq integer, role text, name text, "mediaType" text, "case" text, digest text,
+           bytes bigint, handler text)
+       WHERE EXISTS (SELECT FROM blob b WHERE b.digest = g.digest)
+       ON CONFLICT DO NOTHING`,
+        [json(batch.attachments)],
       ),
     );
   }

@@ -189,16 +189,20 @@ async function attemptsOf(sql: Sql, runId: Id) {
      WHERE a.run_id = $1 ORDER BY a.id`,
     [runId],
   );
-  const [places, steps, cases] = [
+  const [places, steps, cases, measured, attachments] = [
     await placesOf(sql, runId),
     await stepsOf(sql, runId),
     await casesOf(sql, runId),
+    await measuredIn(sql, runId),
+    await attachmentsOf(sql, runId),
   ];
   return attempts.map(({ key, spec, ...attempt }) => ({
     ...shown(attempt),
     places: places.get(key) ?? [],
     steps: steps.get(key) ?? [],
     cases: judgedCases(cases.get(key) ?? [], spec, attempt.detail),
+    measured: measured.get(key) ?? [],
+    attachments: attachments.get(key) ?? [],
   }));
 }
 
@@ -270,11 +274,65 @@ async function casesOf(sql: Sql, runId: Id) {
     `SELECT c.attempt_id AS key, c.seq, c.name, c.result, c.message, c.at_byte::double precision AS at,
             (SELECT jsonb_strip_nulls(jsonb_build_object('raw', m.raw, 'value', m.value, 'unit', m.unit))
              FROM measurement m WHERE m.run_id = c.run_id AND m.attempt_id = c.attempt_id AND m.case_seq = c.seq
+               AND m.handler = ''
              ORDER BY m.seq LIMIT 1) AS measurement
      FROM case_result c WHERE c.run_id = $1 ORDER BY c.attempt_id, c.seq`,
     [runId],
   );
   return byAttempt(rows);
+}
+
+/** What handlers measured. */
+async function measuredIn(sql: Sql, runId: Id) {
+  const rows = await sql.rows<{
+    key: Id;
+    handler: string;
+    name: string;
+    case: string | null;
+    raw: string;
+    value: number | null;
+    unit: string;
+  }>(
+    `SELECT m.attempt_id AS key, m.handler, m.name, c.name AS case, m.raw, m.value, m.unit
+     FROM measurement m LEFT JOIN case_result c
+       ON c.run_id = m.run_id AND c.attempt_id = m.attempt_id AND c.seq = m.case_seq
+     WHERE m.run_id = $1 AND m.handler <> '' ORDER BY m.attempt_id, m.seq`,
+    [runId],
+  );
+  return byAttempt(rows);
+}
+
+async function attachmentsOf(sql: Sql, runId: Id) {
+  const rows = await sql.rows<{
+    key: Id;
+    name: string;
+    mediaType: string;
+    case: string | null;
+    handler: string | null;
+    digest: string;
+    bytes: number;
+  }>(
+    `SELECT attempt_id AS key, name, media_type AS "mediaType", case_name AS case, nullif(handler, '') AS handler,
+       blob_digest AS digest, bytes::float8 AS bytes
+     FROM attachment WHERE run_id = $1 ORDER BY attempt_id, seq`,
+    [runId],
+  );
+  return byAttempt(rows);
+}
+
+/** A file that was left in a run that may be seen; undefined: there is none of this digest. */
+export async function findAttachment(
+  sql: Sql,
+  visible: Visible,
+  runId: Id,
+  digest: string,
+): Promise<{ readonly mediaType: string; readonly bytes: number } | undefined> {
+  const [row] = await sql.rows<{ mediaType: string; bytes: number }>(
+    `SELECT f.media_type AS "mediaType", f.bytes::float8 AS bytes FROM attachment f JOIN run r ON r.id = f.run_id
+     WHERE f.run_id = $2 AND r.id = $2 AND f.blob_digest = $3 AND ($1::bigint[] IS NULL OR r.project_id = ANY ($1)) LIMIT 1`,
+    [visibleIds(visible), runId, digest],
+  );
+  return row;
 }
 
 function byAttempt<Row extends { readonly key: Id }>(rows: readonly Row[]) {

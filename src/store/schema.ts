@@ -2,6 +2,7 @@ import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
+import type { LavaMapping } from '../domain/lava/mapping.js';
 import { LAYERS, type Layer } from '../domain/layer.js';
 import type { AttemptEnd, Mark, NoVerdict, Outcome, Verdict } from '../domain/outcome.js';
 import type { StepSpec } from '../domain/step.js';
@@ -145,6 +146,7 @@ export const SCHEMA = {
       haltPolicy: json<HaltPolicy>("'{}'"),
       haltedBy: bigints("'{}'"),
       sources: texts("'{}'"),
+      lavaMapping: json<Partial<LavaMapping>>("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -709,6 +711,23 @@ export const SCHEMA = {
     raw: text(),
     value: orNull(double()),
     unit: text("''"),
+    /** Who measured it; '': the test itself. Of a handler's, case 0 is the run. */
+    handler: text("''"),
+    name: text("''"),
+  }),
+
+  /** Files that tests and handlers left. */
+  attachment: table('attachment', {
+    runId: key(bigint()),
+    attemptId: key(bigint()),
+    seq: key(integer()),
+    role: text(),
+    name: text(),
+    mediaType: text(),
+    caseName: orNull(text()),
+    blobDigest: text(),
+    bytes: bigint(),
+    handler: text("''"),
   }),
 
   /** What runs ask for: equal ones share a row, with the one reason why they wait. */

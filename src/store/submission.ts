@@ -231,14 +231,13 @@ export async function retryRuns(
   return id;
 }
 
-/** The digests among these of which there is no blob. */
-export async function missingBlobs(sql: Sql, digests: readonly string[]): Promise<ReadonlySet<string>> {
-  const rows = await sql.rows<{ digest: string }>(
-    `SELECT wanted.digest FROM unnest($1::text[]) AS wanted (digest)
-     WHERE NOT EXISTS (SELECT FROM blob b WHERE b.digest = wanted.digest)`,
+/** How long these blobs are, those that are there. */
+export async function blobSizes(sql: Sql, digests: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const rows = await sql.rows<{ digest: string; bytes: number }>(
+    `SELECT b.digest, b.bytes::float8 AS bytes FROM blob b WHERE b.digest = ANY ($1::text[])`,
     [digests],
   );
-  return new Set(rows.map((row) => row.digest));
+  return new Map(rows.map(({ digest, bytes }) => [digest, bytes]));
 }
 
 interface SubmissionRow {

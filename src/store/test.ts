@@ -13,11 +13,13 @@ export interface FoundTest {
   readonly requirement: string;
   readonly matrix?: Matrix;
   readonly prefer?: readonly string[];
+  /** Of a LAVA definition. */
+  readonly params?: Readonly<Record<string, string>>;
 }
 
 /** SQL text: a row of `test` as a FoundTest. */
 const FOUND = `jsonb_strip_nulls(jsonb_build_object('id', id::text, 'name', name, 'requirement', requirement,
-  'matrix', spec->'matrix', 'prefer', spec->'prefer')) AS found`;
+  'matrix', spec->'matrix', 'prefer', spec->'prefer', 'params', spec->'lava'->'params')) AS found`;
 
 /** The inventory's version of each named test of a project, else the newest; unknown names are missing from the map. */
 export async function findTests(

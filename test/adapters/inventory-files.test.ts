@@ -5,6 +5,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readInventory } from '../../src/adapters/inventory-files.js';
+import { printInventory } from '../../src/adapters/inventory-print.js';
+import { readInventoryFiles } from '../../src/adapters/inventory-reading.js';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOlocBmFVG3LYkN1D5zFZbxJ6oF0Vdd0n1xQ8oY5vCXz';
 const GOOD: Readonly<Record<string, string>> = {
@@ -59,6 +61,37 @@ async function complaints(changes: Readonly<Record<string, string | undefined>>)
 const host = (text: string) => ({ 'hosts/b.yaml': `hosts:\n  b:\n    owner: Ann\n${text}` });
 const ssh = `ssh: {address: a, user: u, key_file: k, host_keys: ["${KEY}"]}`;
 const step = (text: string) => ({ 'steps/s.yaml': `steps:\n  s:\n    owner: Ann\n${text}` });
+
+describe('lava.yaml', () => {
+  it('says what words of LAVA metadata ask of a host, and reads back as it is printed', async () => {
+    const text = 'os:\n  Poky: distro = debian\n  linux: nothing\ndevices:\n  panda: [root, linux]\n';
+    const { result } = await read({ 'lava.yaml': text });
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    const lava = { os: { poky: 'distro = debian', linux: '' }, devices: { panda: 'linux & root' } };
+    expect(result.inventory.grid.lava).toEqual(lava);
+    const again = readInventoryFiles(printInventory(result.inventory));
+    expect(again.ok && again.inventory.grid.lava).toEqual(lava);
+  });
+
+  it.each([
+    [
+      'os: [debian]\n',
+      "lava.yaml:1:5 below 'os' stands each word with what it asks of a host: WORD: TAG, or nothing",
+    ],
+    ['os: {poky: moon}\n', /^lava\.yaml:1:12 /],
+    ['system: {}\n', /^lava\.yaml:1:1 unknown key 'system'/],
+  ])('says what is wrong with it: %j', async (text, message) => {
+    const [first] = await complaints({ 'lava.yaml': text });
+    if (typeof message === 'string') expect(first).toBe(message);
+    else expect(first).toMatch(message);
+  });
+
+  it('has no part in a LAVA definition among the tests of an inventory, which is refused', async () => {
+    const text = 'metadata: {name: a, format: Lava-Test Test Definition 1.0}\nrun: {steps: [ls]}\n';
+    const [first] = await complaints({ 'tests/a.yaml': text });
+    expect(first).toMatch(/^tests\/a\.yaml:1:1 a LAVA definition is submitted with what lies around it/);
+  });
+});
 
 describe('an inventory', () => {
   it('is read into plain values', async () => {

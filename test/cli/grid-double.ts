@@ -243,6 +243,7 @@ function plan(): contract.SubmissionPlan {
 function attempt(): contract.AttemptView {
   return {
     ...{ id: 'a1', number: 1, executor: 'built-in', createdAt: NOW, outcome: 'ended', steps: [], cases: [] },
+    ...{ measured: [], attachments: [] },
     places: [{ role: 'main', host: 'local', seat: 1, fresh: true, outputBytes: 9, outputCut: 0 }],
   };
 }

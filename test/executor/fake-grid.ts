@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { TestSpec } from '../../src/domain/test.js';
 import { BlobMissing } from '../../src/ports/blobs.js';
@@ -7,6 +8,8 @@ import {
   type AttemptEvent,
   type Claim,
   type Claimed,
+  type Keep,
+  type Kept,
   type PlacePlan,
   type Register,
   type Registered,
@@ -159,6 +162,17 @@ export class FakeGrid extends GridLink {
     const open = this.blobs.get(digest);
     if (open === undefined) throw new BlobMissing(digest);
     return open();
+  }
+
+  /** What was kept, by digest. */
+  readonly kept = new Map<string, Buffer>();
+
+  override async keep({ lease, data }: Keep): Promise<Kept> {
+    this.check(lease);
+    const bytes = Buffer.from(data, 'base64');
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    this.kept.set(digest, bytes);
+    return { digest };
   }
 
   private check(lease?: string): void {

@@ -95,7 +95,8 @@ describe.skipIf(obstacle)(
       const heard = grid.give(assignment);
       const { end } = await heard.ended;
       const cases = heard.events.flatMap((event) => (event.kind === 'case' ? [event] : []));
-      return { end, cases, text: heard.output.toString(), attempt: assignment.attempt };
+      const attachments = heard.events.flatMap((event) => (event.kind === 'attachment' ? [event] : []));
+      return { end, cases, attachments, text: heard.output.toString(), attempt: assignment.attempt };
     };
     const ran = (code = 0) => ({
       outcome: { kind: 'ended', exit: { kind: 'exited', code } },
@@ -287,6 +288,37 @@ describe.skipIf(obstacle)(
       ]);
       expect(end.outcome).toMatchObject({ observed: [{ kind: 'places', call: 'lava-send ready' }] });
     });
+
+    it.each(['ssh', 'local'])(
+      'files that it leaves are brought to the grid as they were then, over %s',
+      async (kind) => {
+        const grid = await start();
+        const { end, attachments, text } = await run(grid, kind, {
+          steps: [
+            'echo first >"it is.txt"',
+            'lava-test-case-attach boot "it is.txt"',
+            'echo second >"it is.txt"',
+            'lava-test-run-attach "it is.txt" text/x-log',
+            'head -c 5000000 /dev/zero >zeros; testyard-attach zeros',
+            'testyard-attach nothing || echo refused',
+            'head -c 9000000 /dev/zero >big; testyard-attach big || echo refused',
+            'lava-test-case-attach boot zeros none || echo refused',
+          ],
+        });
+        expect(end).toMatchObject(ran());
+        expect(text.match(/refused/g)).toHaveLength(3);
+        expect(text).toContain(
+          'lava-test-case-attach: not attached: its type is no media type, as text/plain is',
+        );
+        expect(attachments).toMatchObject([
+          { seq: 1, name: 'it_is.txt', mediaType: 'text/plain', case: 'boot', bytes: 6 },
+          { seq: 2, name: 'it_is.txt', mediaType: 'text/x-log', bytes: 7 },
+          { seq: 3, name: 'zeros', mediaType: 'application/octet-stream', bytes: 5_000_000 },
+        ]);
+        expect(attachments.map(({ digest }) => grid.kept.get(digest)?.length)).toEqual([6, 7, 5_000_000]);
+        expect(grid.kept.get(attachments[0]?.digest ?? '')?.toString()).toBe('first\n');
+      },
+    );
 
     it('files that cannot be unpacked on the host are no finding about the test', async () => {
       const grid = await start();

@@ -107,6 +107,7 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   cancelRun: { params: { run: 'r2' }, body: why },
   retryRun: { params: { run: 'r1' } },
   readLog: { params: { run: 'r1' }, query: { attempt: 'a1', role: 'main', from: '3', follow: 'false' } },
+  readAttachment: { params: { run: 'r1', digest: '0'.repeat(64) } },
   listKnown: { query: { project: 'default', test: 'boot' } },
   makeKnown: {
     body: { project: 'default', test: 'boot', signature: 'oops', link: 'https://example.org/1', why: 'seen' },

@@ -170,6 +170,11 @@ export class FakeDesk implements Desk {
     this.answering();
     return Readable.from([Buffer.from('bytes')], { objectMode: false });
   }
+  async keep(request: unknown) {
+    this.heard.push({ what: 'keep', with: request });
+    this.answering();
+    return { digest: '0'.repeat(64) };
+  }
   async release(lease: string, reason: string): Promise<void> {
     this.heard.push({ what: 'release', with: { lease, reason } });
     this.answering();

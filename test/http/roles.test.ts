@@ -85,6 +85,7 @@ const expected: Record<RouteName, Expectation> = {
   cancelRun: { path: '/api/v1/runs/{run}/cancel', body: {}, gets: [401, 403, 200, 200, 403, 404] },
   retryRun: { path: '/api/v1/runs/{done}/retry', gets: [401, 403, 201, 201, 403, 404] },
   readLog: { path: '/api/v1/runs/{done}/log', gets: SEES_IT },
+  readAttachment: { path: '/api/v1/runs/{done}/attachments/{blob}', gets: SEES_IT },
   listKnown: { path: '/api/v1/known?project=mine', gets: SEES_IT },
   makeKnown: {
     body: { project: 'mine', test: 'boot', signature: 'oops', link: 'https://example.org/1' },
@@ -116,6 +117,7 @@ const expected: Record<RouteName, Expectation> = {
   executorClaim: { body: { lease: '{lease}', waitMs: 0 }, gets: EXECUTOR },
   executorRenew: { body: { lease: '{lease}', attempts: [], draining: false }, gets: EXECUTOR },
   executorReport: { body: { lease: '{lease}', entries: [], segments: [] }, gets: EXECUTOR },
+  executorKeep: { body: { lease: '{lease}', data: 'Ynl0ZXM=' }, gets: EXECUTOR },
   executorBlob: { path: '/executor/v1/blobs/{blob}?lease={lease}', gets: EXECUTOR },
   executorRelease: { body: { lease: '{lease}', reason: 'done' }, gets: EXECUTOR },
 };
@@ -190,6 +192,11 @@ beforeAll(async () => {
   const attempt = await rows.attempt(done, host);
   await rows.pass(done, attempt);
   ids['done'] = `r${done}`;
+  await api.store.rows(
+    `INSERT INTO attachment (run_id, attempt_id, seq, role, name, media_type, blob_digest, bytes)
+     VALUES ($1, $2, 1, 'main', 'a.txt', 'text/plain', $3, 6)`,
+    [done, attempt, blob.digest],
+  );
   const lost = await rows.run(mine, made, ids['submission'].slice(1));
   await api.store.rows(`DELETE FROM queue WHERE run_id = $1`, [lost]);
   await api.store.rows(

@@ -294,7 +294,21 @@ describe('the desk that records', () => {
     stepsStarted: running.map((n) => ({ ...place(n), seq: 3, kind: 'test', step: 'test' })),
     stepsEnded: running.map((n) => ({ ...place(n), seq: 2, result: 'ok', durationMs: 1, message: '' })),
     cases: running.map((n) => ({ ...place(n), seq: 2, name: 'c', result: 'pass', message: '' })),
-    measurements: running.map((n) => ({ run: runId(n), attempt: attemptId(n), seq: 2, raw: '5', unit: '' })),
+    measurements: running.map((n) => ({
+      ...{
+        run: runId(n),
+        attempt: attemptId(n),
+        seq: 2,
+        caseSeq: 2,
+        raw: '5',
+        unit: '',
+        handler: '',
+        name: '',
+      },
+    })),
+    attachments: running.map((n) => ({
+      ...{ ...place(n), seq: 1, name: 'f', mediaType: 'text/plain', digest: 'blob 7', bytes: 5, handler: '' },
+    })),
     places: running.map((n) => ({ ...place(n), verified: [], outputBytes: 5 })),
     segments: running.map((n) => ({ ...place(n), seq: 21, atByte: 10500, data: 'eHh4' })),
     tags: running.map((n) => ({
@@ -385,6 +399,7 @@ describe('runs', () => {
   }
   look('with many cases', run.findRunDetail, [all, runId(WORLD.manyCases)]);
   look('that is not there', run.findRun, [all, '500']);
+  look('', run.findAttachment, [all, runId(WORLD.manyCases), 'blob 7']);
   look('', run.cancelRun as never, [{ id: runId(WORLD.waiting), projectId: '1' }, 'me', 'why']);
 });
 
@@ -399,7 +414,7 @@ describe('submissions', () => {
   look('in projects that do not name it', blob.findArtefactBlob, [['99'], 'blob 7']);
   look('', blob.noteUpload, [{ digest: 'fresh', bytes: 1, storedBytes: 1 }]);
   look('of an attempt', blob.isUnderTest, [lease(RUNNING), 'blob 7']);
-  look('', submission.missingBlobs, [['blob 1', 'blob 70000']]);
+  look('', submission.blobSizes, [['blob 1', 'blob 70000']]);
   const tx = <Args extends readonly unknown[]>(of: (sql: never, ...args: Args) => Promise<unknown>) =>
     of as (sql: ExplainingStore, ...args: Args) => Promise<unknown>;
   look('', tx(submission.once), [

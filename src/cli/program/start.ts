@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Setting } from '../setting.js';
 import type { Does } from './does.js';
 import { gather, gatherArtefacts, gatherAxes, gatherParam, gatherVariant, list } from './option.js';
 
@@ -30,7 +31,7 @@ export function addStarting(testyard: Command, does: Does): void {
     .argument('[test...]', 'executables with their needs in comments, YAML, or folders of them')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
-    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it that lie in no git work tree')
+    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option('--dry-run', 'only say what would be run, and what never could be here')
     .option('--label <label>', 'only tests that have it; repeat for all of several', gather)
     .option('--not <label>', 'of those, none that has it; repeat for more', gather)
@@ -69,7 +70,7 @@ export function addStarting(testyard: Command, does: Does): void {
     .argument('<test...>', 'executables, YAML, LAVA definitions, or folders of them')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
-    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it that lie in no git work tree')
+    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option(
       '--param <NAME=value>',
       'a value for a parameter of LAVA definitions; repeat for more',
@@ -78,6 +79,17 @@ export function addStarting(testyard: Command, does: Does): void {
     .option('--inventory <dir>', 'the folder that describes a lab: its tags and what words of LAVA mean')
     .action(
       does(async (...args: Parameters<CheckModule['check']>) => (await import('../check.js')).check(...args)),
+    );
+  testyard
+    .command('lava')
+    .description('what LAVA definitions are to this program')
+    .command('mapping')
+    .description("what words of their metadata ask of a host, as an inventory's lava.yaml says it")
+    .option('--inventory <dir>', 'the folder that describes a lab')
+    .action(
+      does(async (s: Setting, { inventory }: { inventory?: string }) =>
+        (await import('../lava.js')).lavaMapping(s, inventory),
+      ),
     );
 }
 

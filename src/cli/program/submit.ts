@@ -2,17 +2,32 @@ import type { Command } from 'commander';
 import type { Setting } from '../setting.js';
 import type { SubmitOptions } from '../submit.js';
 import type { Does } from './does.js';
-import { eachOf, gather, gatherArtefacts, gatherAxes, gatherVariant, integer, spanS } from './option.js';
+import {
+  eachOf,
+  gather,
+  gatherArtefacts,
+  gatherAxes,
+  gatherParam,
+  gatherVariant,
+  integer,
+  spanS,
+} from './option.js';
 
 /** Commands that give the grid work, or take it back. */
 export function addSubmitting(testyard: Command, does: Does): void {
   testyard
     .command('submit')
-    .description('give the grid tests: files, or names of tests in the inventory')
+    .description('give the grid tests: files, folders, or names of tests in the inventory')
     .argument('[test...]')
     .option('-w, --watch', 'wait until every run is done or held')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
+    .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
+    .option(
+      '--param <NAME=value>',
+      'a value for a parameter of LAVA definitions; repeat for more',
+      gatherParam,
+    )
     .option('--dry-run', 'only say which runs it would make, and which could never run')
     .option('--label <label>', "also the inventory's tests that have it; repeat for all of several", gather)
     .option('--not <label>', 'of those, none that has it; repeat for more', gather)

@@ -26,6 +26,14 @@ export const DEFAULT_MAPPING: LavaMapping = {
   scope: { functional: '', performance: '', preinstall: '', smoke: '' },
 };
 
+/** The mapping of a lab: what it says word by word, and else what the words mean without it. */
+export function mappingWith(said: Partial<LavaMapping> | undefined): LavaMapping {
+  if (said === undefined) return DEFAULT_MAPPING;
+  return Object.fromEntries(
+    MAPPED.map((part) => [part, { ...DEFAULT_MAPPING[part], ...said[part] }]),
+  ) as LavaMapping;
+}
+
 /** What a definition needs, and the words of its metadata that nobody understood. */
 export interface MappedNeeds {
   readonly requirement: string;

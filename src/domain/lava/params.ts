@@ -1,17 +1,17 @@
 import { nearest } from '../requirement.js';
 import type { LavaDefinition } from './definition.js';
 
-/** Why a value for a parameter would change nothing in any of these tests, or undefined. */
+/** Why a value for a parameter would change nothing in any of these tests, or undefined; of other tests nothing is said. */
 export function wrongParam(
   name: string,
-  tests: Iterable<{ readonly lava?: LavaDefinition }>,
+  tests: Iterable<LavaDefinition['params'] | undefined>,
 ): string | undefined {
   const known = new Set<string>();
   let definitions = 0;
-  for (const { lava } of tests) {
-    if (lava === undefined) continue;
+  for (const params of tests) {
+    if (params === undefined) continue;
     definitions++;
-    for (const param of Object.keys(lava.params)) known.add(param);
+    for (const param of Object.keys(params)) known.add(param);
   }
   if (known.has(name)) return undefined;
   if (definitions === 0)

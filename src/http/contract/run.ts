@@ -107,6 +107,28 @@ export const AttemptView = z.object({
         .optional(),
     }),
   ),
+  /** What handlers measured beside the test; without a case: of all of it. */
+  measured: z.array(
+    z.object({
+      handler: z.string(),
+      name: z.string(),
+      case: z.string().optional(),
+      raw: z.string(),
+      value: z.number().optional(),
+      unit: z.string(),
+    }),
+  ),
+  /** Files that the test, or a handler, left. */
+  attachments: z.array(
+    z.object({
+      name: z.string(),
+      mediaType: z.string(),
+      case: z.string().optional(),
+      handler: z.string().optional(),
+      digest: z.string(),
+      bytes: z.int(),
+    }),
+  ),
 });
 export type AttemptView = z.infer<typeof AttemptView>;
 

@@ -59,6 +59,19 @@ const GitSpec = z.strictObject({
   path: z.string().min(1).max(1000).default('.'),
 });
 
+/** What goes along with a LAVA definition: an uploaded archive (tar, gzip) of the folder or repository around it. */
+const TreeSpec = z.strictObject({
+  /** SHA-256 of the archive; it is uploaded before, like an artefact. */
+  blob: z.string().regex(/^[0-9a-f]{64}$/, 'the SHA-256 of the archive, 64 hexadecimal digits'),
+  /** Where the definition lies in it, from its root. */
+  path: z.string().min(1).max(1000),
+  /** What is in it of the repositories of the install section, in their order: the commits. */
+  commits: z
+    .array(z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, 'a whole commit'))
+    .max(100)
+    .default([]),
+});
+
 export const SubmissionRequest = z.strictObject({
   project: name.default('default'),
   name: z.string().max(200).default(''),
@@ -67,8 +80,10 @@ export const SubmissionRequest = z.strictObject({
       z.union([
         /** A test of the inventory, by name. */
         z.strictObject({ name }),
-        /** A test file, as it is: a script with its needs in comments at its top, or YAML. */
-        z.strictObject({ file: z.strictObject({ name: fileName, content: z.base64() }) }),
+        /** A test file, as it is: a script with its needs in comments at its top, YAML, or a LAVA definition. */
+        z.strictObject({
+          file: z.strictObject({ name: fileName, content: z.base64(), tree: TreeSpec.optional() }),
+        }),
         /** The test at a path of a repository, or all tests of a folder, at the commit for which `ref` stands now. */
         z.strictObject({ git: GitSpec }),
       ]),
@@ -83,6 +98,8 @@ export const SubmissionRequest = z.strictObject({
     .min(1)
     .max(10_000)
     .default([{}]),
+  /** Values for parameters of LAVA definitions, in every variant; one that no test has is refused. */
+  params: z.record(z.string().regex(VARIABLE, VARIABLE_RULE), z.string().max(10_000)).default({}),
   /** Every variant above in every combination of these. */
   matrix: MatrixSpec.optional(),
   targets: z.array(Target).min(1).max(10_000).default([{}]),

@@ -26,6 +26,7 @@ export const executorRoutes = {
   executorClaim: executor('claim', protocol.Claim),
   executorRenew: executor('renew', protocol.Renew),
   executorReport: executor('report', protocol.Report),
+  executorKeep: executor('keep', protocol.Keep),
   executorRelease: executor('release', Release),
   executorBlob: get({
     path: '/executor/v1/blobs/:digest',

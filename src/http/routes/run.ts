@@ -39,4 +39,10 @@ export const runRoutes = {
     query: contract.LogQuery,
     answer: 'bytes',
   }),
+  readAttachment: get({
+    path: '/api/v1/runs/:run/attachments/:digest',
+    who: 'person',
+    summary: 'A file that a run left',
+    answer: 'bytes',
+  }),
 } as const;

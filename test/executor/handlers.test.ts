@@ -1,0 +1,170 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readHandlerList } from '../../src/adapters/handler-list.js';
+import { LocalShell } from '../../src/adapters/local.js';
+import { ProcessHandlers } from '../../src/adapters/process-handlers.js';
+import { Executor } from '../../src/executor/executor.js';
+import { Images, type RestoreResult } from '../../src/ports/images.js';
+import type { AttemptEvent } from '../../src/protocol/messages.js';
+import { assignmentOf, FakeGrid } from './fake-grid.js';
+
+class NoImages extends Images {
+  async restore(): Promise<RestoreResult> {
+    return { ok: true };
+  }
+}
+
+type Of<Kind extends AttemptEvent['kind']> = Extract<AttemptEvent, { readonly kind: Kind }>;
+
+describe('handlers', () => {
+  let folder: string;
+  const running: Executor[] = [];
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'testyard-handlers-test-'));
+  });
+  afterEach(async () => {
+    for (const executor of running.splice(0)) await executor.stop();
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** Runs a script with a list of handlers, as the admin writes it. */
+  const run = async (
+    list: string,
+    script: string,
+    handlers: readonly string[],
+    test: Parameters<typeof assignmentOf>[2] = {},
+  ) => {
+    const file = join(await mkdtemp(join(folder, 'list-')), 'handlers.yaml');
+    await writeFile(file, list);
+    const grid = new FakeGrid();
+    const executor = new Executor({
+      ...{ link: grid, images: new NoImages(), name: 'x', capacity: 1 },
+      shell: new LocalShell({ masked: [] }),
+      handlers: new ProcessHandlers(readHandlerList(file)),
+    });
+    running.push(executor);
+    await executor.start();
+    const host = {
+      ...{ id: `3${process.pid}`, name: 'here', expendable: [] },
+      transport: { kind: 'local', network: false },
+    } as const;
+    const heard = grid.give(assignmentOf(script, host, { handlers, ...test }));
+    const { end } = await heard.ended;
+    const of = <Kind extends AttemptEvent['kind']>(kind: Kind) =>
+      heard.events.filter((event): event is Of<Kind> => event.kind === kind);
+    const textOf = ({ digest }: Of<'attachment'>) => grid.kept.get(digest)?.toString() ?? '';
+    return { end, heard, text: heard.output.toString(), of, textOf };
+  };
+  const passed = { outcome: { kind: 'ended', exit: { kind: 'exited', code: 0 } } };
+
+  it('say how long cases took, and what was to be seen on the side of the grid meanwhile', async () => {
+    const meter = join(folder, 'meter');
+    await writeFile(meter, '12.5 W\n');
+    const { end, of, textOf } = await run(
+      `handlers:
+  duration: {use: duration, always: true}
+  power: {use: sampler, parameters: {file: '${meter}', every_ms: '20', name: power, unit: W}}
+`,
+      'testyard-signal case-start boot; sleep 0.2; testyard-signal case-end boot; testyard-case boot pass',
+      ['power'],
+    );
+    expect(end).toMatchObject(passed);
+    const measured = of('measured').map(({ handler, name, caseSeq, measurement }) => ({
+      ...{ handler, name, caseSeq, unit: measurement.unit, value: Number(measurement.raw) },
+    }));
+    const took = measured.find(({ handler, caseSeq }) => handler === 'duration' && caseSeq === 1);
+    expect(took).toMatchObject({ name: 'duration', unit: 's' });
+    expect(took?.value).toBeGreaterThan(0.19);
+    expect(measured.find(({ caseSeq }) => caseSeq === undefined)?.value).toBeGreaterThan(0.19);
+    const power = measured.filter(({ handler }) => handler === 'power');
+    expect(power).toEqual(
+      ['mean', 'least', 'most'].map((kind) => ({
+        ...{ handler: 'power', name: `power ${kind}`, caseSeq: 1, unit: 'W', value: 12.5 },
+      })),
+    );
+    const [csv] = of('attachment');
+    expect(csv).toMatchObject({ name: 'power.csv', mediaType: 'text/csv', case: 'boot', handler: 'power' });
+    expect(csv && textOf(csv)).toMatch(/^ms,power\n(\d+\.\d,12\.5\n){3,}$/);
+    expect(of('case')).toHaveLength(1);
+  });
+
+  it.each([
+    ['crashes', 'exit 3', /^it ended \(exit code 3\)/],
+    ['hangs', 'exec sleep 600', /^it took more than 10000 ms for 'run_start'/],
+    ['floods', 'exec yes', /^it said what is not understood: y/],
+    ['is no program', '', /^it (could not be started|ended)/],
+    ['floods without end of line', 'exec cat /dev/zero', /^it said too much/],
+  ])(
+    'one that %s harms nothing and nobody, and is said',
+    async (_, command, why) => {
+      const program = command === '' ? "['/no/such/program']" : `[/bin/sh, -c, '${command}']`;
+      const { end, of, text, textOf } = await run(
+        `handlers: {bad: {command: ${program}}, duration: {use: duration}}\n`,
+        'testyard-signal case-start a && testyard-signal case-end a && testyard-case a pass && echo on',
+        ['bad', 'duration'],
+      );
+      expect(end).toMatchObject(passed);
+      expect(text).toBe('on\n');
+      expect(of('measured').map(({ handler, caseSeq }) => [handler, caseSeq])).toEqual([
+        ['duration', 1],
+        ['duration', undefined],
+      ]);
+      const [note] = of('attachment');
+      expect(note).toMatchObject({ name: 'bad.failed.txt', handler: 'bad' });
+      expect(note && textOf(note)).toMatch(why);
+    },
+    60_000,
+  );
+
+  it('get signals of the test itself in their order, and only those that the admin lists act', async () => {
+    const log = join(folder, 'told');
+    const { end, of, textOf } = await run(
+      `handlers:
+  note:
+    command: [/bin/sh, -c, 'while IFS= read -r line; do printf "%s\\n" "$line" >>${log}; id=\${line#*:}; echo "{\\"done\\":\${id%%,*}}"; done']
+`,
+      'testyard-signal heat up 20; testyard-case a fail',
+      ['note', 'other'],
+    );
+    expect(end).toMatchObject(passed);
+    const told = (await readFile(log, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(told).toMatchObject([
+      { id: 1, event: 'run_start', test: 'test', host: 'here', parameters: {} },
+      { id: 2, event: 'signal', name: 'heat', words: ['up', '20'] },
+      { id: 3, event: 'run_end' },
+      { id: 4, event: 'case_post', case: 'a', result: 'fail' },
+      { id: 5, event: 'run_post' },
+    ]);
+    const [note] = of('attachment');
+    expect(note && textOf(note)).toBe('no handler of this name is in the list of the admin\n');
+  });
+
+  it('act upon the cases of a LAVA definition, by helpers and by what it prints', async () => {
+    const steps = [
+      'lava-test-set start s',
+      'lava-test-case a --shell sleep 0.2',
+      'lava-test-set stop',
+      'echo "<LAVA_SIGNAL_STARTTC b>"; sleep 0.3; echo "<LAVA_SIGNAL_ENDTC b>"; lava-test-case b --result pass',
+    ];
+    const lava = { name: 'x', params: {}, deps: [], installSteps: [], steps, folder: '' };
+    const { of } = await run('handlers: {duration: {use: duration, always: true}}\n', '', [], { lava });
+    const measured = of('measured').map(
+      ({ caseSeq, measurement }) => [caseSeq, Number(measurement.raw)] as const,
+    );
+    expect(of('case').map(({ name }) => name)).toEqual(['s / a', 'b']);
+    expect(measured.map(([seq]) => seq)).toEqual([1, 2, undefined]);
+    expect(measured[0]?.[1]).toBeGreaterThan(0.19);
+    expect(measured[1]?.[1]).toBeGreaterThan(0.2);
+  });
+
+  it('the list says where it is wrong', async () => {
+    const file = join(folder, 'wrong.yaml');
+    await writeFile(file, 'handlers:\n  a: {use: timer}\n  b: {}\n  c: 7\n');
+    expect(() => readHandlerList(file)).toThrow(/wrong\.yaml:2:.*\n.*wrong\.yaml:3:.*\n.*wrong\.yaml:4:/);
+  });
+});
