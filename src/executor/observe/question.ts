@@ -120,7 +120,7 @@ can_fetch() {
 }
 no_repository() {
   command -v apt-get >/dev/null || return
-  for n in $(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | sort -u | grep '^https*:' | head -n 3); do
+  for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\)'.*/\\1/p" | sort -u | head -n 3); do
     reach "$n" || say repository "$n" "$why"
   done
 }

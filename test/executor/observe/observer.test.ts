@@ -122,6 +122,16 @@ describe.skipIf(obstacle)(
         /^could_not_run: .*\/dev\/nothing0/,
       ],
       [
+        'lists of packages that cannot be fetched, where that is the end of it',
+        'echo "deb [trusted=yes] http://203.0.113.1:9/x ./" >/etc/apt/sources.list.d/none.list\nset -e\napt-get update -q -o Acquire::Retries=0\nreport a pass',
+        /^could_not_run: .*203\.0\.113\.1/,
+      ],
+      [
+        'and where it is not',
+        'apt-get update -q -o Acquire::Retries=0\nrm /etc/apt/sources.list.d/none.list\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
         'a download',
         'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail',
         /^could_not_run/,
