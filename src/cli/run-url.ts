@@ -28,7 +28,7 @@ export interface FileFromUrl {
 }
 
 /** Tests from an address of the web. */
-export interface FromUrl {
+interface FromUrl {
   readonly files: readonly FileFromUrl[];
   /** Files that are no tests. */
   readonly others: readonly string[];
