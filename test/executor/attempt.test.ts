@@ -354,9 +354,9 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
     await until(() => heard.kinds().includes('test_started'));
     expect((await host.exec('ls -d /lava-*')).stdout).toBe(`/lava-${first.attempt}\n`);
     // The wrapper and all that is its own die at once: nobody is left there to tidy up.
-    await host.exec(
-      `pkill -9 -f testyard-${first.attempt}-; pkill -9 -f [.]/.wrapper; pkill -9 -f sleep.1010`,
-    );
+    const marked = `grep -slzxF TESTYARD_ATTEMPT=${first.attempt} /proc/[0-9]*/environ | cut -d/ -f3`;
+    const killed = await host.exec(`kill -9 $(${marked}); ls -d /lava-*`);
+    expect(killed.stdout).toBe(`/lava-${first.attempt}\n`);
     await heard.ended;
     await cut.stop();
     const { text } = await run('', {
