@@ -158,6 +158,15 @@ export class Client {
     return (await response.json()) as BlobView;
   }
 
+  /** The bytes of a file that a run left. */
+  async attachment(run: string, digest: string): Promise<Buffer> {
+    const where = `/runs/${encodeURIComponent(run)}/attachments/${encodeURIComponent(digest)}`;
+    const response = await this.fetch('GET', where, { repeatable: true }, false);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.chunks(response)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
   /** Every item of a list that comes in pages. */
   async all<Item>(page: (cursor: string | undefined) => Promise<Page<Item>>): Promise<readonly Item[]> {
     const items: Item[] = [];

@@ -102,6 +102,7 @@ const ARGUMENT_NAMES: Readonly<Record<string, readonly Names[]>> = {
   explain: ['runs', 'tests'],
   show: ['runs'],
   logs: ['runs'],
+  attachments: ['runs'],
   cancel: ['runs'],
   retry: ['done runs'],
   report: ['runs'],

@@ -1,5 +1,6 @@
 import { sourceText } from '../domain/report/reported.js';
 import type { AttemptView, IncidentView, RunDetail, SubmissionView } from '../http/contract.js';
+import { about } from './attachments.js';
 import { Failure } from './failure.js';
 import { showHost } from './hosts.js';
 import { showRuns } from './runs.js';
@@ -72,6 +73,8 @@ function showRun(screen: Screen, run: RunDetail): void {
   for (const attempt of run.attemptList) showAttempt(screen, attempt);
   if (run.attemptList.some((attempt) => attempt.places.some((place) => place.outputBytes > 0)))
     screen.line(`\nits output: testyard logs ${run.id}`);
+  if (run.attemptList.some(({ attachments }) => attachments.length > 0))
+    screen.line(`its files: testyard attachments ${run.id} --to FOLDER`);
 }
 
 function keptText({ host, person, until, over }: NonNullable<RunDetail['kept']>): string {
@@ -110,6 +113,15 @@ function showAttempt(screen: Screen, attempt: AttemptView): void {
       one.judged === undefined ? one.message : `${one.judged.is.replaceAll('_', ' ')}: ${one.judged.why}`,
     ]),
   );
+  screen.table(
+    attempt.measured.map((one) => [
+      '  measured',
+      one.case ?? 'the run',
+      `${one.name} by ${one.handler}`,
+      `${one.raw} ${one.unit}`,
+    ]),
+  );
+  screen.table(attempt.attachments.map((one) => ['  left', one.name, ...about(one)]));
 }
 
 function showSubmission(screen: Screen, submission: SubmissionView): void {

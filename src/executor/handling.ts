@@ -75,7 +75,10 @@ export class Handling {
         if (why !== undefined) this.notes.push({ handler, why: `its file '${name}' is missing: ${why}` });
       }
     }
-    for (const { handler, why } of this.notes) await attachments.note(`${handler}.failed.txt`, why, handler);
+    for (const name of new Set(this.notes.map(({ handler }) => handler))) {
+      const said = this.notes.filter(({ handler }) => handler === name).map(({ why }) => why);
+      await attachments.note(`${name}.failed.txt`, said.join('\n'), name);
+    }
   }
 
   /** Ends them at once. */

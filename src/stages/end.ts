@@ -1,5 +1,5 @@
 import type { Id } from '../domain/id.js';
-import { crashedTwice, type Decision, type RunMemory, sayRed } from '../domain/judge/judge.js';
+import { crashedTwice, type Decision, type RunMemory, sayUsed } from '../domain/judge/judge.js';
 import { type NewVerdict, writeVerdicts } from '../store/judging.js';
 import { decide } from '../store/leader.js';
 import { type Store, wake } from '../store/store.js';
@@ -81,7 +81,7 @@ function isVerdict(
 }
 
 function said(runId: Id, memory: RunMemory): NewVerdict | undefined {
-  const decision = sayRed(memory);
+  const decision = sayUsed(memory);
   return isVerdict(decision) ? written(runId, decision) : undefined;
 }
 
@@ -90,6 +90,7 @@ function written(runId: Id, decision: Extract<Decision, { do: 'verdict' }>): New
     runId,
     verdict: decision.verdict.verdict,
     reason: decision.verdict.reason,
+    ...('noVerdict' in decision.verdict ? { noVerdict: decision.verdict.noVerdict } : {}),
     marks: decision.verdict.marks,
     cases: 0,
     ...(decision.proof === undefined ? {} : { proof: decision.proof }),

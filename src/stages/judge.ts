@@ -190,7 +190,7 @@ async function decideOne(store: Store, world: World, attempt: EndedAttempt): Pro
     fresh: attempt.fresh,
     cases: attempt.cases,
     ranBefore: [],
-    // Only a new red asks for it.
+    // Only a new red, and a command that is not there, ask for it.
     get freshCanBeHad() {
       return !attempt.fresh && fitsOf(demand, world.hosts, world.steps, world.incidents).fits.length > 0;
     },
@@ -200,10 +200,18 @@ async function decideOne(store: Store, world: World, attempt: EndedAttempt): Pro
     ...(attempt.cancelledBy === null ? {} : { cancelledBy: attempt.cancelledBy }),
   };
   const decision = judged(attempt, context);
-  if (decision.do !== 'again' || decision.memory.red === undefined || attempt.memory.red !== undefined)
-    return decision;
+  if (decision.do !== 'again') return decision;
+  const { red, unable } = decision.memory;
+  const newRed = attempt.memory.red === undefined ? red : undefined;
+  const newUnable = attempt.memory.unable === undefined ? unable : undefined;
+  if (newRed === undefined && newUnable === undefined) return decision;
   const before = await ranBefore(store, attempt.hostId, attempt.attemptId);
-  return { ...decision, memory: { ...decision.memory, red: { ...decision.memory.red, ranBefore: before } } };
+  const memory = {
+    ...decision.memory,
+    ...(newRed && { red: { ...newRed, ranBefore: before } }),
+    ...(newUnable && { unable: { ...newUnable, ranBefore: before } }),
+  };
+  return { ...decision, memory };
 }
 
 /** Executors are not trusted with the grid: an end that makes no sense counts as none, and stops nobody else's. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -286,6 +286,42 @@ describe('what is asked', () => {
     for (let i = 1; i <= 5; i++) grid.runs.set(`r${i}`, aRun(`r${i}`));
     const { out } = await cli.run(['runs', '--limit', '3', '--json'], here());
     expect(JSON.parse(out).map((run: { id: string }) => run.id)).toEqual(['r5', 'r4', 'r3']);
+  });
+
+  it('show and attachments tell what a run left, and fetch it', async () => {
+    const bytes = Buffer.from([0, 1, 2, 255]);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    grid.files.set(digest, bytes);
+    const of = { mediaType: 'text/csv', digest, bytes: 4 };
+    grid.attachments = [
+      { name: 'power.csv', case: 'boot', handler: 'power', ...of },
+      { name: '../../power.csv', ...of },
+    ];
+    grid.measured = [
+      { handler: 'power', name: 'power mean', case: 'boot', raw: '12.5', value: 12.5, unit: 'W' },
+      { handler: 'duration', name: 'duration', raw: '3', value: 3, unit: 's' },
+    ];
+    grid.runs.set('r1', aRun('r1', { state: 'done', verdict: 'passed', attempts: 1 }));
+    grid.runs.set('r2', aRun('r2'));
+    const shown = (await cli.run(['show', 'r1'], here())).out;
+    expect(shown).toMatch(/^ {2}measured +boot +power mean by power +12.5 W$/m);
+    expect(shown).toMatch(/^ {2}measured +the run +duration by duration +3 s$/m);
+    expect(shown).toMatch(/^ {2}left +power.csv +4 B +text\/csv +of case boot, by power$/m);
+    expect(shown).toMatch(/^its files: testyard attachments r1 --to FOLDER$/m);
+    const listed = await cli.run(['attachments', 'r1'], here());
+    expect(listed.out).toMatch(/^a1\/1-power.csv .*\na1\/2-.._.._power.csv .* of the run\n$/);
+    const to = path.join(folder, 'left');
+    const fetched = await cli.run(['attachments', 'r1', '--to', to, '--json'], here());
+    const files = JSON.parse(fetched.out).map(({ file }: { file: string }) => file);
+    expect(files).toEqual([path.join(to, 'a1/1-power.csv'), path.join(to, 'a1/2-.._.._power.csv')]);
+    expect(await Promise.all(files.map((file: string) => readFile(file)))).toEqual([bytes, bytes]);
+    const again = await cli.run(['attachments', 'r1', '--to', to], here());
+    expect(again).toMatchObject({ code: 2, err: expect.stringContaining('it is there already') });
+    grid.files.set(digest, Buffer.from('other'));
+    const damaged = await cli.run(['attachments', 'r1', '--to', `${to}2`], here());
+    expect(damaged).toMatchObject({ code: 2, err: expect.stringContaining('power.csv came damaged') });
+    expect((await cli.run(['attachments', 'r2'], here())).err).toBe('r2 left no files\n');
+    expect((await cli.run(['attachments', 's1'], here())).err).toContain("'s1' is no run");
   });
 
   it('show, hosts and status tell people', async () => {

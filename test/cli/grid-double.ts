@@ -32,6 +32,10 @@ export class GridDouble {
   readonly runs = new Map<string, contract.RunView>();
   readonly asked: Asked[] = [];
   log = Buffer.alloc(0);
+  /** What an attempt of a run measured and left, and the bytes of its files by digest. */
+  measured: contract.AttemptView['measured'] = [];
+  attachments: contract.AttemptView['attachments'] = [];
+  readonly files = new Map<string, Buffer>();
   logEnds = true;
   unfolded = true;
   /** Answers that go before all others, in order: a number is a status, 'cut' ends the connection. */
@@ -116,6 +120,8 @@ export class GridDouble {
     const [, word, id = '', verb] = /^\S+ \/(\w+)(?:\/([^/]+))?(?:\/(\w+))?$/.exec(route) ?? [];
     const method = route.split(' ')[0];
     const run = this.runs.get(id);
+    const [, digest = ''] = /^GET \/runs\/r1\/attachments\/([0-9a-f]+)$/.exec(route) ?? [];
+    if (this.files.has(digest)) return void response.writeHead(200).end(this.files.get(digest));
     if (route === 'GET /events') return this.stream(response);
     if (route === 'GET /grid') return this.json(response, contract.GridView, grid('online'));
     if (route === 'POST /grid/halt') {
@@ -151,7 +157,8 @@ export class GridDouble {
       if (verb === 'log') return this.printLog(response, check(contract.LogQuery, query));
       return this.json(response, contract.RunDetail, {
         ...run,
-        attemptList: run.attempts > 0 ? [attempt()] : [],
+        attemptList:
+          run.attempts > 0 ? [{ ...attempt(), measured: this.measured, attachments: this.attachments }] : [],
       });
     }
     if (method === 'POST' && word === 'tokens') {

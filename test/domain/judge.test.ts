@@ -5,7 +5,7 @@ import {
   judge,
   LIMITS,
   type RunMemory,
-  sayRed,
+  sayUsed,
 } from '../../src/domain/judge/judge.js';
 import type { AttemptEnd, Outcome } from '../../src/domain/outcome.js';
 
@@ -194,11 +194,54 @@ describe('a new red on a used host', () => {
     });
   });
   it('is said, proven by the first attempt, where the repetition comes to nothing', () => {
-    expect(sayRed(red)).toMatchObject({
+    expect(sayUsed(red)).toMatchObject({
       verdict: { verdict: 'failed', marks: ['not_repeated_on_fresh_host'] },
       proof: '9',
     });
-    expect(sayRed({})).toBeUndefined();
+    expect(sayUsed({})).toBeUndefined();
+  });
+});
+
+describe.each([126, 127])('an end by %i on a used host', (code) => {
+  const used = { fresh: false, freshCanBeHad: true } as const;
+  const unable: RunMemory = { unable: { attempt: '9', reason: 'no tool', ranBefore: ['7'] } };
+  it('is tried once more on a fresh one: somebody may have hidden a command', () => {
+    const first = { do: 'again', fresh: true, memory: { unable: { attempt: '10' } } };
+    expect(decide(exit(code), used)).toMatchObject(first);
+    const lostMeanwhile = decide(lost(), { memory: unable });
+    expect(lostMeanwhile).toMatchObject({ do: 'again', fresh: true, memory: unable });
+  });
+  it('that passes when fresh is passed, marked contaminated', () => {
+    expect(decide(exit(0), { memory: unable })).toMatchObject({
+      verdict: { verdict: 'passed', marks: ['contaminated'] },
+      evidence: { redOnUsedHost: '9', ranBefore: ['7'] },
+    });
+  });
+  it('that is red when fresh is failed, and the same when fresh could not run', () => {
+    expect(decide(exit(1), { memory: unable })).toMatchObject({ verdict: { verdict: 'failed', marks: [] } });
+    const same = { verdict: { verdict: 'none', noVerdict: 'could_not_run', marks: [] } };
+    expect(decide(exit(code), { memory: unable })).toMatchObject(same);
+    expect(decide(exit(code), { ...used, memory: unable })).toMatchObject(same);
+  });
+  it.each([
+    ['the host was fresh', { fresh: true, freshCanBeHad: true }],
+    ['no fresh one can be had', { fresh: false, freshCanBeHad: false }],
+    ['it is a canary', { ...used, purpose: 'canary' }],
+    ['a red is repeated', { ...used, memory: { red: { attempt: '9', reason: 'exit 1', ranBefore: [] } } }],
+  ] as const)('is not tried again where %s', (_, more) => {
+    expect(decide(exit(code), more)).toMatchObject({ do: 'verdict' });
+  });
+  it('is said, and is no red, where the repetition comes to nothing', () => {
+    expect(sayUsed(unable)).toEqual({
+      do: 'verdict',
+      verdict: {
+        ...{ verdict: 'none', noVerdict: 'could_not_run', reason: 'no tool' },
+        marks: ['not_repeated_on_fresh_host'],
+      },
+    });
+  });
+  it('that says 99 is its own word, and is not repeated', () => {
+    expect(decide(exit(99), used)).toMatchObject({ verdict: { noVerdict: 'could_not_run' } });
   });
 });
 

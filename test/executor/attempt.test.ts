@@ -351,6 +351,28 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
     expect((await heard.ended).end.outcome.kind).toBe('host_lost');
   });
 
+  it('removes the folders of a LAVA definition that was cut off, before the next one begins', async () => {
+    const other = new FakeGrid();
+    const cut = new Executor({ link: other, shell: new SshShell(), images, name: 'z', capacity: 1, limits });
+    await cut.start();
+    const lava = { name: 'x', params: {}, deps: [], installSteps: [], folder: '' };
+    const first = assignmentOf('', here(), { lava: { ...lava, steps: ['touch here', 'sleep 1010'] } });
+    const heard = other.give(first);
+    await until(() => heard.kinds().includes('test_started'));
+    expect((await host.exec('ls -d /lava-*')).stdout).toBe(`/lava-${first.attempt}\n`);
+    // The wrapper and all that is its own die at once: nobody is left there to tidy up.
+    const marked = `grep -slzxF TESTYARD_ATTEMPT=${first.attempt} /proc/[0-9]*/environ | cut -d/ -f3`;
+    const killed = await host.exec(`kill -9 $(${marked}); ls -d /lava-*`);
+    expect(killed.stdout).toBe(`/lava-${first.attempt}\n`);
+    await heard.ended;
+    await cut.stop();
+    const { text } = await run('', {
+      lava: { ...lava, steps: ['ls -d /lava-*', 'ls "$TMPDIR/../.." | grep -c "^testyard-"'] },
+    });
+    expect(text).toBe(`/lava-${Number(first.attempt) + 1}\n1\n`);
+    expect((await host.exec('ls -d /lava-* 2>/dev/null; ls /tmp')).stdout).toBe('');
+  });
+
   it('takes cases from the helper, and nothing that is merely printed or replayed', async () => {
     const script = [
       'testyard-case "first one" pass --measurement 12.5 ms --message "all well" && echo recorded',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { HostSpec } from '../../src/domain/inventory.js';
 import type { Exit, Outcome, Phase, Printed, Teardown } from '../../src/domain/outcome.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
 import { aHost, aStep, aTag, aTest, exit, LOOKS, TestGrid } from './test-grid.js';
@@ -38,6 +39,8 @@ interface Played {
   readonly cases?: readonly ('pass' | 'fail')[];
   readonly declares?: { cases?: string[]; commands?: string[]; underTest?: string[] };
   readonly looks?: typeof LOOKS;
+  /** Others were on the host before, and it can be made fresh. */
+  readonly restorable?: boolean;
 }
 
 const CODES: Record<string, Exit> = {
@@ -128,6 +131,10 @@ const BEYOND: Record<string, Played> = {
     outcome: exit(127, { underTest: ['tool'] }),
     declares: { underTest: ['tool'] },
   },
+  'T-126-USED': { part: 'test', outcome: exit(126), restorable: true },
+  'T-127-USED': { part: 'test', outcome: exit(127), restorable: true },
+  'T-99-USED': { part: 'test', outcome: exit(99), restorable: true },
+  'T-1-USED': { part: 'test', outcome: exit(1), restorable: true },
   'T-0-NEED': { part: 'test', outcome: exit(0, { needed: ['tool'] }), declares: { commands: ['tool'] } },
   'T-0-CASE': { part: 'test', outcome: exit(0), declares: { cases: ['one'] } },
   'T-1-CASE': { part: 'test', outcome: exit(1), cases: ['pass', 'pass'] },
@@ -198,12 +205,21 @@ function eventsUpTo(assignment: Assignment, { part, looks, cases = [], outcome }
   return events;
 }
 
+const RESTORABLE: Partial<HostSpec> = {
+  expendable: ['image', 'packages', 'build', 'boot', 'use'],
+  restore: { kind: 'command', command: ['true'] },
+};
+const PRISTINE = aStep('make-pristine', 'pristine', {
+  layer: 'image',
+  action: { kind: 'restore', image: 'base' },
+});
+
 async function play(id: string, how: Played) {
   const withChain = id.startsWith('C-');
   const grid = await TestGrid.open({
-    tags: [aTag('svc')],
-    steps: [aStep('make-svc', 'svc', { layer: 'packages' })],
-    hosts: [aHost('one', { expendable: ['packages'] })],
+    tags: [aTag('svc'), aTag('pristine')],
+    steps: [aStep('make-svc', 'svc', { layer: 'packages' }), ...(how.restorable ? [PRISTINE] : [])],
+    hosts: [aHost('one', { expendable: ['packages'], ...(how.restorable ? RESTORABLE : {}) })],
     tests: [
       aTest('it', {
         owner: 'qe',

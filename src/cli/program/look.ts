@@ -40,7 +40,18 @@ export function addLooking(testyard: Command, does: Does): void {
     .action(
       does(async (...args: Parameters<LogsModule['logs']>) => (await import('../logs.js')).logs(...args)),
     );
+  testyard
+    .command('attachments')
+    .description('files that a run, or a handler, left')
+    .argument('<run>')
+    .option('--to <folder>', 'put them into this folder')
+    .action(
+      does(async (...args: Parameters<AttachmentsModule['attachments']>) =>
+        (await import('../attachments.js')).attachments(...args),
+      ),
+    );
 }
 
+type AttachmentsModule = typeof import('../attachments.js');
 type RunsModule = typeof import('../runs.js');
 type LogsModule = typeof import('../logs.js');

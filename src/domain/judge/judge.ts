@@ -1,9 +1,16 @@
 import type { Avoid } from '../demand.js';
 import type { Id } from '../id.js';
-import type { AttemptEnd, Exit, NoVerdict, Outcome, Verdict } from '../outcome.js';
+import type { AttemptEnd, Exit, Mark, NoVerdict, Outcome, Verdict } from '../outcome.js';
 import { exitText, type Said, verdictOf } from './said.js';
 
 export type { SeenCase } from './seen-case.js';
+
+/** What a used host said, and whose leftovers may have been at fault. */
+interface OnUsedHost {
+  readonly attempt: Id;
+  readonly reason: string;
+  readonly ranBefore: readonly Id[];
+}
 
 /** What a run remembers of its earlier attempts. */
 export interface RunMemory {
@@ -17,7 +24,9 @@ export interface RunMemory {
   /** Where the test's own setup failed. */
   readonly setupFailures?: readonly { readonly host: Id; readonly attempt: Id; readonly message: string }[];
   /** A new red on a used host, to be tried once more on a fresh one. */
-  readonly red?: { readonly attempt: Id; readonly reason: string; readonly ranBefore: readonly Id[] };
+  readonly red?: OnUsedHost;
+  /** An end for want of a command on a used host, to be tried once more likewise: a leftover may have hidden it. */
+  readonly unable?: OnUsedHost;
   /** Attempts lost with their executors. */
   readonly executorsLost?: number;
   readonly avoid?: readonly Avoid[];
@@ -94,7 +103,7 @@ export function judge(end: AttemptEnd, context: JudgeContext): Decision {
     case 'never_started':
       return none('could_not_run', `the test could not be started: ${outcome.why}`, context);
     case 'ended':
-      return none('could_not_run', couldNotRun(outcome.exit), context);
+      return unable(outcome.exit, couldNotRun(outcome.exit), context);
     case 'setup_failed':
       return setupFailed(outcome.message, context);
     case 'host_lost':
@@ -154,7 +163,8 @@ function red(verdict: Verdict, context: JudgeContext): Decision {
 }
 
 function green(verdict: Verdict, context: JudgeContext): Decision {
-  const { red: before } = context.memory;
+  const { red, unable: lacking } = context.memory;
+  const before = red ?? lacking;
   if (verdict.verdict === 'none') return sayRed(context.memory) ?? { do: 'verdict', verdict };
   if (before === undefined) return { do: 'verdict', verdict, proof: context.attempt };
   return {
@@ -165,8 +175,37 @@ function green(verdict: Verdict, context: JudgeContext): Decision {
   };
 }
 
+/** A command is missing: on a used host that may be somebody's leftover, and is tried once more on a fresh one. */
+function unable(exit: Exit, reason: string, context: JudgeContext): Decision {
+  const { memory, purpose, fresh, testStarted } = context;
+  const lacksCommand = exit.kind === 'exited' && (exit.code === 126 || exit.code === 127);
+  const isFirst = memory.red === undefined && memory.unable === undefined;
+  if (purpose !== 'test' || !testStarted || !lacksCommand || fresh || !isFirst || !context.freshCanBeHad)
+    return none('could_not_run', reason, context);
+  return {
+    do: 'again',
+    memory: { ...memory, unable: { attempt: context.attempt, reason, ranBefore: context.ranBefore } },
+    fresh: true,
+    reason: `${reason} on a used host: tried once more on a fresh one before it is said`,
+  };
+}
+
+/** True where what a used host said is to be seen on a fresh one. */
+function wantsFresh({ red, unable: lacking }: RunMemory): boolean {
+  return red !== undefined || lacking !== undefined;
+}
+
+/** What was to be repeated, where no fresh host can be had any more. */
+export function sayUsed(memory: RunMemory): Decision | undefined {
+  const said = sayRed(memory);
+  if (said !== undefined || memory.unable === undefined) return said;
+  const { reason } = memory.unable;
+  const marks: Mark[] = ['not_repeated_on_fresh_host'];
+  return { do: 'verdict', verdict: { verdict: 'none', noVerdict: 'could_not_run', reason, marks } };
+}
+
 /** The red that was to be repeated, where no fresh host can be had any more: it is said, and marked. */
-export function sayRed(memory: RunMemory): Decision | undefined {
+function sayRed(memory: RunMemory): Decision | undefined {
   if (memory.red === undefined) return undefined;
   const verdict: Verdict = {
     verdict: 'failed',
@@ -189,7 +228,7 @@ function setupFailed(message: string, context: JudgeContext): Decision {
   return {
     do: 'again',
     memory,
-    fresh: context.memory.red !== undefined,
+    fresh: wantsFresh(context.memory),
     reason: `the test's own setup failed: ${message}`,
   };
 }
@@ -219,7 +258,7 @@ function lost(
   return {
     do: 'again',
     memory: { ...context.memory, losses, avoid: avoiding(context) },
-    fresh: context.memory.red !== undefined,
+    fresh: wantsFresh(context.memory),
     reason: two
       ? 'lost two hosts: waits to see whether they survive other work'
       : `${context.host.name} was lost: ${message}`,
@@ -273,7 +312,7 @@ function again(context: JudgeContext, reason: string, blame?: Blame): Decision {
   if (context.purpose !== 'test') {
     return { ...none('could_not_run', reason, context) };
   }
-  const fresh = context.memory.red !== undefined;
+  const fresh = wantsFresh(context.memory);
   return { do: 'again', memory: context.memory, fresh, reason, ...(blame === undefined ? {} : { blame }) };
 }
 
