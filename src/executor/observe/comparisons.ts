@@ -3,9 +3,9 @@ import { quote } from '../wrapper.js';
 /**
  * Shell text, for a session before anything of the test runs there, that lets the test's scripts tell where they compare
  * two values of which both are empty. In the session's own copy each plain comparison of variables is preceded by a
- * `case` on the same line, which does nothing but in that one event; so lines keep their numbers, and the shell its
- * options, variables, functions and messages. Where a text could notice it, it is left as it is. `folder` is that of
- * the definition in its tree.
+ * `case` on the same line, which does nothing but in that one event, and of which `set -x` shows nothing, as its stderr
+ * is /dev/null: lines keep their numbers, and the shell its options, variables, functions and messages. A text that
+ * could notice it is left as it is. `folder` is that of the definition in its tree.
  */
 export function markComparisons(folder: string): string {
   return `(
@@ -44,11 +44,11 @@ rm -f "$d/.marked" "$d/.marking" "$d/.new"
 `;
 }
 
-/** Texts that show what is run, or the text itself: there nothing is put before anything. */
+/** In texts that show themselves, or more of what is run than `set -x` does, nothing is put before anything. */
 const NOTICES = [
-  '^#!.*sh[[:space:]]+-[a-zA-Z]*[xvnT]',
-  '(^|[^A-Za-z0-9_.])(set|sh|bash|dash)[[:space:]]+([-+][a-zA-Z]+[[:space:]]+)*[-+][a-zA-Z]*[xvnT]',
-  'xtrace|verbose[[:space:]]*$|functrace|extdebug|BASH_COMMAND|SIGCHLD|[[:space:]]CHLD|[[:space:]]DEBUG',
+  '^#!.*sh[[:space:]]+-[a-zA-Z]*[vT]',
+  '(^|[^A-Za-z0-9_.])(set|sh|bash|dash)[[:space:]]+([-+][a-zA-Z]+[[:space:]]+)*[-+][a-zA-Z]*[vT]',
+  'verbose[[:space:]]*$|functrace|extdebug|PS4|XTRACEFD|BASH_COMMAND|SIGCHLD|[[:space:]]CHLD|[[:space:]]DEBUG',
   '(declare|typeset)[[:space:]]+-[a-zA-Z]*f|shellcheck[[:space:]]+[^a-z]|checkbashisms',
   'sum[[:space:]]+(-c|--check)|git[[:space:]]+(diff|status|stash)',
 ].join('|');
@@ -79,10 +79,13 @@ BEGIN {
   compared = "^(\\[|\\[\\[|test)" blanks operand blanks "(=|==|!=)" blanks operand
   state = ""
 }
-function values(text,   found) {
+function values(text,   found, one) {
   found = ""
   while (match(text, value)) {
-    found = found substr(text, RSTART, RLENGTH)
+    one = substr(text, RSTART + 1, RLENGTH - 1)
+    gsub(/[{}]/, "", one)
+    # Of one that is not set the comparison itself is to complain.
+    found = found "$" "{" one "-}"
     text = substr(text, RSTART + RLENGTH)
   }
   return found
@@ -165,7 +168,7 @@ function begin_document(text) {
     if ((c == "[" || substr($0, i, 5) ~ /^test[ \t]/) && begins(seen) && comparison(substr($0, i))) {
       number++
       print whole >told
-      done = done "{ case \"" both "\" in (\"\") " call " " (from + number) " </dev/null >/dev/null 2>&1 || : ;; esac; " whole "; }"
+      done = done "{ { case \"" both "\" in (\"\") " call " " (from + number) " </dev/null >/dev/null || : ;; esac; } 2>/dev/null; " whole "; }"
       seen = seen "Q"
       i += length(whole) - 1
       continue

@@ -95,6 +95,9 @@ const table: Readonly<Record<string, string>> = {
   'a line that goes on': `true && \\\n${EMPTY} && \\\n  echo same\necho \\\n${EMPTY}`,
   'a text that reads itself': `${EMPTY}; tail -n +2 "$0"; wc -c <$0`,
   'what set shows': `set -x\n${EMPTY}\necho on`,
+  'what set shows of empty ones': `set -x\na=; b=\n${EMPTY} && echo same; set +x; ${EMPTY}; set -x; f() { ${EMPTY}; }; f`,
+  'set -u and set -x': `set -ux\nb=\n${EMPTY}\necho not reached`,
+  'a prompt of set -x': `PS4='+$(date +%Y) '; set -x\n${EMPTY}\n`,
   'what -v shows': `set -v\n${EMPTY}\necho on`,
   'options of the shell': `${EMPTY}; echo "$-"`,
   'variables of the shell': `set | grep -v _ | sort >one; ${EMPTY}; set | grep -v _ | sort >two; cmp one two && echo same`,
@@ -137,7 +140,14 @@ const firstLines = ['#!/bin/sh', '#!/bin/bash'];
 const cases = [
   ...firstLines.flatMap((first) => Object.entries(table).map(([name, text]) => [first, name, text] as const)),
   ...Object.entries(bashTable).map(([name, text]) => ['#!/bin/bash', name, text] as const),
-  ...['#!/bin/sh -e', '#!/bin/sh -eu', '#!/bin/bash -e', '#!/bin/sh -x', '#!/usr/bin/env bash'].map(
+  ...[
+    '#!/bin/sh -e',
+    '#!/bin/sh -eu',
+    '#!/bin/bash -e',
+    '#!/bin/sh -x',
+    '#!/bin/bash -ex',
+    '#!/usr/bin/env bash',
+  ].map(
     (first) =>
       [first, 'flags of the first line', `a=; b=\n${EMPTY}\necho on $-\nb=x\n${EMPTY}\necho no`] as const,
   ),
@@ -157,6 +167,8 @@ describe('the comparisons of a script that tell of themselves', () => {
     ['#!/bin/sh -e', `if [ "x$a" != "x$b" ]; then :; fi`, ['[ "x$a" != "x$b" ]']],
     ['#!/bin/bash', '[[ "$a" == "$b" ]] && :; test $a = $b', ['[[ "$a" == "$b" ]]', 'test $a = $b']],
     ['#!/usr/bin/env bash', `f() { ${EMPTY}; }; f; x=$(f)`, [EMPTY, EMPTY]],
+    ['#!/bin/sh -ex', EMPTY, [EMPTY]],
+    ['#!/bin/bash', `set -x; ${EMPTY}`, [EMPTY]],
     ['#!/bin/sh', `b=x; ${EMPTY}; [ "$c" = "" ]; [ "$c" = x ]`, []],
     ['#!/bin/sh', `[ "$PWD/$a" = "$PWD/$b" ]; [ "$a" = "$a" ]`, []],
     ['#!/usr/bin/env sh', 'while read -r x; do [ "$a" = "$b" ] && break; done', [EMPTY]],
