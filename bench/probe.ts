@@ -86,7 +86,7 @@ async function probeOnce(host: LabHost, attempt: string) {
       mark: { seat: `1${process.pid}.1`, attempt },
       mode: 'auto',
       bundle: { test: Buffer.alloc(0), probes: probesOf(plan), environment: {} },
-      limits: { beginMs: 20_000, answerMs: 20_000, probeMs: 20_000 },
+      limits: { beginMs: 20_000, answerMs: 20_000, probeMs: 20_000, askMs: 30_000 },
       timing: systemTiming,
       onOutput: () => {},
       onSpoken: () => 'no test is running',

@@ -31,6 +31,7 @@ export async function record(assignment: Assignment): Promise<readonly Recording
     beginMs: 60_000,
     answerMs: 20_000,
     probeMs: 10_000,
+    askMs: 30_000,
   };
   await carryOut(
     assignment,

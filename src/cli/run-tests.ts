@@ -1,10 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
+import { isWebAddress } from '../adapters/download.js';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
 import { mappingWith } from '../domain/lava/mapping.js';
-import { withParams, wrongParam } from '../domain/lava/params.js';
+import { ownParams, withParams, wrongParam } from '../domain/lava/params.js';
 import type { TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
+import { refusePlaces } from './archive-options.js';
 import { EXIT, Failure } from './failure.js';
 import type { Needs } from './local-tags.js';
 import type { RunPlace } from './place.js';
@@ -21,6 +23,8 @@ export interface TestOptions {
   /** A repository: then what is named are paths in it. */
   readonly git?: string;
   readonly ref?: string;
+  /** Where in an archive at an address of the web the tests are. */
+  readonly path?: readonly string[];
   /** The folder that goes along with LAVA definitions in it. */
   readonly tree?: string;
   /** Values for parameters of LAVA definitions. */
@@ -174,6 +178,7 @@ async function filesOf(
   trees: Trees,
 ): Promise<{ files: readonly RunFile[]; named: readonly TestSpec[]; others: readonly string[] }> {
   const { git: url, ref } = options;
+  refusePlaces(what, options);
   if (url !== undefined) {
     const { fromRepository } = await import('./run-git.js');
     const { files, others, tree } = await fromRepository(url, ref, what, await trees());
@@ -181,15 +186,27 @@ async function filesOf(
   }
   if (ref !== undefined)
     throw new Failure('--ref says which branch, tag or commit of a repository: name that with --git');
-  return await whatIsThere(what, options, place);
+  return await whatIsThere(what, options, place, trees);
 }
 
 /** The files that are meant, and the inventory's tests; each once, in the order in which they were named. */
-async function whatIsThere(what: readonly string[], options: TestOptions, { inventory }: RunPlace) {
+async function whatIsThere(
+  what: readonly string[],
+  options: TestOptions,
+  { inventory }: RunPlace,
+  trees: Trees,
+) {
   const files = new Map<string, RunFile>();
   const named: TestSpec[] = [];
   const others: string[] = [];
   for (const one of what) {
+    if (isWebAddress(one)) {
+      const { fromUrl } = await import('./run-url.js');
+      const found = await fromUrl(one, options.path ?? [], await trees());
+      for (const file of found.files) files.set(`${one} ${file.name}`, file);
+      others.push(...found.others);
+      continue;
+    }
     const about = await stat(one).catch(() => undefined);
     if (about?.isDirectory()) {
       const { testsIn } = await import('./run-folder.js');
@@ -266,7 +283,8 @@ async function inVariants(
   { spec, ...base }: Found,
   { variant: given, matrix, param }: TestOptions,
 ): Promise<readonly Omit<PlannedRun, 'needs'>[]> {
-  const variant = param === undefined ? given : withParams(given, param);
+  const own = ownParams(param, spec.lava?.params);
+  const variant = own === undefined ? given : withParams(given, own);
   if (spec.matrix === undefined && variant === undefined && matrix === undefined)
     return [{ ...base, spec, variant: {}, title: spec.name }];
   const { variantsOf } = await import('./run-variants.js');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type FetchedRepositories, joinedEntries } from '../adapters/git.js';
 import { archiveOf, TreeTooLarge, writeArchive } from '../adapters/tree-archive.js';
-import { Trees } from '../adapters/tree-files.js';
+import { type FoundTree, Trees } from '../adapters/tree-files.js';
 import type { LavaRepository, TestTree } from '../domain/lava/definition.js';
 import type { TestSpec } from '../domain/test.js';
 import { Failure } from './failure.js';
@@ -27,6 +27,7 @@ export class PackedTrees {
   private readonly trees = new Trees();
   private readonly packed = new Map<string, Promise<PackedTree>>();
   private folder: Promise<string> | undefined;
+  private files = 0;
 
   /** The root of what goes along with a file, and where below it the file lies. */
   async placeOf(file: string, tree: string | undefined, folder: string | undefined, wants: string) {
@@ -39,8 +40,17 @@ export class PackedTrees {
 
   /** What goes along from a folder of this machine, with repositories fetched into it. */
   async at(root: string, wanted: readonly LavaRepository[]): Promise<PackedTree> {
-    return await this.once([root, wanted], async (file) => {
-      const { entries, notes } = await this.trees.at(root);
+    return await this.packedOnce(root, () => this.trees.at(root), wanted);
+  }
+
+  /** What was found somewhere, with repositories fetched into it. */
+  async packedOnce(
+    where: string,
+    find: () => Promise<Pick<FoundTree, 'entries' | 'notes'>>,
+    wanted: readonly LavaRepository[],
+  ): Promise<PackedTree> {
+    return await this.once([where, wanted], async (file) => {
+      const { entries, notes } = await find();
       const more = wanted.length === 0 ? NOTHING : await fetchedFor(wanted, await this.temporary());
       const all = joinedEntries(entries, more);
       const tree = await writeArchive(archiveOf(all), file);
@@ -52,7 +62,7 @@ export class PackedTrees {
   /** The archive of this, made once: `make` writes it to a file. */
   async once(what: readonly unknown[], make: (file: string) => Promise<PackedTree>): Promise<PackedTree> {
     const key = JSON.stringify(what);
-    const file = path.join(await this.temporary(), `${this.packed.size}.tar.gz`);
+    const file = await this.newFile();
     const known = this.packed.get(key) ?? make(file);
     this.packed.set(key, known);
     return await known.catch((error: unknown) => {
@@ -60,6 +70,11 @@ export class PackedTrees {
         throw new Failure(`${what[0]} cannot go along: ${error.message}; name a smaller folder with --tree`);
       throw error;
     });
+  }
+
+  /** Where a file can be written that goes with the archives. */
+  async newFile(): Promise<string> {
+    return path.join(await this.temporary(), `${this.files++}`);
   }
 
   /** A folder that goes with the archives. */

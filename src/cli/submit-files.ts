@@ -1,9 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isWebAddress } from '../adapters/download.js';
+import type { TestSpec } from '../domain/test.js';
 import type { SubmissionRequest } from '../http/contract.js';
 import type { Client } from './client.js';
 import { Failure } from './failure.js';
+import type { PackedTrees } from './run-tree.js';
+import type { FileFromUrl } from './run-url.js';
 import { type Screen, size } from './screen.js';
 
 type WantedTest = NonNullable<SubmissionRequest['tests']>[number];
@@ -21,6 +25,18 @@ export interface Sending {
   readonly screen: Screen;
   /** The folder that goes along with LAVA definitions, where one was named. */
   readonly tree: string | undefined;
+  /** Where in archives at addresses of the web the tests are. */
+  readonly paths: readonly string[];
+}
+
+/** What was named: a file here or from elsewhere, or a test of the inventory. */
+interface Named {
+  readonly name: string;
+  /** The folder that was named, in which it lies. */
+  readonly folder?: string;
+  readonly isTest?: true;
+  /** What was fetched. */
+  readonly fetched?: FileFromUrl;
 }
 
 /**
@@ -28,8 +44,25 @@ export interface Sending {
  * inventory. What goes along with LAVA definitions is uploaded before, each folder once.
  */
 export async function filesToSubmit(what: readonly string[], sending: Sending): Promise<SubmittedFiles> {
-  const named: { readonly name: string; readonly folder?: string; readonly isTest?: true }[] = [];
+  const trees = new UploadedTrees(sending);
+  try {
+    const named = await namedBy(what, trees);
+    const tests: WantedTest[] = [];
+    for (const one of named) tests.push(one.isTest ? { name: one.name } : { file: await fileOf(one, trees) });
+    return { tests, names: named.map(({ name }) => name) };
+  } finally {
+    await trees.remove();
+  }
+}
+
+async function namedBy(what: readonly string[], trees: UploadedTrees): Promise<readonly Named[]> {
+  const named: Named[] = [];
   for (const one of what) {
+    if (isWebAddress(one)) {
+      const files = await trees.from(one);
+      named.push(...files.map((fetched) => ({ name: fetched.name, fetched })));
+      continue;
+    }
     const about = await stat(one).catch(() => undefined);
     if (about?.isFile()) named.push({ name: one });
     else if (about?.isDirectory()) {
@@ -42,59 +75,70 @@ export async function filesToSubmit(what: readonly string[], sending: Sending): 
       throw new Failure(`there is no file ${one}`);
     else named.push({ name: one, isTest: true });
   }
-  const trees = new UploadedTrees(sending);
-  try {
-    const tests: WantedTest[] = [];
-    for (const { name, folder, isTest } of named)
-      tests.push(isTest ? { name } : { file: await fileOf(name, folder, trees) });
-    return { tests, names: named.map(({ name }) => name) };
-  } finally {
-    await trees.remove();
-  }
+  return named;
 }
 
-async function fileOf(name: string, folder: string | undefined, trees: UploadedTrees) {
-  const bytes = await readFile(name).catch((error: Error) => {
-    throw new Failure(`${name} cannot be read: ${error.message}`);
-  });
-  const file = { name: path.basename(name), content: bytes.toString('base64') };
+async function fileOf(named: Named, trees: UploadedTrees) {
+  const { name, fetched } = named;
+  const bytes = fetched?.bytes ?? (await bytesOf(name));
+  const file = { name: path.basename(name), content: Buffer.from(bytes).toString('base64') };
   // Whatever is wrong with it, the API says.
   if (!/\.ya?ml$/i.test(name)) return file;
   const { readTestFile } = await import('../adapters/test-file.js');
   const read = readTestFile({ name, bytes }, undefined);
   if (!read.ok || read.spec.lava === undefined) return file;
-  const tree = await trees.around(name, folder, read.spec);
+  const tree = await trees.around(named, read.spec);
   return tree === undefined ? file : { ...file, tree };
+}
+
+async function bytesOf(name: string): Promise<Uint8Array> {
+  return await readFile(name).catch((error: Error) => {
+    throw new Failure(`${name} cannot be read: ${error.message}`);
+  });
 }
 
 /** Archives of what goes along, each uploaded once. */
 class UploadedTrees {
-  private packing: import('./run-tree.js').PackedTrees | undefined;
+  private packing: PackedTrees | undefined;
   private readonly sent = new Set<string>();
 
   constructor(private readonly sending: Sending) {}
 
-  async around(
-    name: string,
-    folder: string | undefined,
-    spec: Parameters<typeof import('./run-tree.js').firstFolder>[0],
-  ): Promise<Tree | undefined> {
-    const { client, screen, tree } = this.sending;
+  /** The tests at an address of the web. */
+  async from(url: string): Promise<readonly FileFromUrl[]> {
+    const { fromUrl } = await import('./run-url.js');
+    return (await fromUrl(url, this.sending.paths, await this.trees())).files;
+  }
+
+  async around(file: Named, spec: TestSpec): Promise<Tree | undefined> {
+    const { client, screen } = this.sending;
     // A plan needs nothing of it.
     if (client === undefined) return undefined;
-    const { PackedTrees, firstFolder } = await import('./run-tree.js');
-    this.packing ??= new PackedTrees();
-    const { root, inside } = await this.packing.placeOf(name, tree, folder, firstFolder(spec));
-    const packed = await this.packing.at(root, spec.lava?.repositories ?? []);
+    const { packed, inside, where } = await this.packed(file, spec);
     const { blob, bytes } = packed.tree;
     if (!this.sent.has(blob)) {
-      const told = (count: number) => screen.status(`${root}: ${size(count)} of ${size(bytes)} uploaded`);
+      const told = (count: number) => screen.status(`${where}: ${size(count)} of ${size(bytes)} uploaded`);
       await client.upload(() => createReadStream(packed.file), blob, bytes, told);
       screen.clearStatus();
       for (const note of packed.notes.slice(0, 5)) screen.note(note);
       this.sent.add(blob);
     }
     return { blob, path: inside, commits: packed.repositories.map(({ commit = '' }) => commit) };
+  }
+
+  private async packed({ name, folder, fetched }: Named, spec: TestSpec) {
+    const wanted = spec.lava?.repositories ?? [];
+    if (fetched !== undefined) return { packed: await fetched.tree(wanted), inside: name, where: name };
+    const { firstFolder } = await import('./run-tree.js');
+    const packing = await this.trees();
+    const { root, inside } = await packing.placeOf(name, this.sending.tree, folder, firstFolder(spec));
+    return { packed: await packing.at(root, wanted), inside, where: root };
+  }
+
+  private async trees(): Promise<PackedTrees> {
+    const { PackedTrees } = await import('./run-tree.js');
+    this.packing ??= new PackedTrees();
+    return this.packing;
   }
 
   async remove(): Promise<void> {

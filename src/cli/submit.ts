@@ -1,4 +1,5 @@
 import type { SubmissionPlan, SubmissionRequest } from '../http/contract.js';
+import { refusePlaces } from './archive-options.js';
 import { uploaded, type WantedArtefact } from './artefact.js';
 import type { Client } from './client.js';
 import { Failure, Refused } from './failure.js';
@@ -29,6 +30,8 @@ export interface SubmitOptions {
   /** A repository: then what is named are paths in it. */
   readonly git?: string;
   readonly ref?: string;
+  /** Where in an archive at an address of the web the tests are. */
+  readonly path?: readonly string[];
   /** The folder that goes along with LAVA definitions in it. */
   readonly tree?: string;
   /** Values for parameters of LAVA definitions. */
@@ -159,12 +162,14 @@ async function testsOf(
   client: Client,
   screen: Screen,
 ): Promise<SubmittedFiles> {
+  refusePlaces(what, options);
   if (options.git !== undefined) return { tests: inRepository(what, options), names: what };
   const { filesToSubmit } = await import('./submit-files.js');
   return await filesToSubmit(what, {
     client: options.dryRun ? undefined : client,
     screen,
     tree: options.tree,
+    paths: options.path ?? [],
   });
 }
 

@@ -14,12 +14,14 @@ interface Seen {
 
 /** Writes what a test should require, by what it lacked: in a run of the grid, or in a folder of results. */
 export async function suggest(
-  { client, screen, json }: Setting,
+  setting: Setting,
   what: string,
   options: { readonly results?: string },
 ): Promise<number> {
-  const seen =
-    options.results === undefined ? await ofRun(client, what) : await ofResults(options.results, what);
+  const { screen, json } = setting;
+  const { results } = options;
+  // The grid is asked for only where it is needed: results need none.
+  const seen = results === undefined ? await ofRun(setting.client, what) : await ofResults(results, what);
   if (json) screen.json(seen);
   else if (seen.lacks.length === 0) screen.line(`${seen.test} was seen to lack nothing`);
   else screen.line(suggestion(seen.test, seen.lacks).trimEnd());

@@ -56,14 +56,25 @@ export class Attachments {
   }
 
   /** A file that is here; why it is not taken, where it is not. */
-  async add(
-    { name, mediaType, case: ofCase, handler }: NewAttachment,
-    bytes: Buffer,
-  ): Promise<string | undefined> {
+  async add(wanted: NewAttachment, bytes: Buffer): Promise<string | undefined> {
     if (bytes.length > LARGEST_ATTACHMENT_BYTES) return `it has more than ${LARGEST_ATTACHMENT_BYTES} bytes`;
     if (this.bytes + bytes.length > MOST_BYTES)
       return `all files together have more than ${MOST_BYTES} bytes`;
     this.bytes += bytes.length;
+    return await this.leave(wanted, bytes);
+  }
+
+  /** A word about something that went wrong beside the test: the less room there is, the more it is needed. */
+  async note(name: string, text: string, handler?: string): Promise<void> {
+    const who = handler === undefined ? {} : { handler };
+    const bytes = Buffer.from(`${text}\n`);
+    await this.leave({ name, mediaType: 'text/plain', case: undefined, ...who }, bytes);
+  }
+
+  private async leave(
+    { name, mediaType, case: ofCase, handler }: NewAttachment,
+    bytes: Buffer,
+  ): Promise<string | undefined> {
     let digest: string;
     try {
       digest = await this.keep(bytes);
@@ -78,12 +89,6 @@ export class Attachments {
     };
     this.emit(event);
     return undefined;
-  }
-
-  /** A word about something that went wrong beside the test. */
-  async note(name: string, text: string, handler?: string): Promise<void> {
-    const who = handler === undefined ? {} : { handler };
-    await this.add({ name, mediaType: 'text/plain', case: undefined, ...who }, Buffer.from(`${text}\n`));
   }
 }
 

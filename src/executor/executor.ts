@@ -68,6 +68,7 @@ const LIMITS: Limits = {
   beginMs: 60_000,
   answerMs: 20_000,
   probeMs: 10_000,
+  askMs: 90_000,
 };
 
 const WAITS: Waits = {

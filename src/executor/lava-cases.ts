@@ -6,10 +6,15 @@ import { type Cases, measured, type NewCase } from './cases.js';
 /** What is longer is cut: whoever prints it does not know of our limits. */
 const LONGEST_NAME = 500;
 const LONGEST_TEXT = 200;
+const LONGEST_UNIT = 50;
 
 /** Cases of a LAVA definition, however they were said; a set that has been started stands before their names. */
 export class LavaCases {
   private set = '';
+  /** How many cases were said and not recorded, why the last of them was not, and a red one of them. */
+  private left = 0;
+  private leftWhy = '';
+  private leftRed: string | undefined;
 
   constructor(
     private readonly cases: Cases,
@@ -22,7 +27,7 @@ export class LavaCases {
     const [word, first = '', second = '', third = '', fourth = ''] = words;
     switch (word) {
       case 'lava-case':
-        return this.said(first, second, measured(third, fourth), at);
+        return this.said(first, second, cut(third, fourth), at);
       case 'lava-set':
         this.set = first;
         return 'ok';
@@ -52,7 +57,7 @@ export class LavaCases {
         this.said(signal.name, signal.result, {}, at, signal.url);
         return;
       case 'case':
-        this.said(signal.name, signal.result, measured(signal.measurement, signal.units), at);
+        this.said(signal.name, signal.result, cut(signal.measurement, signal.units), at);
         return;
       default:
         void this.tell({
@@ -64,17 +69,28 @@ export class LavaCases {
 
   /** A line in which the pattern of the definition found a case. */
   parsed({ name, result, measurement, units, message }: ParsedCase, at: number): void {
-    this.said(name, result, measured(measurement.slice(0, LONGEST_TEXT), units.slice(0, 50)), at, message);
+    this.said(name, result, cut(measurement, units), at, message);
   }
 
   /** Something is wrong with what says the cases: those that are there may not be all. */
   flaw(message: string): void {
-    this.cases.record({ name: 'parse', result: 'unknown', message });
+    this.cases.recordLast({ name: 'parse', result: 'unknown', message });
+  }
+
+  /** No more cases come: what was not recorded is no pass. */
+  end(): void {
+    if (this.left === 0) return;
+    const red = this.leftRed === undefined ? '' : `, a failed one among them: ${this.leftRed}`;
+    this.cases.recordLast({
+      name: 'cases left out',
+      result: this.leftRed === undefined ? 'unknown' : 'fail',
+      message: `${this.left} cases are not recorded${red} (${this.leftWhy})`,
+    });
   }
 
   /** The test gives up: neither passed nor failed. */
   private raised(message: string, at: number): string {
-    return this.cases.record({ name: 'lava-test-raise', result: 'unknown', message, at }) ?? 'ok';
+    return this.record({ name: 'lava-test-raise', result: 'unknown', message, at });
   }
 
   private full(name: string): string {
@@ -92,8 +108,22 @@ export class LavaCases {
     const odd = known === undefined ? `its result was said to be '${result.slice(0, LONGEST_TEXT)}'` : '';
     const said = [message, odd].filter((text) => text !== '').join('; ');
     const one = { name: this.full(name), result: known ?? 'unknown', message: said, at, ...measurement };
-    return this.cases.record(one) ?? 'ok';
+    return this.record(one);
   }
+
+  private record(one: NewCase): string {
+    const why = this.cases.record(one);
+    if (why !== undefined) {
+      this.left += 1;
+      this.leftWhy = why;
+      if (one.result === 'fail') this.leftRed = one.name;
+    }
+    return why ?? 'ok';
+  }
+}
+
+function cut(measurement: string, units: string): Pick<NewCase, 'measurement'> {
+  return measured(measurement.slice(0, LONGEST_TEXT), units.slice(0, LONGEST_UNIT));
 }
 
 const RESULTS: ReadonlyMap<string, NewCase['result']> = new Map([

@@ -24,7 +24,8 @@ say_no 'needs several places: this test runs on one host'
 export const LAVA_COMMANDS: Readonly<Record<string, string>> = {
   'lava-test-case': `usage() { echo 'usage: lava-test-case NAME --shell COMMAND... | NAME --result pass|fail|skip|unknown [--measurement VALUE] [--units UNIT] [--output FILE]' >&2; exit 1; }
 [ $# -ge 2 ] || usage
-name=$1 result= value= unit= output=
+# What is longer would not get through, and a case is never lost for its length.
+name=$(printf '%.500s' "$1") result= value= unit= output=
 shift
 if [ "$1" = --shell ]; then
   shift
@@ -51,12 +52,12 @@ else
     signal lava-end "$name"
   fi
 fi
-tell lava-case "$name" "$result" "$value" "$unit"
+tell lava-case "$name" "$(printf '%.200s' "$result")" "$(printf '%.200s' "$value")" "$(printf '%.50s' "$unit")"
 exit 0
 `,
   'lava-test-set': `usage() { echo 'usage: lava-test-set start NAME | stop [NAME]' >&2; exit 1; }
 case \${1-} in
-  start) [ $# -ge 2 ] || usage; tell lava-set "$2" ;;
+  start) [ $# -ge 2 ] || usage; tell lava-set "$(printf '%.500s' "$2")" ;;
   stop) tell lava-set '' ;;
   *) usage ;;
 esac
@@ -76,7 +77,7 @@ while [ $# -ge 2 ]; do
   shift 2
 done
 [ $# = 0 ] && [ -n "$url" ] || usage
-tell lava-reference "$name" "$result" "$(printf '%.1000s' "$url")"
+tell lava-reference "$(printf '%.500s' "$name")" "$(printf '%.200s' "$result")" "$(printf '%.1000s' "$url")"
 `,
   // The shell that runs the steps ends by 99 when it hears USR1; what it waits for is ended so that it hears it.
   'lava-test-raise': `message=$(printf '%.1000s' "$*")

@@ -42,10 +42,10 @@ export class LavaOutput {
   end(): undefined {
     this.read(this.lines.end(), () => {});
     const { matcher } = this;
-    if (matcher !== undefined && matcher.slow > 0)
-      this.cases.flaw(
-        `the pattern of parse took too long on ${matcher.slow} lines${matcher.hasGivenUp ? ', and was given up' : ''}`,
-      );
+    if (matcher?.hasGivenUp) this.cases.flaw('the pattern of parse took too long, and was given up');
+    else if (matcher !== undefined && matcher.slow > 0)
+      this.cases.flaw(`the pattern of parse took too long on ${matcher.slow} lines`);
+    this.cases.end();
   }
 
   private read(lines: readonly PrintedLine[], before: (line: PrintedLine) => void): void {

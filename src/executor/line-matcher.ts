@@ -4,6 +4,8 @@ import { createContext, Script } from 'node:vm';
 const LONGEST_MS = 100;
 /** So many lines that took longer, and the pattern is not asked any more. */
 const MOST_SLOW = 5;
+/** All lines together may take the pattern this long; a million good ones take a few seconds. */
+const MOST_MS = 5000;
 
 /** The groups of a pattern in each line; undefined where it does not match. */
 export type Groups = Readonly<Record<string, string | undefined>> | undefined;
@@ -15,6 +17,7 @@ export type Groups = Readonly<Record<string, string | undefined>> | undefined;
 export class LineMatcher {
   /** Lines that took the pattern too long. */
   slow = 0;
+  private spentMs = 0;
   private readonly context: { lines: readonly string[] };
   private readonly script = new Script(
     'lines.map((line) => { const match = pattern.exec(line); return match && match.groups; })',
@@ -25,7 +28,7 @@ export class LineMatcher {
   }
 
   get hasGivenUp(): boolean {
-    return this.slow >= MOST_SLOW;
+    return this.slow >= MOST_SLOW || this.spentMs >= MOST_MS;
   }
 
   /** The groups of every line, in their order. */
@@ -41,12 +44,15 @@ export class LineMatcher {
 
   private run(lines: readonly string[]): readonly Groups[] | undefined {
     this.context.lines = lines;
+    const began = performance.now();
     try {
       const found = this.script.runInContext(this.context, { timeout: LONGEST_MS }) as (Groups | null)[];
       return found.map((groups) => groups ?? undefined);
     } catch (error) {
       if ((error as { code?: string }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return undefined;
       throw error;
+    } finally {
+      this.spentMs += performance.now() - began;
     }
   }
 }

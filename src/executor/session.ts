@@ -50,6 +50,8 @@ export interface SessionLimits {
   readonly answerMs: number;
   /** For each probe. */
   readonly probeMs: number;
+  /** For what is asked after a test, which may have to wait for the network. */
+  readonly askMs: number;
 }
 
 /** What a session is for and whom it tells. */
@@ -284,7 +286,7 @@ export class Session {
     const phase = ++this.phases;
     this.say(`think ${index} ${Buffer.from(script).toString('base64')}\nprobe ${index} ${phase}`);
     let told: readonly string[] = [];
-    const deadline = timing.monotonicMs() + limits.probeMs;
+    const deadline = timing.monotonicMs() + limits.askMs;
     for (;;) {
       const line = await this.nextOrLate(deadline);
       if (line === undefined) {

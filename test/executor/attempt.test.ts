@@ -51,7 +51,14 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
   const images = new NoImages();
   let ends = 0;
 
-  const limits = { answerMs: 8000, reconnectMs: 10_000, connectMs: 5000, retryMs: 100, probeMs: 500 };
+  const limits = {
+    answerMs: 8000,
+    reconnectMs: 10_000,
+    connectMs: 5000,
+    retryMs: 100,
+    probeMs: 500,
+    askMs: 30_000,
+  };
 
   beforeAll(async () => {
     host = (await lightHosts(1))[0] as LightHost;

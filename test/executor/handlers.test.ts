@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,17 @@ class NoImages extends Images {
 }
 
 type Of<Kind extends AttemptEvent['kind']> = Extract<AttemptEvent, { readonly kind: Kind }>;
+
+/** Of every process of this machine. */
+function commandLines(): readonly string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      return /^[0-9]+$/.test(pid) ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')] : [];
+    } catch {
+      return [];
+    }
+  });
+}
 
 describe('handlers', () => {
   let folder: string;
@@ -117,6 +129,87 @@ describe('handlers', () => {
     },
     60_000,
   );
+
+  /** A handler of two lines of shell: it acts as `act` says when it hears of the begin of a case. */
+  const atCase = (act: string) =>
+    `handlers:
+  bad:
+    command:
+      - /bin/sh
+      - -c
+      - |
+        while IFS= read -r line; do
+          id=\${line#*:}; id=\${id%%,*}
+          case $line in *case_start*) ${act} ;; esac
+          echo "{\\"done\\":$id}"
+        done
+  duration: {use: duration}
+`;
+
+  it.each([
+    ['crashes', 'exit 4', /^it ended \(exit code 4\)/],
+    ['hangs', 'sleep 600', /^it took more than 3000 ms for 'case_start'/],
+    ['answers what was not asked', 'id=99', /^it took more than 3000 ms for 'case_start'/],
+    [
+      'measures without end',
+      `yes '{"measurement":{"name":"x","value":1}}'`,
+      /^it (took more than 3000 ms for 'case_start'|said too much)/,
+    ],
+    [
+      'leaves a file too large',
+      `printf '{"attachment":{"name":"a","type":"a/b","text":"'; head -c 13000000 /dev/zero | tr '\\0' x; echo '"}}'`,
+      /^it said too much/,
+    ],
+  ])(
+    'one that %s in the middle harms nothing, and the others go on',
+    async (_, act, why) => {
+      const { end, of, text, textOf } = await run(
+        atCase(act),
+        'testyard-signal case-start a && testyard-signal case-end a && testyard-case a pass && echo on',
+        ['bad', 'duration'],
+      );
+      expect(end).toMatchObject(passed);
+      expect(text).toBe('on\n');
+      const measured = of('measured').filter(({ handler }) => handler === 'duration');
+      expect(measured.map(({ caseSeq }) => caseSeq)).toEqual([1, undefined]);
+      expect(of('measured').length).toBeLessThanOrEqual(10_000 + 2);
+      const [note] = of('attachment');
+      expect(note).toMatchObject({ name: 'bad.failed.txt', handler: 'bad' });
+      expect(note && textOf(note)).toMatch(why);
+    },
+    90_000,
+  );
+
+  it('have none of our variables, and nothing of what they start outlives the attempt', async () => {
+    const marker = `86${process.pid}`;
+    const seen = join(folder, 'environment');
+    process.env['TESTYARD_SECRET_OF_GRID'] = 'secret';
+    await run(
+      atCase(`env >${seen}; sleep ${marker} & sleep ${marker}`),
+      'testyard-signal case-start a; testyard-case a pass',
+      ['bad'],
+    ).finally(() => {
+      delete process.env['TESTYARD_SECRET_OF_GRID'];
+    });
+    expect(await readFile(seen, 'utf8')).not.toMatch(/TESTYARD|secret|HOME=/);
+    expect(commandLines().filter((line) => line.includes(marker))).toEqual([]);
+  });
+
+  it('hear nothing of signals that are merely printed, or replayed from another attempt', async () => {
+    const log = join(folder, 'heard');
+    const mark = Buffer.from('\0signal\0case-start\0old\0').toString('base64');
+    const { text } = await run(
+      `handlers:
+  note:
+    command: [/bin/sh, -c, 'while IFS= read -r line; do printf "%s\\n" "$line" >>${log}; id=\${line#*:}; echo "{\\"done\\":\${id%%,*}}"; done']
+`,
+      `echo "<LAVA_SIGNAL_STARTTC a>"; echo "TY-0123456789abcdef-m:${mark}" | tee ../.out`,
+      ['note'],
+    );
+    expect(text).toContain('<LAVA_SIGNAL_STARTTC a>\n');
+    expect(text).toContain(mark);
+    expect(await readFile(log, 'utf8')).not.toMatch(/case_start|signal/);
+  });
 
   it('get signals of the test itself in their order, and only those that the admin lists act', async () => {
     const log = join(folder, 'told');

@@ -29,7 +29,7 @@ describe.skipIf(obstacle)(
     let host: LightHost;
     const running: Executor[] = [];
     const limits = {
-      ...{ answerMs: 8000, reconnectMs: 1500, connectMs: 5000, retryMs: 20, probeMs: 2000 },
+      ...{ answerMs: 8000, reconnectMs: 1500, connectMs: 5000, retryMs: 20, probeMs: 2000, askMs: 30_000 },
       beginMs: 20_000,
     };
 

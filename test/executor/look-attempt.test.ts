@@ -47,7 +47,14 @@ const everything: TagProbe[] = STANDARD_TAGS.flatMap(({ name, kind, source }) =>
 const value = (tag: string, script: string): TagProbe => ({ tag, kind: 'text', script });
 const device = (tag: string, script: string): TagProbe => ({ tag, kind: 'device', script });
 
-const limits = { answerMs: 20_000, reconnectMs: 10_000, connectMs: 5000, retryMs: 100, probeMs: 3000 };
+const limits = {
+  answerMs: 20_000,
+  reconnectMs: 10_000,
+  connectMs: 5000,
+  retryMs: 100,
+  probeMs: 3000,
+  askMs: 30_000,
+};
 
 /**
  * Sessions on a seat end what lives of earlier ones there. A host that is this machine sees the processes of all

@@ -29,7 +29,7 @@ describe('the output of a phase', () => {
       mark: { seat: '1.1', attempt: '1' },
       mode: 'auto',
       bundle: { test: Buffer.from('x'), probes: [], environment: {} },
-      limits: { beginMs: 5000, answerMs: 5000, probeMs: 5000 },
+      limits: { beginMs: 5000, answerMs: 5000, probeMs: 5000, askMs: 30_000 },
       timing: systemTiming,
       onOutput: (bytes) => {
         output += bytes.toString();

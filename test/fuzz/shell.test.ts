@@ -17,7 +17,14 @@ const COMMANDS = HOSTILE_TEXTS.filter((text) => /touch|tee|[$%*~]/.test(text) &&
 /** No other test's on this machine: sessions on a seat end what lives of earlier ones there. */
 const HOST_ID = `1${process.pid}`;
 const obstacle = canRunLightHosts();
-const limits = { answerMs: 20_000, reconnectMs: 10_000, connectMs: 5000, retryMs: 100, probeMs: 3000 };
+const limits = {
+  answerMs: 20_000,
+  reconnectMs: 10_000,
+  connectMs: 5000,
+  retryMs: 100,
+  probeMs: 3000,
+  askMs: 30_000,
+};
 
 describe.skipIf(obstacle !== undefined)(
   `on a real host nothing that an admin or tester wrote is taken for a command${obstacle === undefined ? '' : ` (skipped: ${obstacle})`}`,

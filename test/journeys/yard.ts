@@ -25,12 +25,17 @@ export interface Lab {
   readonly hosts: readonly { readonly host: LightHost; readonly lines?: readonly string[] }[];
   readonly tags?: string;
   readonly steps?: string;
+  /** More lines of grid.yaml. */
+  readonly grid?: string;
 }
 
 /** Writes the folder that `--inventory` names. */
 export async function writeInventory(folder: string, lab: Lab): Promise<void> {
   for (const part of ['hosts', 'steps', 'tests']) await mkdir(path.join(folder, part), { recursive: true });
-  await writeFile(path.join(folder, 'grid.yaml'), 'name: journey\nadmin: admin@example.org\n');
+  await writeFile(
+    path.join(folder, 'grid.yaml'),
+    `name: journey\nadmin: admin@example.org\n${lab.grid ?? ''}`,
+  );
   await writeFile(path.join(folder, 'tags.yaml'), lab.tags ?? 'tags: {}\n');
   if (lab.steps !== undefined) await writeFile(path.join(folder, 'steps/steps.yaml'), lab.steps);
   const lines = lab.hosts.map(({ host: { name, transport }, lines: more = [] }) =>

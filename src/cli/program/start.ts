@@ -28,9 +28,10 @@ export function addStarting(testyard: Command, does: Does): void {
   testyard
     .command('run')
     .description('run tests on this machine, or one host over ssh: no server, no database, nothing altered')
-    .argument('[test...]', 'executables with their needs in comments, YAML, or folders of them')
+    .argument('[test...]', 'executables with their needs in comments, YAML, or folders of them; or URLs')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
+    .option('--path <path>', 'the tests are there in the archive that a URL names; repeat for more', gather)
     .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option('--dry-run', 'only say what would be run, and what never could be here')
     .option('--label <label>', 'only tests that have it; repeat for all of several', gather)
@@ -67,9 +68,10 @@ export function addStarting(testyard: Command, does: Does): void {
   testyard
     .command('check')
     .description('read tests as run does, and say what each is, needs and brings along; nothing is run')
-    .argument('<test...>', 'executables, YAML, LAVA definitions, or folders of them')
+    .argument('<test...>', 'executables, YAML, LAVA definitions, or folders of them; or URLs')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
+    .option('--path <path>', 'the tests are there in the archive that a URL names; repeat for more', gather)
     .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option(
       '--param <NAME=value>',

@@ -17,11 +17,12 @@ import {
 export function addSubmitting(testyard: Command, does: Does): void {
   testyard
     .command('submit')
-    .description('give the grid tests: files, folders, or names of tests in the inventory')
+    .description('give the grid tests: files, folders, URLs, or names of tests in the inventory')
     .argument('[test...]')
     .option('-w, --watch', 'wait until every run is done or held')
     .option('--git <url>', 'the tests are files or folders of this repository')
     .option('--ref <name>', 'at this branch, tag or commit')
+    .option('--path <path>', 'the tests are there in the archive that a URL names; repeat for more', gather)
     .option('--tree <dir>', 'this folder goes along with LAVA definitions in it')
     .option(
       '--param <NAME=value>',

@@ -31,3 +31,12 @@ export function withParams(
 ): readonly Readonly<Record<string, string>>[] {
   return (variants ?? [{}]).map((variant) => ({ ...variant, ...params }));
 }
+
+/** Those of the values that are for parameters of this test; undefined: none is. */
+export function ownParams(
+  given: Readonly<Record<string, string>> | undefined,
+  params: LavaDefinition['params'] | undefined,
+): Readonly<Record<string, string>> | undefined {
+  const own = Object.entries(given ?? {}).filter(([name]) => Object.hasOwn(params ?? {}, name));
+  return own.length === 0 ? undefined : Object.fromEntries(own);
+}

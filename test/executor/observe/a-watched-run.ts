@@ -34,7 +34,7 @@ export class WatchedHost {
     const host = (await lightHosts(1))[0] as LightHost;
     const grid = new FakeGrid();
     const limits = {
-      ...{ answerMs: 8000, reconnectMs: 1500, connectMs: 5000, retryMs: 20, probeMs: 30_000 },
+      ...{ answerMs: 8000, reconnectMs: 1500, connectMs: 5000, retryMs: 20, probeMs: 30_000, askMs: 30_000 },
       beginMs: 20_000,
     };
     const ssh = new SshShell();
