@@ -1,6 +1,7 @@
 import type { Fact } from '../../domain/judge/fact.js';
 import type { LavaDefinition } from '../../domain/lava/definition.js';
 import type { Session, Spoken } from '../session.js';
+import { markComparisons } from './comparisons.js';
 import { factsOf } from './facts.js';
 import { Hints } from './hints.js';
 import { askedOf, LOGS, questionOf } from './question.js';
@@ -18,7 +19,8 @@ export class Observer {
 
   /** Sets up the watch on the host, before anything of the test runs there. */
   async begin(session: Session): Promise<void> {
-    this.watched = (await session.ask(START_SCRIPT))?.includes('watched') ?? false;
+    const begun = await session.ask(`${markComparisons(this.lava.folder)}${START_SCRIPT}`);
+    this.watched = begun?.includes('watched') ?? false;
   }
 
   /** What the test printed. */
