@@ -1,6 +1,6 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
 import type { Hint } from './hints.js';
-import { type TextLine, type Use, useInLine, useOf } from './use.js';
+import { isCondition, type TextLine, type Use, useInLine, useOf } from './use.js';
 
 /** What the host said when it was asked. */
 interface Answers {
@@ -95,7 +95,13 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
           : [];
       if (hint.of === 'sought' && !hint.byTest && !answers.lost.has(name)) return [];
       if (!answers.commands.has(name) || !isNeeded(name, answers, line)) return [];
-      return [{ kind: 'command', name, ...(answers.isSole ? { sole: true } : {}) }];
+      return [
+        {
+          ...{ kind: 'command', name },
+          ...(answers.isSole ? { sole: true } : {}),
+          ...(decides(name, answers, line) ? { decides: true } : {}),
+        },
+      ];
     }
     case 'path':
     case 'asked-path': {
@@ -181,6 +187,10 @@ function isNeeded(name: string, answers: Answers, line?: number): boolean {
   // What its own package should have brought is missing, whoever calls it.
   if (answers.lost.has(name)) return true;
   return use === 'needed' || (use === 'tolerated' && (answers.packages.size > 0 || answers.wanted.has(name)));
+}
+
+function decides(name: string, { text }: Answers, line?: number): boolean {
+  return text.some((one) => (line === undefined || one.number === line) && isCondition(name, one));
 }
 
 /** By the line of which the shell complained, where that is known; else by all that the text does with it. */

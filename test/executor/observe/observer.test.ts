@@ -132,6 +132,11 @@ describe.skipIf(obstacle)(
         /^failed: failed cases: a/,
       ],
       [
+        'a case that passes because a command is missing, and one that fails for that',
+        'apt-get install -y coreutils >/dev/null\nif fio a; then report a pass; else report a fail; fi\nif fio bad; then report b fail; else report b pass; fi\ngrep -q bad said && report c pass || report c fail',
+        /^could_not_run: cases a, c for want of the command fio/,
+      ],
+      [
         'a program whose interpreter is gone',
         `mkdir tools; printf '#!/opt/gone/interpreter\\n' >tools/calcx; chmod 755 tools/calcx; PATH=$PATH:$PWD/tools
 cp tools/calcx /usr/local/bin/calcx
