@@ -22,7 +22,13 @@ const at = z.int().min(0).optional();
 const Observed = z
   .array(
     z.discriminatedUnion('kind', [
-      z.object({ kind: kind('command'), at, name: text, sole: z.boolean().optional() }),
+      z.object({
+        kind: kind('command'),
+        at,
+        name: text,
+        sole: z.boolean().optional(),
+        decides: z.boolean().optional(),
+      }),
       z.object({
         kind: kind('package'),
         at,

@@ -67,6 +67,7 @@ function worths(story: Story, { code = 0, underTest = [] }: More = {}): string {
 }
 
 const sole: Fact = { kind: 'command', name: 'iperf3', sole: true };
+const deciding: Fact = { kind: 'command', name: 'fio', decides: true };
 const packages: Fact = { kind: 'package', names: ['iperf3'], manager: 'apt-get', why: 'unreachable' };
 
 describe('what a case is worth', () => {
@@ -83,6 +84,17 @@ describe('what a case is worth', () => {
     ['a lack after a red does not excuse it', ['fail a', 'lack iperf3'], 'fail'],
     ['what was missing before a pass is harmless', ['lack lshw', 'pass a', 'fail b'], 'pass fail'],
     ['and harmless when it is missing again', ['lack lshw', 'pass a', 'lack lshw', 'fail b'], 'pass fail'],
+    [
+      'a pass because of what is missing shows no footing',
+      [deciding, 'fail a', deciding, 'pass b', 'fail c'],
+      'could_not_run pass could_not_run',
+    ],
+    ['where nothing failed for it before it is noise', [deciding, 'pass a', deciding, 'fail b'], 'pass fail'],
+    [
+      'a pass with another thing missing does',
+      ['lack fio', 'fail a', 'lack lshw', 'pass b', 'fail c'],
+      'could_not_run pass fail',
+    ],
     [
       'another lack is none the less one',
       ['lack lshw', 'pass a', 'lack fio', 'fail b'],

@@ -36,8 +36,9 @@ export interface Attribution {
 /**
  * Says what every case is worth, in the order in which they were told. What failed with a lack between its predecessor
  * and itself could not run, nor what failed right after such a case: a script that lost its footing goes on failing. A
- * lack that stood before a case that then passed is harmless, and excuses nothing anywhere. A bad end counts as the
- * last case. Commands that are under test are never an excuse.
+ * lack that stood before a case that then passed is harmless, and excuses nothing anywhere, but for a command for want of
+ * which something failed before, and whose missing may be why the case passed. A bad end counts as the last case. Commands
+ * that are under test are never an excuse.
  */
 export function attribute({ spec, cases, exit, observed }: Observation): Attribution {
   const told = inOrder(cases);
@@ -53,7 +54,7 @@ export function attribute({ spec, cases, exit, observed }: Observation): Attribu
     } else if (one.result === 'pass') {
       const why = emptiness(one, placedBetween(observed, from, at), observed);
       // One that rests on nothing shows no footing that was found again.
-      if (why === undefined) before = [];
+      if (why === undefined) before = lacks.filter((lack) => decides(lack) && before.some(isSameAs(lack)));
       else if (lacks.length > 0) before = lacks;
       worth.set(index, why === undefined ? { is: 'pass' } : { is: 'tested_nothing', why });
     } else {
@@ -109,14 +110,26 @@ function excusesOf(
 ): readonly PlacedLack[] {
   const lacks = observed.filter(isLack).filter((lack) => !isUnderTest(lack, underTest));
   const harmless = new Set<string>();
+  const harmful = new Set<string>();
   let from = -1;
   for (const { one, at } of told) {
     const near = placedBetween(observed, from, at);
-    if (one.result === 'pass' && emptiness(one, near, observed) === undefined)
-      for (const lack of near.filter(isLack)) harmless.add(lackKey(lack));
+    const passed = one.result === 'pass' && emptiness(one, near, observed) === undefined;
+    for (const lack of near.filter(isLack))
+      if (one.result === 'fail' || one.result === 'unknown') harmful.add(lackKey(lack));
+      else if (passed && !(decides(lack) && harmful.has(lackKey(lack)))) harmless.add(lackKey(lack));
     from = at;
   }
   return lacks.filter((lack) => !harmless.has(lackKey(lack)));
+}
+
+/** Whether what follows may be so because it was missing. */
+function decides(lack: Lack): boolean {
+  return lack.kind === 'command' && lack.decides === true;
+}
+
+function isSameAs(lack: Lack): (other: Lack) => boolean {
+  return (other) => lackKey(other) === lackKey(lack);
 }
 
 function isUnderTest(lack: Lack, underTest: ReadonlySet<string>): boolean {

@@ -18,8 +18,11 @@ export type Fact = { readonly at?: number } & (
 
 /** Something that the test asked for and that the host was seen not to have, then and at the end. */
 export type Lack =
-  /** Called, and not on the host. `sole`: nothing ran in that test but what every host has. */
-  | { readonly kind: 'command'; readonly name: string; readonly sole?: boolean }
+  /**
+   * Called, and not on the host. `sole`: nothing ran in that test but what every host has. `decides`: a condition of the
+   * test's text calls it, so that what follows may pass because it is missing.
+   */
+  | { readonly kind: 'command'; readonly name: string; readonly sole?: boolean; readonly decides?: boolean }
   /** A package manager was asked for them, and they are not installed; `why` as `PackageTrouble`. */
   | {
       readonly kind: 'package';

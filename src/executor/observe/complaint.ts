@@ -13,6 +13,9 @@ const NAME = '([A-Za-z0-9_./+-][A-Za-z0-9_./+:@-]*)';
 const SHELL = new RegExp(`^[^:\\s][^:]*: (?:(?:line )?([0-9]+): )?${NAME}: (?:command )?not found$`);
 /** bash, of a command that is called by its path. */
 const BASH_PATH = /^[^:\s][^:]*: line ([0-9]+): (\/[^:]+): No such file or directory$/;
+/** bash, of a script whose interpreter is not there. */
+const BASH_SCRIPT =
+  /^[^:\s][^:]*: (?:line ([0-9]+): )?(\/[^:]+): (?:cannot execute: required file not found|\S+: bad interpreter: No such file or directory)$/;
 /** Programs that start others: env, timeout, nohup, nice, xargs, sudo, time, strace. */
 const STARTER = new RegExp(
   `^(?:\\S*/)?(?:env|timeout|nohup|nice|ionice|chrt|taskset|xargs|time|setsid|stdbuf|strace|watch|sudo): (?:.*(?:command|run|execute|exec|stat) )?${QUOTE}${NAME}${QUOTE}: (?:No such file or directory|command not found|not found)$`,
@@ -30,6 +33,13 @@ export function complaintOf(line: string): Complaint | undefined {
   const shell = SHELL.exec(line);
   if (shell?.[2] !== undefined)
     return { of: 'command', name: shell[2], ...(shell[1] === undefined ? {} : { line: Number(shell[1]) }) };
+  const script = BASH_SCRIPT.exec(line);
+  if (script?.[2] !== undefined)
+    return {
+      of: 'command',
+      name: script[2],
+      ...(script[1] === undefined ? {} : { line: Number(script[1]) }),
+    };
   const path = BASH_PATH.exec(line);
   if (path?.[2] !== undefined && !FOLDERS.test(path[2]))
     return { of: 'command', name: path[2], line: Number(path[1]) };

@@ -1,6 +1,6 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
 import type { Hint } from './hints.js';
-import { type TextLine, type Use, useInLine, useOf } from './use.js';
+import { isCondition, type TextLine, type Use, useInLine, useOf } from './use.js';
 
 /** What the host said when it was asked. */
 interface Answers {
@@ -10,6 +10,8 @@ interface Answers {
   readonly modules: ReadonlySet<string>;
   /** Commands of packages that were to be installed whose files are gone. */
   readonly lost: ReadonlySet<string>;
+  /** Commands that are there and cannot be started, each with the interpreter that is not. */
+  readonly stopped: ReadonlyMap<string, string>;
   readonly repositories: readonly (readonly [string, string])[];
   readonly fetches: ReadonlyMap<string, string>;
   readonly full: readonly string[];
@@ -50,7 +52,8 @@ export function factsOf(
       hint.of === 'command' && hint.line !== undefined
         ? [{ kind: 'line_number', number: hint.line, ...at }]
         : [];
-    if (hint.of === 'command' && watched && !hint.name.includes('/') && !sought.has(hint.name)) return line;
+    if (hint.of === 'command' && watched && !isBeyondPath(hint.name, answers) && !sought.has(hint.name))
+      return line;
     if (hint.of === 'empty')
       return isMeantEmpty(hint, answers) ? [] : [{ kind: 'empty_comparison', text: hint.text, ...at }];
     return [...line, ...lacksOf(hint, hints, answers).map((lack): Fact => ({ ...lack, ...at }))];
@@ -59,7 +62,24 @@ export function factsOf(
   const devices = named.map((path): Fact => ({ kind: 'device', path }));
   const hollow = answers.hollow.map(([command, why]): Fact => ({ kind: 'does_nothing', command, why }));
   const tells = answers.tells.slice(0, 3).map((script): Fact => ({ kind: 'promises_cases', script }));
-  return [...tells, ...hollow, ...distinct([...facts, ...devices])].slice(0, MOST_FACTS);
+  const stopped = stoppedOf(facts, answers);
+  return [...tells, ...hollow, ...distinct([...facts, ...devices, ...stopped])].slice(0, MOST_FACTS);
+}
+
+/** What PATH has nothing to do with: called by its path, or found, and of no use without its interpreter. */
+function isBeyondPath(name: string, { stopped }: Answers): boolean {
+  return name.includes('/') || stopped.has(name);
+}
+
+/** Programs of which nobody complained, or not where it was seen: called all the same, and they cannot be started. */
+function stoppedOf(facts: readonly Fact[], answers: Answers): readonly Fact[] {
+  return [...answers.stopped].flatMap(([name, by]): readonly Fact[] => {
+    if (name.includes('/') || !isNeeded(name, answers)) return [];
+    const isSeen = facts.some((fact) => fact.kind === 'command' && fact.name === by);
+    const lack: readonly Fact[] = isSeen ? [] : [{ kind: 'command', name: by }];
+    const why = `its interpreter ${by} is not there`;
+    return answers.isSole ? [{ kind: 'does_nothing', command: name, why }, ...lack] : lack;
+  });
 }
 
 function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly Lack[] {
@@ -68,9 +88,20 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     case 'sought': {
       const { name } = hint;
       const line = hint.of === 'command' ? hint.line : undefined;
+      const by = answers.stopped.get(name);
+      if (by !== undefined)
+        return isNeeded(name.slice(name.lastIndexOf('/') + 1), answers, line)
+          ? [{ kind: 'command', name: by }]
+          : [];
       if (hint.of === 'sought' && !hint.byTest && !answers.lost.has(name)) return [];
       if (!answers.commands.has(name) || !isNeeded(name, answers, line)) return [];
-      return [{ kind: 'command', name, ...(answers.isSole ? { sole: true } : {}) }];
+      return [
+        {
+          ...{ kind: 'command', name },
+          ...(answers.isSole ? { sole: true } : {}),
+          ...(decides(name, answers, line) ? { decides: true } : {}),
+        },
+      ];
     }
     case 'path':
     case 'asked-path': {
@@ -158,6 +189,10 @@ function isNeeded(name: string, answers: Answers, line?: number): boolean {
   return use === 'needed' || (use === 'tolerated' && (answers.packages.size > 0 || answers.wanted.has(name)));
 }
 
+function decides(name: string, { text }: Answers, line?: number): boolean {
+  return text.some((one) => (line === undefined || one.number === line) && isCondition(name, one));
+}
+
 /** By the line of which the shell complained, where that is known; else by all that the text does with it. */
 function useAt(name: string, { text, readers }: Answers, line?: number): Use {
   const there = text.find((one) => one.number === line && useInLine(name, one, readers) !== 'none');
@@ -174,6 +209,7 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     packages: new Map(of('package').map(([, name = '', why = '']) => [name, troubleOf(why)])),
     modules: new Set(names('module')),
     lost: new Set(names('lost')),
+    stopped: new Map(of('stopped').map(([, name = '', by = '']) => [name, by] as const)),
     repositories: of('repository').map(([, from = '', why = '']) => [from, why] as const),
     fetches: new Map(of('fetch').map(([, from = '', why = '']) => [from, why])),
     full: names('full'),

@@ -51,12 +51,23 @@ export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked 
  */
 export function questionOf(asked: Asked, folder: string): string {
   const words = (names: readonly string[]) => names.map(quote).join(' ');
-  const named = [...asked.files, ...asked.commands, ...asked.paths, ...asked.packages, ...asked.modules];
+  const plain = asked.commands.map((name) => name.slice(name.lastIndexOf('/') + 1));
+  const all = [
+    ...asked.files,
+    ...asked.commands,
+    ...plain,
+    ...asked.paths,
+    ...asked.packages,
+    ...asked.modules,
+  ];
+  const named = [...new Set(all)].filter((name) => name !== '');
   const sought = named.map((name) => `-e ${quote(name)}`).join(' ');
   const parts = [
     HEAD,
     asked.commands.length === 0 ? '' : `for n in ${words(asked.commands)}; do no_command "$n"; done`,
-    asked.paths.length === 0 ? '' : `for n in ${words(asked.paths)}; do [ -e "$n" ] || say path "$n"; done`,
+    asked.paths.length === 0
+      ? ''
+      : `for n in ${words(asked.paths)}; do is_device "$n" || say path "$n"; done`,
     asked.packages.length === 0 ? '' : `for n in ${words(asked.packages)}; do no_package "$n"; done`,
     asked.modules.length === 0 ? '' : `for n in ${words(asked.modules)}; do no_module "$n"; done`,
     asked.urls.length === 0 ? '' : `for n in ${words(asked.urls)}; do no_fetch "$n"; done`,
@@ -83,10 +94,33 @@ export PATH
 say() { printf '%s\\t%s\\t%s\\n' "$1" "$2" "$3"; }
 no_command() {
   case $1 in
-    /*) [ -x "$1" ] || say command "$1" ;;
-    */*) ;;
-    *) command -v "$1" >/dev/null 2>&1 || say command "$1" ;;
+    /*) file=$1 ;;
+    */*) return ;;
+    *) file=$(command -v "$1" 2>/dev/null) || { say command "$1"; return; } ;;
   esac
+  case $file in /*) [ -x "$file" ] && { no_interpreter "$file" "$1"; return; }; say command "$1" ;; esac
+}
+# What its first line asks for is not there: it cannot be started, though it is there.
+no_interpreter() {
+  [ "$(head -c 2 "$1" 2>/dev/null | tr -d '\\0')" = '#!' ] || return
+  IFS= read -r head <"$1" || return
+  head=\${head#??}
+  read -r by args <<END
+$head
+END
+  case $by in /*) [ -e "$by" ] || say stopped "$2" "$by" ;; esac
+}
+# A node is a device where a driver stands behind it; nothing is opened to find that out.
+is_device() {
+  [ -e "$1" ] || return 1
+  kind=char list=/Character/,/Block/
+  [ -b "$1" ] && kind=block list='/Block/,$'
+  [ -c "$1" ] || [ -b "$1" ] || return 0
+  set -- $(stat -L -c '%t %T' "$1" 2>/dev/null)
+  [ $# = 2 ] || return 0
+  major=$((0x$1)) minor=$((0x$2))
+  [ ! -d /sys/dev/$kind ] || [ -e /sys/dev/$kind/$major:$minor ] && return 0
+  sed -n "$list p" /proc/devices | grep -q "^ *$major "
 }
 is_installed() {
   if command -v dpkg-query >/dev/null; then
@@ -197,7 +231,7 @@ own_texts() {
 named_devices() {
   for n in $(own_texts | xargs -0 grep -ohE '/dev/[A-Za-z][A-Za-z0-9_/-]*' /dev/null 2>/dev/null | sort -u | head -n 40); do
     case $n in /dev/tcp* | /dev/udp* | */) continue ;; esac
-    [ -e "$n" ] && continue
+    is_device "$n" && continue
     say path "$n"
     say named "$n"
     own_texts | xargs -0 grep -nF -A 1 -e "$n" /dev/null 2>/dev/null | head -n 20
@@ -208,14 +242,23 @@ hollow() {
   if cmp -s "$1" "$(command -v /bin/true || command -v /usr/bin/true)"; then say hollow "\${1##*/}" "it is the program true"
   elif [ "$(head -c 2 "$1")" = '#!' ] && ! tail -n +2 "$1" | head -c 20000 | tr ';' '\\n' | grep -qvE '^[[:space:]]*(#.*|:|true|exit|exit 0|return 0|set -[a-z]+)?[[:space:]]*$'; then
     say hollow "\${1##*/}" "there is no command in it"
+  elif is_mute "$1" --version && is_mute "$1" --help; then say hollow "\${1##*/}" "it says nothing, even when asked for its help"
   fi
 }
+# Whatever a program is, it says how it is called, or complains of being called so; one that does neither does nothing.
+is_mute() { said=$(cd "$d" && timeout -k 1 2 "$1" "$2" </dev/null 2>&1 | head -c 1 | od -An -c; exit 0) && [ -z "$said" ] && ( cd "$d" && timeout -k 1 2 "$1" "$2" </dev/null >/dev/null 2>&1 ); }
 # Of the packages that the test asked for: the first of their programs that is there and that its text names.
 brought() {
   for n in "$@"; do
     dpkg-query -L "$n" 2>/dev/null | grep -E '/s?bin/[^/]+$' | while IFS= read -r f; do
       [ -e "$f" ] || say lost "\${f##*/}"
-      [ -x "$f" ] && own_texts | xargs -0 grep -qwF -e "\${f##*/}" 2>/dev/null && say brought "\${f##*/}" && hollow "$f"
+      [ -x "$f" ] && own_texts | xargs -0 grep -qwF -e "\${f##*/}" 2>/dev/null || continue
+      stopped=$(no_interpreter "$f" "\${f##*/}")
+      if [ -n "$stopped" ]; then
+        printf '%s\\n' "$stopped"
+        own_texts | xargs -0 grep -nF -A 1 -e "\${f##*/}" /dev/null 2>/dev/null | head -n 20
+      else say brought "\${f##*/}" && hollow "$f"
+      fi
     done
   done
 }`;

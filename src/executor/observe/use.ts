@@ -56,6 +56,11 @@ export function useInLine(
   return isLetFail(line) && !looksBack(next, readers) ? 'tolerated' : 'needed';
 }
 
+/** Whether a condition is the call of `name`: `if fio; then`. */
+export function isCondition(name: string, { text }: Pick<TextLine, 'text'>): boolean {
+  return new RegExp(`^\\s*(?:if|elif)\\s+(?:!\\s+)?${escaped(name)}(?![A-Za-z0-9_-])`).test(text);
+}
+
 /** What it prints goes where somebody may read it: a file, a variable, another command. */
 function isKept(line: string): boolean {
   const rest = line.replace(/\|\|.*$/, '').replace(/(?:[0-9&]?>>?\s*(?:\/dev\/null|&[0-9]))/g, '');

@@ -132,6 +132,34 @@ describe.skipIf(obstacle)(
         /^failed: failed cases: a/,
       ],
       [
+        'a case that passes because a command is missing, and one that fails for that',
+        'apt-get install -y coreutils >/dev/null\nif fio a; then report a pass; else report a fail; fi\nif fio bad; then report b fail; else report b pass; fi\ngrep -q bad said && report c pass || report c fail',
+        /^could_not_run: cases a, c for want of the command fio/,
+      ],
+      [
+        'a program whose interpreter is gone',
+        `mkdir tools; printf '#!/opt/gone/interpreter\\n' >tools/calcx; chmod 755 tools/calcx; PATH=$PATH:$PWD/tools
+cp tools/calcx /usr/local/bin/calcx
+calcx 1 && report a pass || report a fail`,
+        /^could_not_run: .*needs cmd:interpreter/,
+      ],
+      [
+        'and 127 of one that can be started is red',
+        `printf '#!/bin/sh\\necho "t.sh: 9: calcx: not found" >&2; exit 127\\n' >/usr/local/bin/calcx; chmod 755 /usr/local/bin/calcx
+calcx 1 && report a pass || report a fail`,
+        /^failed: failed cases: a/,
+      ],
+      [
+        'a node without a driver',
+        'mknod /dev/dead0 c 240 77\nDEVICE=/dev/dead0\ntest -c "$DEVICE" && report there pass\nhead -c 1 "$DEVICE" && report a pass || report a fail',
+        /^could_not_run: .*\/dev\/dead0/,
+      ],
+      [
+        'a node with one',
+        'DEVICE=/dev/null\nhead -c 1 "$DEVICE" | grep -q . && report a pass || report a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
         'a download',
         'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail',
         /^could_not_run/,

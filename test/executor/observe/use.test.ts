@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { useInLine, useOf } from '../../../src/executor/observe/use.js';
+import { isCondition, useInLine, useOf } from '../../../src/executor/observe/use.js';
 
 describe('what a line of shell does with a command', () => {
   const table: readonly (readonly [string, string])[] = [
@@ -43,6 +43,16 @@ describe('what a line of shell does with a command', () => {
   it.each(table)('%s', (lines, use) => {
     const [text = '', next = ''] = lines.split('\n');
     expect(useInLine('fio', { text, next }, readers)).toBe(use);
+  });
+
+  it.each([
+    ['if fio check; then', true],
+    ['  elif ! fio; then', true],
+    ['if fio-helper; then', false],
+    ['if command -v fio; then', false],
+    ['fio && pass a', false],
+  ])('a condition: %s', (text, is) => {
+    expect(isCondition('fio', { text })).toBe(is);
   });
 
   it('what is asked for before it is called is not needed', () => {
