@@ -56,9 +56,10 @@ describe('tests, variants and targets', () => {
 
   it('have values for parameters only in those tests that have them', () => {
     const lava = { name: 'l', requirement: '', params: { SIZE: '1', SPEED: '1' } };
-    const more = { variants: [{ A: '1' }, { SIZE: '3' }], params: { SIZE: '2', OTHER: 'x' } };
+    const variants: Asked<AskedTest>['variants'] = [{ A: '1' }, { SIZE: '3' }];
+    const more = { variants, params: { SIZE: '2', OTHER: 'x' } };
     const { portions } = unfolded({ tests: [lava, gpu], ...more });
-    expect(portions.map(({ variants }) => variants)).toEqual([
+    expect(portions.map((portion) => portion.variants)).toEqual([
       [{ A: '1', SIZE: '2' }, { SIZE: '2' }],
       [{ A: '1' }, { SIZE: '3' }],
     ]);
