@@ -16,7 +16,16 @@ export type LavaResult =
 export const LAVA_FORMAT = 'Lava-Test Test Definition 1.0';
 
 const START: Position = { line: 1, column: 1 };
-const TOP_KEYS = ['metadata', 'params', 'default_parameters', 'parameters', 'install', 'run', 'parse'];
+const TOP_KEYS = [
+  'metadata',
+  'params',
+  'default_parameters',
+  'parameters',
+  'install',
+  'run',
+  'parse',
+  'testyard',
+];
 const INSTALL_KEYS = ['deps', 'steps', 'git-repos'];
 const PARAM_NAME = /^(?!TESTYARD_)[A-Za-z_][A-Za-z0-9_]{0,99}$/;
 /** Debian's and other names of packages, with an architecture, a version or a release. */
@@ -27,7 +36,8 @@ const MOST_PROBLEMS = 50;
 /** Whether what stands in a file is something of LAVA's. */
 export function isLava(entries: readonly SourceEntry[]): boolean {
   const keys = new Set(entries.map(({ key }) => key));
-  return !keys.has('testyard') && (keys.has('metadata') || isJob(keys));
+  const own = entries.find(({ key }) => key === 'testyard');
+  return (own === undefined || own.value.kind === 'map') && (keys.has('metadata') || isJob(keys));
 }
 
 /** Reads a LAVA test definition, without what is around it. Never throws. */

@@ -1,12 +1,13 @@
 import { TAP_FORMS } from '../domain/judge/tap-in.js';
 import { DEFAULT_MAPPING, type LavaMapping } from '../domain/lava/mapping.js';
+import { canonical, fromCanonical, normal } from '../domain/requirement.js';
 import type { Catalogue } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
-import { isLava, LAVA_FORMAT, readLavaDefinition } from './lava-definition.js';
+import { isLava, LAVA_FORMAT, type LavaResult, readLavaDefinition } from './lava-definition.js';
 import { readMatrix } from './matrix-source.js';
 import { Fields, NAME } from './source-fields.js';
 import { headerKey, readHeader, TEST_KEYS } from './test-header.js';
-import { decodeUtf8, type FileProblem, type Position, readYaml, shown } from './yaml-source.js';
+import { decodeUtf8, type FileProblem, type Position, readYaml, type Source, shown } from './yaml-source.js';
 
 /** A test file, as it was found or sent. */
 export interface NamedBytes {
@@ -29,6 +30,7 @@ const COMMAND = /^[A-Za-z0-9_+./][A-Za-z0-9_+./@:-]{0,199}$/;
 /** Printable and of one line: it is shown in lists and written to JUnit XML. */
 const CASE = /^[^\p{Cc}]{1,500}$/u;
 const DIRTIES = ['nothing', 'use', 'boot', 'packages', 'image'] as const;
+const LAVA_KEYS = TEST_KEYS.filter((key) => !['name', 'output'].includes(key));
 const YAML_KEYS = ['testyard', ...TEST_KEYS, 'matrix', 'run', 'setup', 'teardown'];
 
 /**
@@ -104,7 +106,7 @@ function readYamlTest(
     const others = readYaml(decoded.text, 'others');
     if (!others.ok && LAVA_HEAD.test(decoded.text)) return others;
     if (others.ok && others.root.kind === 'map' && isLava(others.root.entries))
-      return readLavaDefinition(others.root, file, mapping);
+      return withOwnWords(readLavaDefinition(others.root, file, mapping), others.root, file, catalogue);
   }
   const yaml = readYaml(decoded.text);
   if (!yaml.ok) return yaml;
@@ -131,6 +133,29 @@ function readYamlTest(
     ...(setup === undefined ? {} : { setup }),
     ...(teardown === undefined ? {} : { teardown }),
   });
+}
+
+/**
+ * What a LAVA definition says for us, below the key `testyard`, which LAVA passes over: what it requires, beside what its
+ * metadata asks for, and the rest that every test can say.
+ */
+function withOwnWords(
+  read: LavaResult,
+  root: Source & { readonly kind: 'map' },
+  file: NamedBytes,
+  catalogue: Catalogue | undefined,
+): TestFileResult {
+  const own = root.entries.find(({ key }) => key === 'testyard');
+  if (!read.ok || own?.value.kind !== 'map') return read;
+  const fields = new Fields(own.value.entries, LAVA_KEYS, own.at);
+  const { name: _, requirement, ...said } = common(fields, file.name, catalogue);
+  const both = [read.spec.requirement, requirement].map(fromCanonical);
+  const result = finished(fields, {
+    ...read.spec,
+    ...said,
+    requirement: canonical(normal({ kind: 'all', of: both })),
+  });
+  return result.ok ? { ...result, notes: read.notes } : result;
 }
 
 /** What both forms can say. */
