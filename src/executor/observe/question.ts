@@ -204,9 +204,13 @@ no_fetch() {
   case $host in localhost | localhost.* | 127.* | '[::1]') return ;; esac
   case $url in http*) ;; *) return ;; esac
   code=
-  if command -v curl >/dev/null; then code=$(timeout 8 curl -sIL -o /dev/null -w '%{http_code}' "$url" 2>/dev/null)
-  elif command -v wget >/dev/null; then code=$(timeout 8 wget -q -S --spider "$url" 2>&1 | sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | tail -n 1)
-  fi
+  if command -v curl >/dev/null; then code=$(timeout 8 curl -sIL -o /dev/null -w '%{http_code}' "$url" 2>/dev/null); fi
+  case $code in [1-5][0-9][0-9]) ;; *) command -v wget >/dev/null && code=$(timeout 8 wget -q -S --spider "$url" 2>&1 | sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | tail -n 1) ;; esac
+  case $code,$url in
+    [1-5][0-9][0-9],*) ;;
+    # Neither of them is there, or none of those that can be asked.
+    *,http:*) command -v perl >/dev/null && code=$(timeout 8 perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 6) && connect(S, sockaddr_in($ARGV[1], inet_aton($ARGV[0]))) or exit 1; my ($at) = $ARGV[2] =~ m{^http://[^/]*(/.*)}; syswrite S, "HEAD " . ($at // "/") . " HTTP/1.0\\r\\nHost: $ARGV[3]\\r\\n\\r\\n"; my $said = <S>; print $1 if $said =~ m{^HTTP/\\S+ (\\d+)}' "$address" "$port" "$url" "$host" 2>/dev/null) ;;
+  esac
   case $code in 40[0349] | 410 | 5??) say fetch "$1" "HTTP $code" ;; esac
 }
 # Where nothing more can be written, though it could be.
