@@ -193,3 +193,24 @@ ${RUN}`);
     );
   });
 });
+
+describe('what a LAVA definition says for us', () => {
+  const own = (text: string) => `${HEAD}testyard:\n${text}${RUN}`;
+
+  test('is what it requires beside its metadata, and what every test can say', () => {
+    const { spec, notes } = definition(own('  requires: [cmd:iperf3]\n  timeout: 2h\n  labels: [net]\n'));
+    expect(spec).toMatchObject({ name: 'disk', timeoutMs: 7_200_000, labels: ['net'], requirement: 'cmd:iperf3' });
+    expect(notes).toEqual([]);
+    const installs = read(`${own('  requires: [cmd:iperf3]\n')}install:\n  deps: [fio]\n`);
+    expect(installs.ok && installs.spec.requirement).toBe('cmd:iperf3\nroot');
+  });
+
+  test('is refused with its place where it is not understood', () => {
+    expect(complaints(own('  requirs: [cmd:iperf3]\n'))).toEqual([expect.stringContaining('5:3 ')]);
+    expect(complaints(own('  name: other\n'))).toEqual([expect.stringContaining('5:3 ')]);
+  });
+
+  test("is nothing where the file is a test of ours with a section called 'metadata'", () => {
+    expect(complaints(`${HEAD}testyard: 1\n${RUN}`)).not.toEqual([]);
+  });
+});

@@ -35,7 +35,7 @@ scripts | while IFS= read -r f; do
   rm -f "$d/.new"
   from=$(wc -l <"$d/.comparisons")
   # Nothing is printed where its quotes do not come out even.
-  awk -v told="$d/.new" -v from="$from" -v call="$d/.both-empty" -f "$d/.marking" "$f" >"$d/.marked" 2>/dev/null </dev/null || continue
+  awk -v told="$d/.new" -v from="$from" -v call="$d/.both-empty" -f "$d/.marking" "$f" "$f" >"$d/.marked" 2>/dev/null </dev/null || continue
   [ -s "$d/.new" ] && touch -r "$f" "$d/.marked" && cat "$d/.marked" >"$f" && cat "$d/.new" >>"$d/.comparisons" && touch -r "$d/.marked" "$f"
 done
 chmod 644 "$d/.comparisons"
@@ -77,6 +77,7 @@ BEGIN {
   operand = "(\"([A-Za-z0-9_.:/-]|" value ")*\"|" value ")"
   blanks = "[ \t]+"
   compared = "^(\\[|\\[\\[|test)" blanks operand blanks "(=|==|!=)" blanks operand
+  assigned = "[A-Za-z_][A-Za-z0-9_]*=\"?([$]\\([^(]|" sprintf("%c", 96) ")"
   state = ""
 }
 function values(text,   found, one) {
@@ -122,7 +123,27 @@ function comparison(text,   sides, first, second, rest, closing) {
   }
   if (rest !~ /^[ \t]*($|;|&&|\|\||\))/) return 0
   both = values(first) values(second)
-  return 1
+  return is_printed(both)
+}
+# Whether one of them holds what a command has printed. That an option was not given is nothing that was measured.
+function is_printed(both,   names, n) {
+  n = split(both, names, /[{}$-]+/)
+  for (; n > 0; n--) if (names[n] ~ /^[1-9]$/ || names[n] in printed) return 1
+  return 0
+}
+NR == FNR {
+  text = $0
+  while (match(text, assigned)) {
+    one = substr(text, RSTART, RLENGTH)
+    sub(/=.*/, "", one)
+    printed[one] = 1
+    text = substr(text, RSTART + RLENGTH)
+  }
+  if (match($0, /(^|[ \t;|&(])(read|mapfile|readarray)[ \t]/)) {
+    n = split(substr($0, RSTART + RLENGTH), words, /[^A-Za-z0-9_]+/)
+    for (; n > 0; n--) printed[words[n]] = 1
+  }
+  next
 }
 function begin_document(text) {
   # Two on one line are too many.

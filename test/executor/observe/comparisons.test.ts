@@ -153,9 +153,12 @@ const cases = [
   ),
 ];
 
+/** Its values are what commands print. */
+const FROM_COMMANDS = 'true || a=$(:) c=`:`';
+
 describe('the comparisons of a script that tell of themselves', () => {
   it.each(cases)('change nothing: %s: %s', (first, _name, text) => {
-    const script = `${first}\n${text}\n`;
+    const script = `${first}\n${FROM_COMMANDS}\n${text}\n`;
     const { heard: nothing, ...plain } = run(script, false);
     const { heard: _, ...marked } = run(script, true);
     expect(nothing).toEqual([]);
@@ -169,15 +172,15 @@ describe('the comparisons of a script that tell of themselves', () => {
     ['#!/usr/bin/env bash', `f() { ${EMPTY}; }; f; x=$(f)`, [EMPTY, EMPTY]],
     ['#!/bin/sh -ex', EMPTY, [EMPTY]],
     ['#!/bin/bash', `set -x; ${EMPTY}`, [EMPTY]],
-    ['#!/bin/sh', `b=x; ${EMPTY}; [ "$c" = "" ]; [ "$c" = x ]`, []],
+    ['#!/bin/sh', `b=x; ${EMPTY}; [ "$d" = "$b" ]; [ "$d" = "$e" ]; [ "$c" = "" ]; [ "$c" = x ]`, []],
     ['#!/bin/sh', `[ "$PWD/$a" = "$PWD/$b" ]; [ "$a" = "$a" ]`, []],
     ['#!/usr/bin/env sh', 'while read -r x; do [ "$a" = "$b" ] && break; done', [EMPTY]],
   ])('%s: %s', (first, text, expected) => {
-    expect(run(`${first}\n${text}\n`, true).heard).toEqual(expected);
+    expect(run(`${first}\n${FROM_COMMANDS}; ${text}\n`, true).heard).toEqual(expected);
   });
 
   it('leave the time and the mode of a file as they were', () => {
-    const { home } = laidOut(`#!/bin/sh\n${EMPTY}\n`, true);
+    const { home } = laidOut(`#!/bin/sh\nread a\n${EMPTY}\n`, true);
     const file = join(home, 't.sh');
     expect(readFileSync(file, 'utf8')).toContain('esac');
     expect(statSync(file).mtimeMs).toBe(1_000_000);
@@ -185,7 +188,7 @@ describe('the comparisons of a script that tell of themselves', () => {
   });
 
   it('are those of the steps as well', () => {
-    const { d } = laidOut('', true, `a='' b=''\nset -e\n${EMPTY} && echo x\n`);
+    const { d } = laidOut('', true, `a=$(:) b=''\nset -e\n${EMPTY} && echo x\n`);
     expect(readFileSync(join(d, 'test'), 'utf8')).toMatch(/both-empty 1 /);
   });
 });
