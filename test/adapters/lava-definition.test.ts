@@ -199,10 +199,15 @@ describe('what a LAVA definition says for us', () => {
 
   test('is what it requires beside its metadata, and what every test can say', () => {
     const { spec, notes } = definition(own('  requires: [cmd:iperf3]\n  timeout: 2h\n  labels: [net]\n'));
-    expect(spec).toMatchObject({ name: 'disk', timeoutMs: 7_200_000, labels: ['net'], requirement: 'cmd:iperf3' });
+    expect(spec).toMatchObject({
+      name: 'disk',
+      timeoutMs: 7_200_000,
+      labels: ['net'],
+      requirement: 'cmd:iperf3',
+    });
     expect(notes).toEqual([]);
     const installs = read(`${own('  requires: [cmd:iperf3]\n')}install:\n  deps: [fio]\n`);
-    expect(installs.ok && installs.spec.requirement).toBe('cmd:iperf3\nroot');
+    expect(installs.ok && installs.spec.requirement).toBe('cmd:iperf3 & root');
   });
 
   test('is refused with its place where it is not understood', () => {

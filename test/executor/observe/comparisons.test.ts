@@ -33,7 +33,10 @@ function laidOut(script: string, marked: boolean, steps = './t.sh\n') {
 /** What it does, run by the shell of its first line, and what it was heard to compare. */
 function run(script: string, marked: boolean) {
   const { d, home } = laidOut(script, marked);
-  const done = spawnSync('./t.sh', ['one', 'two words', ''], { cwd: home, input: 'a line\nanother\n' });
+  const done = spawnSync('/bin/sh', ['-c', 'exec ./t.sh "$@"', 'sh', 'one', 'two words', ''], {
+    cwd: home,
+    input: 'a line\nanother\n',
+  });
   const heard = readFileSync(join(d, '.out'), 'latin1')
     .split('\n')
     .filter((line) => line.startsWith('TY-k-m:'))
