@@ -15,7 +15,6 @@ const OBSERVED: readonly Fact[] = [
   { kind: 'permission', what: 'w' },
   { kind: 'places', call: 'lava-sync' },
   { kind: 'empty_comparison', text: 't' },
-  { kind: 'never_executed', command: 'c' },
   { kind: 'does_nothing', command: 'c', why: 'w' },
   { kind: 'line_number', number: 45 },
 ];

@@ -6,8 +6,6 @@ export type Fact = { readonly at?: number } & (
   | Lack
   /** Both sides of a comparison were empty. */
   | { readonly kind: 'empty_comparison'; readonly text: string }
-  /** A command that the test calls and that is there never ran; where processes were watched. */
-  | { readonly kind: 'never_executed'; readonly command: string }
   /** A command that the test calls does nothing at all: `why` says by what that was seen. */
   | { readonly kind: 'does_nothing'; readonly command: string; readonly why: string }
   /** A shell told of a line number in a message; a measurement equal to it is none. */
