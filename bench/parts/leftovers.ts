@@ -14,8 +14,8 @@ export const LEFTOVERS: readonly Leftover[] = [
   { name: 'tmp-file', leave: 'echo old >/tmp/session.lock', mind: '! test -e /tmp/session.lock' },
   {
     name: 'var-tmp',
-    leave: 'mkdir -p /var/tmp/work/deep',
-    mind: 'mkdir /var/tmp/work && rmdir /var/tmp/work',
+    leave: 'mkdir -p /var/tmp/left/deep',
+    mind: 'mkdir /var/tmp/left && rmdir /var/tmp/left',
   },
   {
     name: 'config',
