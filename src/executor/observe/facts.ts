@@ -1,6 +1,6 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
 import type { Hint } from './hints.js';
-import { isCondition, type TextLine, type Use, useInLine, useOf } from './use.js';
+import { isCalled, isCondition, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
 
 /** What the host said when it was asked. */
 interface Answers {
@@ -20,6 +20,8 @@ interface Answers {
   readonly isSole: boolean;
   /** Commands that do nothing, and by what that was seen. */
   readonly hollow: readonly (readonly [string, string])[];
+  /** Commands that are there and never ran, as nothing did of what was asked for with them, and why they were asked for. */
+  readonly idle: readonly (readonly [string, string])[];
   readonly tells: readonly string[];
   /** Somewhere the text compares with a literal nothing. */
   readonly comparesNothing: boolean;
@@ -63,12 +65,29 @@ export function factsOf(
   const hollow = answers.hollow.map(([command, why]): Fact => ({ kind: 'does_nothing', command, why }));
   const tells = answers.tells.slice(0, 3).map((script): Fact => ({ kind: 'promises_cases', script }));
   const stopped = stoppedOf(facts, answers);
-  return [...tells, ...hollow, ...distinct([...facts, ...devices, ...stopped])].slice(0, MOST_FACTS);
+  return [
+    ...tells,
+    ...hollow,
+    ...neverExecuted(answers),
+    ...distinct([...facts, ...devices, ...stopped]),
+  ].slice(0, MOST_FACTS);
 }
 
 /** What PATH has nothing to do with: called by its path, or found, and of no use without its interpreter. */
 function isBeyondPath(name: string, { stopped }: Answers): boolean {
   return name.includes('/') || stopped.has(name);
+}
+
+/** Of what was declared to be under test, or was installed and is called by the text, nothing ran. */
+function neverExecuted({ idle, text }: Answers): readonly Fact[] {
+  // What is read by an interpreter or copied runs under another name.
+  if (idle.some(([name]) => text.some((line) => isTaken(name, line)))) return [];
+  const commands = idle
+    .filter(([name, why]) => why === 'tested' || text.some((line) => isCalled(name, line)))
+    .map(([name]) => name);
+  return commands.length === 0
+    ? []
+    : [{ kind: 'never_executed', commands: [...new Set(commands)].slice(0, 50) }];
 }
 
 /** Programs of which nobody complained, or not where it was seen: called all the same, and they cannot be started. */
@@ -218,6 +237,7 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     // Of all that it had installed nothing that it calls is there.
     isSole: wanted.length > 0 && names('brought').length === 0,
     hollow: of('hollow').map(([, name = '', why = '']) => [name, why] as const),
+    idle: of('idle').map(([, name = '', why = '']) => [name, why] as const),
     tells: names('tells'),
     comparesNothing: names('compares-nothing').length > 0,
     uid: names('uid')[0] ?? '0',

@@ -14,6 +14,8 @@ export interface Asked {
   readonly repositories: boolean;
   /** Names of files that were compared while they were empty. */
   readonly files: readonly string[];
+  /** Commands that are declared to be under test. */
+  readonly underTest: readonly string[];
 }
 
 /** More names of a kind than this are not asked for. */
@@ -21,7 +23,11 @@ const MOST = 60;
 const PLAIN = /^[A-Za-z0-9_./+:@%,=~-]+$/;
 
 /** All that is to be asked for. */
-export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked {
+export function askedOf(
+  hints: readonly Hint[],
+  deps: readonly string[],
+  underTest: readonly string[],
+): Asked {
   const of = (read: (hint: Hint) => readonly string[]) =>
     [...new Set(hints.flatMap(read))]
       .filter((name) => PLAIN.test(name) && !name.startsWith('-'))
@@ -31,6 +37,7 @@ export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked 
   return {
     packages,
     repositories,
+    underTest: underTest.filter((name) => PLAIN.test(name) && !name.startsWith('-')),
     wanted: [...new Set([...packages, ...deps.filter((name) => PLAIN.test(name) && !name.startsWith('-'))])],
     files: of((hint) => (hint.of === 'empty' ? hint.files.map((file) => file.replace(/^.*\//, '')) : [])),
     commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
@@ -64,6 +71,7 @@ export function questionOf(asked: Asked, folder: string): string {
   const sought = named.map((name) => `-e ${quote(name)}`).join(' ');
   const parts = [
     HEAD,
+    asked.wanted.length + asked.underTest.length === 0 ? '' : KNOW_RUNS,
     asked.commands.length === 0 ? '' : `for n in ${words(asked.commands)}; do no_command "$n"; done`,
     asked.paths.length === 0
       ? ''
@@ -77,10 +85,25 @@ export function questionOf(asked: Asked, folder: string): string {
     sought === '' ? '' : `texts | xargs -0 grep -nF -A 1 ${sought} /dev/null 2>/dev/null | head -c 300000`,
     'named_devices',
     asked.wanted.length === 0 ? '' : `brought ${words(asked.wanted)}`,
+    idleOf(asked),
     TELLS,
   ];
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
 }
+
+/** Which commands that are there never ran: those that are declared to be under test, or those that it had installed. */
+function idleOf({ underTest, wanted }: Asked): string {
+  if (underTest.length > 0) return `idle tested ${underTest.map(quote).join(' ')}`;
+  return wanted.length === 0 ? '' : `idle called $(programs_of ${wanted.map(quote).join(' ')})`;
+}
+
+/** Before anything is asked that runs programs of its own: which have run. */
+const KNOW_RUNS = `if [ -s "$d/.watching" ]; then
+  : >"$d/.tell-runs"
+  i=0
+  read -r on watcher <"$d/.watching"
+  while [ $i -lt 60 ] && [ ! -e "$d/.runs" ] && kill -0 "$watcher" 2>/dev/null; do sleep 0.05 2>/dev/null || sleep 1; i=$((i + 1)); done
+fi`;
 
 /** Words of the questions. A command that is started by hand is asked for by hand. */
 const HEAD = `d=\${0%/.probe.*}
@@ -251,6 +274,33 @@ hollow() {
 }
 # Whatever a program is, it says how it is called, or complains of being called so; one that does neither does nothing.
 is_mute() { said=$(cd "$d" && timeout -k 1 2 "$1" "$2" </dev/null 2>&1 | head -c 1 | od -An -c; exit 0) && [ -z "$said" ] && ( cd "$d" && timeout -k 1 2 "$1" "$2" </dev/null >/dev/null 2>&1 ); }
+programs_of() {
+  for n in "$@"; do
+    { dpkg-query -L "$n" 2>/dev/null || rpm -ql "$n" 2>/dev/null; } | grep -E '^(/[A-Za-z0-9_./+:@-]*)?/s?bin/[^/]+$'
+  done
+}
+# The same, where none of these programs has run, nor anything of their names: those that the test's text names.
+idle() {
+  [ -s "$d/.runs" ] || return
+  why=$1
+  shift
+  idle=
+  rooms=$(sed -n 's/^=//p' "$d/.runs" | tr '\\n' '\\0' | xargs -0 stat -L -c %m 2>/dev/null)
+  for n in "$@"; do
+    f=$(command -v "$n") && f=$(readlink -f "$f") && [ -f "$f" ] && [ -x "$f" ] || continue
+    for m in "\${n##*/}" "\${f##*/}"; do grep -v '^=' "$d/.runs" | sed 's|.*/||' | grep -qxF -e "$m" && return; done
+    # Where nobody watched, nothing is known.
+    printf '%s\\n' "$rooms" | grep -qxF -e "$(stat -L -c %m "$f" 2>/dev/null)" || return
+    idle="$idle $n"
+  done
+  for n in $idle; do
+    if [ "$why" = called ]; then
+      own_texts | xargs -0 grep -qwF -e "\${n##*/}" 2>/dev/null || continue
+      own_texts | xargs -0 grep -nwF -A 1 -e "\${n##*/}" /dev/null 2>/dev/null | head -n 50
+    fi
+    say idle "\${n##*/}" "$why"
+  done
+}
 # Of the packages that the test asked for: the first of their programs that is there and that its text names.
 brought() {
   for n in "$@"; do

@@ -61,6 +61,30 @@ export function isCondition(name: string, { text }: Pick<TextLine, 'text'>): boo
   return new RegExp(`^\\s*(?:if|elif)\\s+(?:!\\s+)?${escaped(name)}(?![A-Za-z0-9_-])`).test(text);
 }
 
+/** Words behind which a command stands, with options and values of their own. */
+const STARTS = '(?:then|do|else|if|elif|while|until|time|exec|env|eval|sudo|nohup|command|xargs|--shell|!)';
+const STARTS_WITH =
+  '(?:timeout|nice|ionice|chrt|taskset|stdbuf|strace|xargs|sudo|env)(?:\\s+-?[A-Za-z0-9=.,_-]+)*?';
+const TAKES = '(?:sh|bash|dash|perl|python[0-9.]*|ruby|node|busybox|source|\\.|cp|mv|ln|cat)';
+
+/** Whether a line calls `name` where a command stands. */
+export function isCalled(name: string, { text }: Pick<TextLine, 'text'>): boolean {
+  const before = `(?:^|[;&|({\`]|(?:^|\\s)${STARTS}\\s|(?:^|[\\s;&|(])${STARTS_WITH}\\s)\\s*["']?`;
+  return new RegExp(
+    `${before}(?:[A-Za-z_][A-Za-z0-9_]*=\\S*\\s+)*(?:[\\w./-]*/)?${escaped(name)}(?![A-Za-z0-9_./=+(-])`,
+  ).test(withoutComment(text));
+}
+
+/** Whether a line gives the file of `name` to something that may run it in another way. */
+export function isTaken(name: string, { text }: Pick<TextLine, 'text'>): boolean {
+  const file = `["']?(?:[\\w./-]*/)?${escaped(name)}(?![A-Za-z0-9_=+-])`;
+  const line = withoutComment(text);
+  return (
+    new RegExp(`(?:^|[\\s;&|(])${TAKES}\\s+(?:-\\S+\\s+)*${file}`).test(line) ||
+    new RegExp(`(?:\\$\\(|\`)\\s*${ASKS}\\s+${file}`).test(line)
+  );
+}
+
 /** What it prints goes where somebody may read it: a file, a variable, another command. */
 function isKept(line: string): boolean {
   const rest = line.replace(/\|\|.*$/, '').replace(/(?:[0-9&]?>>?\s*(?:\/dev\/null|&[0-9]))/g, '');
