@@ -173,12 +173,12 @@ no_package() {
 }
 can_fetch() {
   url=$(apt-get install --print-uris -qq -y --no-install-recommends "$1" 2>/dev/null | sed -n "s/^'\\([^']*\\)'.*/\\1/p" | head -n 1)
-  case $url in http*) reach "$url" ;; esac
+  case $url in http*) reach_by_apt "$url" ;; esac
 }
 no_repository() {
   command -v apt-get >/dev/null || return
   for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\)'.*/\\1/p" | sort -u | head -n 3); do
-    reach "$n" || say repository "$n" "$why"
+    reach_by_apt "$n" || say repository "$n" "$why"
   done
 }
 uid=$(id -u)
@@ -195,6 +195,13 @@ no_module() {
   fi
   say module "$1"
 }
+# The same of where apt has to go, which may be a proxy that knows other names than this host.
+reach_by_apt() {
+  proxy= at_host=
+  eval "$(apt-config shell proxy Acquire::http::Proxy at_host "Acquire::http::Proxy::$(host_of "$1")" 2>/dev/null)"
+  case \${at_host:-$proxy} in '' | DIRECT) reach "$1" ;; *) reach "\${at_host:-$proxy}" ;; esac
+}
+host_of() { set -- "\${1#*://}"; set -- "\${1%%/*}"; set -- "\${1##*@}"; printf %s "\${1%:*}"; }
 # Sets why; true where something answers there. What is this host itself is no network.
 reach() {
   host=\${1#*://} host=\${host%%/*} host=\${host##*@}
