@@ -1,6 +1,7 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
 import type { Hint } from './hints.js';
-import { isCalled, isCondition, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
+import { namedBy } from './question.js';
+import { isCalled, isCondition, isShown, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
 
 /** What the host said when it was asked. */
 interface Answers {
@@ -25,6 +26,8 @@ interface Answers {
   readonly tells: readonly string[];
   /** Somewhere the text compares with a literal nothing. */
   readonly comparesNothing: boolean;
+  /** Scripts that end with the first command that fails. */
+  readonly errexit: ReadonlySet<string>;
   readonly uid: string;
   readonly asksRoot: boolean;
   readonly text: readonly TextLine[];
@@ -32,6 +35,8 @@ interface Answers {
   readonly readers: ReadonlySet<string>;
 }
 
+/** So many lines after one that is sought are told with it. */
+const LINES_AFTER = 4;
 /** More facts than this are not told. */
 const MOST_FACTS = 200;
 const TROUBLES: ReadonlySet<string> = new Set(['unknown', 'unreachable', 'not_root', 'space', 'failed']);
@@ -124,7 +129,7 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     }
     case 'path':
     case 'asked-path': {
-      return answers.paths.has(hint.path) && useAt(hint.path, answers) === 'needed'
+      return answers.paths.has(hint.path) && useAt(namedBy(hint.path), answers) === 'needed'
         ? [{ kind: 'device', path: hint.path }]
         : [];
     }
@@ -177,6 +182,7 @@ function lacksOfCall(
 /** What the test itself made empty, or holds against a literal nothing, it means so. */
 function isMeantEmpty({ text, files }: Extract<Hint, { of: 'empty' }>, answers: Answers): boolean {
   if (files.length === 0) return answers.comparesNothing && !text.includes('$');
+  if (isLeftAlone(files, answers)) return true;
   return files.some((file) => {
     const name = file.slice(file.lastIndexOf('/') + 1);
     return answers.text.some(
@@ -186,6 +192,21 @@ function isMeantEmpty({ text, files }: Extract<Hint, { of: 'empty' }>, answers: 
         !/[A-Za-z0-9)"']\s+>[^>]*$/.test(line.text.split(name)[0] ?? ''),
     );
   });
+}
+
+/** Wherever the text compares one of these files, nobody looks at what came of it: it only shows the difference. */
+function isLeftAlone(files: readonly string[], { text, errexit }: Answers): boolean {
+  const names = files.map((file) => file.slice(file.lastIndexOf('/') + 1));
+  const lines = text.filter(
+    (line) => /\b(?:diff|cmp)\b/.test(line.text) && names.some((name) => line.text.includes(name)),
+  );
+  // The shell of the steps, which ends so, is none that a script is read by.
+  if ([...errexit].some((file) => !isOfSteps(file))) return false;
+  return lines.length > 0 && lines.every((line) => !errexit.has(line.file) && isShown(line));
+}
+
+function isOfSteps(file: string): boolean {
+  return /\/testyard-[^/]*\/(?:test|setup)$/.test(file);
 }
 
 /** Where there is no room nothing can be installed, whatever the package manager says. */
@@ -240,9 +261,10 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     idle: of('idle').map(([, name = '', why = '']) => [name, why] as const),
     tells: names('tells'),
     comparesNothing: names('compares-nothing').length > 0,
+    errexit: new Set(names('errexit')),
     uid: names('uid')[0] ?? '0',
     asksRoot: names('asks-root').length > 0,
-    text: told.flatMap((line, index) => textLine(line, told[index + 1] ?? '')),
+    text: told.flatMap((_, index) => textLine(told, index)),
     readers: new Set(names('reads')),
   };
 }
@@ -251,12 +273,18 @@ function troubleOf(why: string): PackageTrouble {
   return (TROUBLES.has(why) ? why : 'failed') as PackageTrouble;
 }
 
-/** `FILE:LINE:TEXT`, as grep prints it, and `FILE-LINE-TEXT` of the line after it, which may be sought itself. */
-function textLine(line: string, after: string): readonly TextLine[] {
-  const [, file, number, text] = /^(\/[^\t:]*):([0-9]+):(.*)$/.exec(line) ?? [];
+/** `FILE:LINE:TEXT`, as grep prints it, and `FILE-LINE-TEXT` of those after it, which may be sought themselves. */
+function textLine(told: readonly string[], index: number): readonly TextLine[] {
+  const [, file, number, text] = /^(\/[^\t:]*):([0-9]+):(.*)$/.exec(told[index] ?? '') ?? [];
   if (file === undefined || text === undefined) return [];
-  const [, next = ''] = /^\/.*?[-:][0-9]+[-:](.*)$/.exec(after) ?? [];
-  return [{ file, number: Number(number), text, next }];
+  const after: string[] = [];
+  for (let step = 1; step <= LINES_AFTER; step++) {
+    const line = told[index + step] ?? '';
+    const head = `${file}-${Number(number) + step}-`;
+    if (line.replace(`${file}:${Number(number) + step}:`, head).indexOf(head) !== 0) break;
+    after.push(line.slice(head.length));
+  }
+  return [{ file, number: Number(number), text, after: after.filter((line) => !/^\s*(?:#|$)/.test(line)) }];
 }
 
 function distinct(facts: readonly Fact[]): readonly Fact[] {

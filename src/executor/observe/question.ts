@@ -63,7 +63,7 @@ export function questionOf(asked: Asked, folder: string): string {
     ...asked.files,
     ...asked.commands,
     ...plain,
-    ...asked.paths,
+    ...asked.paths.map(namedBy),
     ...asked.packages,
     ...asked.modules,
   ];
@@ -82,13 +82,20 @@ export function questionOf(asked: Asked, folder: string): string {
     asked.repositories ? 'no_repository' : '',
     'rooms',
     `own=${quote(folder)} own=$home\${own:+/$own}`,
-    sought === '' ? '' : `texts | xargs -0 grep -nF -A 1 ${sought} /dev/null 2>/dev/null | head -c 300000`,
+    sought === '' ? '' : `texts | xargs -0 grep -nF -A 4 ${sought} /dev/null 2>/dev/null | head -c 600000`,
     'named_devices',
     asked.wanted.length === 0 ? '' : `brought ${words(asked.wanted)}`,
     idleOf(asked),
     TELLS,
   ];
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
+}
+
+/** By what a text names a path: of interfaces and what belongs to the kernel that runs, only by the end of it. */
+export function namedBy(path: string): string {
+  const end = path.lastIndexOf('/');
+  if (path.startsWith('/sys/class/net/')) return path.slice(end + 1);
+  return path.startsWith('/lib/modules/') ? path.slice(end) : path;
 }
 
 /** Which commands that are there never ran: those that are declared to be under test, or those that it had installed. */
@@ -268,7 +275,7 @@ named_devices() {
     is_device "$n" && continue
     say path "$n"
     say named "$n"
-    own_texts | xargs -0 grep -nF -A 1 -e "$n" /dev/null 2>/dev/null | head -n 20
+    own_texts | xargs -0 grep -nF -A 4 -e "$n" /dev/null 2>/dev/null | head -n 60
   done
 }
 # A program that has no command in it, or is \`true\` by another name.
@@ -303,7 +310,7 @@ idle() {
   for n in $idle; do
     if [ "$why" = called ]; then
       own_texts | xargs -0 grep -qwF -e "\${n##*/}" 2>/dev/null || continue
-      own_texts | xargs -0 grep -nwF -A 1 -e "\${n##*/}" /dev/null 2>/dev/null | head -n 50
+      own_texts | xargs -0 grep -nwF -A 4 -e "\${n##*/}" /dev/null 2>/dev/null | head -n 100
     fi
     say idle "\${n##*/}" "$why"
   done
@@ -317,7 +324,7 @@ brought() {
       stopped=$(no_interpreter "$f" "\${f##*/}")
       if [ -n "$stopped" ]; then
         printf '%s\\n' "$stopped"
-        own_texts | xargs -0 grep -nF -A 1 -e "\${f##*/}" /dev/null 2>/dev/null | head -n 20
+        own_texts | xargs -0 grep -nF -A 4 -e "\${f##*/}" /dev/null 2>/dev/null | head -n 60
       else say brought "\${f##*/}" && hollow "$f"
       fi
     done
@@ -331,6 +338,7 @@ done
 texts | xargs -0 grep -lE 'check_root|id -r?u|EUID|whoami' /dev/null 2>/dev/null | head -n 1 | while IFS= read -r f; do say asks-root "$f"; done
 texts | xargs -0 awk '{ line = $0; sub(/^[ \\t]+/, "", line) } line == "" || line ~ /^#/ || line ~ /^local [A-Za-z_ ]+$/ { next } line ~ /^(function +)?[A-Za-z_][A-Za-z0-9_]* *(\\(\\))? *[{(]?/ && (line ~ /^[A-Za-z_][A-Za-z0-9_]* *\\(\\)/ || line ~ /^function /) { f = line; sub(/^function +/, "", f); sub(/[^A-Za-z0-9_].*/, "", f); n = 0 } f != "" { n++; if (line ~ /\\$[{]?[?]/) { print "reads\\t" f; f = "" } else if (n > 1 && line !~ /^\\[ *"?\\$#/) f = "" }' 2>/dev/null
 texts | xargs -0 grep -qE '[!=]=? *(""|'"''"')( |\\]|;|$)|(""|'"''"') *[!=]=? |-z |"x?\\$[A-Za-z_{}]+" *[!=]=? *"?x"?( |\\])' 2>/dev/null && say compares-nothing 1
+own_texts | xargs -0 grep -lE '^#!.*sh +-[a-z]*e|^[[:space:]]*set +(-o +errexit|-[a-z]*e)' /dev/null 2>/dev/null | while IFS= read -r f; do say errexit "$f"; done
 say uid "$uid"
 `;
 
@@ -339,5 +347,5 @@ export const LOGS = `d=\${0%/.probe.*}
 home=
 [ -s "$d/.home" ] && IFS= read -r home <"$d/.home"
 find "\${home:-$d/work}" "$d/tmp" -maxdepth 6 -type f -size -4000k -newer "$d/test" -print 2>/dev/null | head -n 300 | tr '\\n' '\\0' |
-  xargs -0 grep -hE ': not found$|command not found$|No space left on device|No such (file or directory|device)' /dev/null 2>/dev/null | head -n 500 | cut -c 1-500
+  xargs -0 grep -hE ': not found$|command not found$|No space left on device|No such (file or directory|device)' /dev/null 2>/dev/null | head -n 1000 | cut -c 1-500
 `;

@@ -41,7 +41,11 @@ describe.skipIf(obstacle)(
       ['started by others', 'timeout 9 env A=1 hostname >/dev/null && report a pass', /^passed/],
       ['by its path', '/bin/hostname >/dev/null && report a pass', /^passed/],
       ['in the background', '( hostname & wait ) >/dev/null\nreport a pass', /^passed/],
-      ['among other mounts', 'unshare -m hostname >/dev/null; [ -z "$DEEP" ] || hostname\nreport a pass', /^passed/],
+      [
+        'among other mounts',
+        'unshare -m hostname >/dev/null; [ -z "$DEEP" ] || hostname\nreport a pass',
+        /^passed/,
+      ],
       [
         'another program of that package',
         'dnsdomainname >/dev/null; [ -z "$DEEP" ] || hostname\nreport a pass',

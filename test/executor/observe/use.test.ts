@@ -33,6 +33,9 @@ describe('what a line of shell does with a command', () => {
     ['command -v fio || exit 1', 'needed'],
     ['command -v fio || {', 'needed'],
     ['which fio || error_msg "no fio"', 'needed'],
+    ['if ! tool=$(command -v fio); then\n    tool=./bin/fio\nfi', 'asked'],
+    ['if ! command -v fio; then\n    code=1\n    exit 1', 'needed'],
+    ['if ! command -v fio; then\n    echo no\nfi\nx=1', 'needed'],
     ['echo "running fio"', 'none'],
     ['# fio is great', 'none'],
     ['fio-helper', 'none'],
@@ -41,8 +44,8 @@ describe('what a line of shell does with a command', () => {
   ];
   const readers = new Set(['verdict_of']);
   it.each(table)('%s', (lines, use) => {
-    const [text = '', next = ''] = lines.split('\n');
-    expect(useInLine('fio', { text, next }, readers)).toBe(use);
+    const [text = '', ...after] = lines.split('\n');
+    expect(useInLine('fio', { text, after }, readers)).toBe(use);
   });
 
   it.each([
@@ -60,7 +63,7 @@ describe('what a line of shell does with a command', () => {
       file: '/a',
       number,
       text,
-      next: '',
+      after: [],
     }));
     expect(useOf('fio', lines, readers)).toBe('asked');
     expect(useOf('fio', lines.slice(1), readers)).toBe('needed');
