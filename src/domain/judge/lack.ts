@@ -57,6 +57,7 @@ const PACKAGE_TROUBLE: Readonly<Record<Extract<Lack, { kind: 'package' }>['why']
   not_root: 'only root may install',
   space: 'there was no room',
   failed: 'it could not be installed',
+  unfinished: 'its installation had not ended when the time was over',
 };
 
 /** The tag by which a run would have been kept from a host without it; undefined: no tag helps. */

@@ -1,4 +1,5 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
+import type { Call } from './calls.js';
 import type { Hint } from './hints.js';
 import { namedBy } from './question.js';
 import { isCalled, isCondition, isShown, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
@@ -35,6 +36,7 @@ interface Answers {
   readonly readers: ReadonlySet<string>;
 }
 
+const LATE = 'not there when the time was over';
 /** So many lines after one that is sought are told with it. */
 const LINES_AFTER = 4;
 /** More facts than this are not told. */
@@ -146,16 +148,14 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     }
     case 'places':
       return [{ kind: 'places', call: hint.call }];
+    case 'under-way':
+      return lacksOfWait(hint.call);
     default:
       return [];
   }
 }
 
-function lacksOfCall(
-  call: Extract<Hint, { of: 'called' }>['call'],
-  hints: readonly Hint[],
-  answers: Answers,
-): readonly Lack[] {
+function lacksOfCall(call: Call, hints: readonly Hint[], answers: Answers): readonly Lack[] {
   switch (call.of) {
     case 'install': {
       const names = call.names.filter((name) => answers.packages.has(name) && !isRemoved(name, hints));
@@ -174,6 +174,20 @@ function lacksOfCall(
       const why = answers.fetches.get(call.from);
       return why === undefined ? [] : [{ kind: 'download', from: call.from, why }];
     }
+    default:
+      return [];
+  }
+}
+
+/** What had not come when the time was over. */
+function lacksOfWait(call: Call): readonly Lack[] {
+  switch (call.of) {
+    case 'install':
+      return [{ kind: 'package', names: call.names, manager: call.manager, why: 'unfinished' }];
+    case 'refresh':
+      return [{ kind: 'download', from: 'the lists of packages', why: LATE }];
+    case 'fetch':
+      return [{ kind: 'download', from: call.from, why: LATE }];
     default:
       return [];
   }

@@ -8,6 +8,8 @@ export type Hint = { readonly at?: number } & (
   /** No entry of PATH had it, as the host's own kernel told. */
   | { readonly of: 'sought'; readonly name: string; readonly byTest: boolean }
   | { readonly of: 'called'; readonly call: Call }
+  /** All that the test waited for when its time was over. */
+  | { readonly of: 'under-way'; readonly call: Call }
   /** A file system was seen full. */
   | { readonly of: 'full'; readonly path: string }
   | { readonly of: 'places'; readonly call: string }
@@ -93,6 +95,11 @@ export class Hints {
     const place = this.printed.get(`${short} ${result}`)?.shift() ?? this.places.upTo(at);
     this.lastCase = Math.max(this.lastCase, place);
     return place;
+  }
+
+  /** What the test waits for now that its time is over. */
+  late(call: Call): void {
+    this.add({ of: 'under-way', call, at: this.places.after(this.position) });
   }
 
   /** Whether no case was told after a place. */
