@@ -6,6 +6,7 @@ import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.j
 import { BlobUnavailable, type KeptBlob } from './blob-cache.js';
 import type { Bundle } from './bundle.js';
 import type { Connections, Seat } from './connections.js';
+import type { EnvironmentRecorder } from './environment/recorder.js';
 import { Output } from './output.js';
 import { Session, type SessionLimits, type SessionPlan, SessionRefused } from './session.js';
 import { pause, type Timing } from './timing.js';
@@ -32,6 +33,7 @@ export interface Hands {
   readonly artefact: (digest: string, stop: AbortSignal) => Promise<KeptBlob>;
   /** Keeps bytes that a test or a handler left, and gives their digest. */
   readonly keep: (bytes: Buffer, stop: AbortSignal) => Promise<string>;
+  readonly recorder: EnvironmentRecorder;
   readonly handlers: Handlers | undefined;
   readonly onEvent: (event: AttemptEvent) => void;
   readonly onSegment: (role: string, segment: { seq: number; atByte: number; data: Buffer }) => void;

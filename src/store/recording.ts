@@ -153,6 +153,8 @@ export interface Batch {
     attempt: Id;
     role: string;
     verified?: unknown;
+    /** Digests of the parts of the environment record. */
+    environment?: Readonly<Record<string, string>>;
     before?: unknown;
     after?: unknown;
     dirtied?: string;
@@ -242,12 +244,12 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
   if (batch.places.length > 0) {
     said.push(
       sql.rows(
-        `UPDATE place p SET verified = coalesce(g.verified, p.verified),
+        `UPDATE place p SET verified = coalesce(g.verified, p.verified), environment = coalesce(g.environment, p.environment),
          fingerprint_before = coalesce(g.before, p.fingerprint_before),
          fingerprint_after = coalesce(g.after, p.fingerprint_after), dirtied = coalesce(g.dirtied, p.dirtied),
          boot_id = coalesce(g."bootId", p.boot_id), output_bytes = coalesce(g."outputBytes", p.output_bytes),
          output_cut = coalesce(g."outputCut", p.output_cut)
-       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, before jsonb,
+       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, environment jsonb, before jsonb,
          after jsonb, dirtied text, "bootId" text, "outputBytes" bigint, "outputCut" bigint)
        WHERE p.run_id = g.run AND p.attempt_id = g.attempt AND p.role = g.role`,
         [json(batch.places)],

@@ -1,4 +1,5 @@
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
+import type { SeenPart } from '../domain/environment/environment.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
@@ -647,6 +648,8 @@ export const SCHEMA = {
       /** What was found where the host had been booted since it was left, by nobody's order. */
       unorderedBoot: orNull(text()),
       verified: orNull(json<readonly SeenTag[]>()),
+      /** Digests of the blobs that are the parts of the environment record. */
+      environment: orNull(json<Readonly<Partial<Record<SeenPart, string>>>>()),
       fingerprintBefore: orNull(json<Fingerprint>()),
       fingerprintAfter: orNull(json<Fingerprint>()),
       dirtied: orNull(text<Layer>()),
