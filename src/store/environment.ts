@@ -42,7 +42,7 @@ export async function findEnvironment(
 }
 
 /** Runs of a test that are looked through for its last pass. */
-const MOST_LOOKED_THROUGH = 1000;
+const MOST_LOOKED_THROUGH = 200;
 
 /** The newest run of a test that has come to something, and the last pass of the same variant before it. */
 export interface SinceLastPass {
