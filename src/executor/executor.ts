@@ -1,8 +1,11 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Handlers } from '../ports/handlers.js';
 import type { Images } from '../ports/images.js';
+import type { OwnCommands } from '../ports/own-commands.js';
 import type { Shell } from '../ports/shell.js';
+import type { Source } from '../ports/source.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
 import {
@@ -18,7 +21,7 @@ import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
 import { EnvironmentRecorder } from './environment/recorder.js';
 import { Outbox } from './outbox.js';
-import type { Limits, StopReason } from './place.js';
+import type { Hands, Limits, StopReason } from './place.js';
 import { systemTiming } from './system-timing.js';
 import { pause, type Timing, within } from './timing.js';
 
@@ -37,6 +40,12 @@ export interface ExecutorOptions {
   readonly images: Images;
   /** Undefined: none are offered. */
   readonly handlers?: Handlers;
+  /** Runs steps on this machine itself; undefined: none are. */
+  readonly here?: OwnCommands;
+  /** Repositories that steps fetch from; undefined: they fetch from none. */
+  readonly source?: Source;
+  /** Where what steps have fetched and built is kept; undefined: neither is done. */
+  readonly keepDir?: string;
   readonly name: string;
   /** Attempts carried out beside each other. */
   readonly capacity: number;
@@ -116,6 +125,7 @@ export class Executor {
   private draining = false;
   private readonly claiming = new AbortController();
   private work: Promise<void> | undefined;
+  private kept: Promise<string> | undefined;
 
   constructor(private readonly options: ExecutorOptions) {
     this.timing = options.timing ?? systemTiming;
@@ -307,6 +317,7 @@ export class Executor {
       keep: (bytes: Buffer, stopped: AbortSignal) => this.keep(tenure, bytes, stopped),
       recorder: this.recorder,
       handlers: this.options.handlers,
+      ...this.stepHands(),
       onEvent,
       onSegment: (role: string, part: { seq: number; atByte: number; data: Buffer }) => {
         if (stop.signal.reason === 'quiet') return;
@@ -327,6 +338,15 @@ export class Executor {
       tenure.running.delete(attempt);
     });
     return true;
+  }
+
+  private stepHands(): Pick<Hands, 'here' | 'source' | 'keepDir'> {
+    const { here, source, keepDir } = this.options;
+    return {
+      ...(here === undefined ? {} : { here }),
+      ...(source === undefined ? {} : { source }),
+      ...(keepDir === undefined ? {} : { keepDir: () => (this.kept ??= madeFor(keepDir)) }),
+    };
   }
 
   /** Keeps bytes with the grid; one that cannot be asked is asked again for a while. */
@@ -384,6 +404,14 @@ export class Executor {
       if (file.endsWith('.spool')) rmSync(join(spoolDir, file), { force: true });
     }
   }
+}
+
+/** The folder, without what an earlier start was cut off in. */
+async function madeFor(keepDir: string): Promise<string> {
+  await mkdir(keepDir, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(keepDir))
+    if (name.startsWith('fetched-')) await rm(join(keepDir, name), { recursive: true, force: true });
+  return keepDir;
 }
 
 /** Whether the grid itself has said that nothing more is wanted under this lease; a token may be revoked. */
