@@ -119,7 +119,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const files = await takeArtefacts(place, state);
   place.artefacts = files;
   const tree = await takeTree(place, state);
-  const observer = test.lava && new Observer(test.lava);
+  const observer = test.lava && new Observer(test.lava, test.underTest);
   const cases = new Cases(
     place.plan.role,
     (event) => {

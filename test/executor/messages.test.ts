@@ -16,6 +16,7 @@ const OBSERVED: readonly Fact[] = [
   { kind: 'places', call: 'lava-sync' },
   { kind: 'empty_comparison', text: 't' },
   { kind: 'does_nothing', command: 'c', why: 'w' },
+  { kind: 'never_executed', commands: ['c'] },
   { kind: 'line_number', number: 45 },
 ];
 
