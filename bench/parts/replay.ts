@@ -4,6 +4,7 @@ import { Client, type ClientChannel } from 'ssh2';
 import { SshShell } from '../../src/adapters/ssh.js';
 import { carryOut } from '../../src/executor/carry-out.js';
 import { Connections } from '../../src/executor/connections.js';
+import { EnvironmentRecorder } from '../../src/executor/environment/recorder.js';
 import { systemTiming } from '../../src/executor/system-timing.js';
 import { quote } from '../../src/executor/wrapper.js';
 import { Shell, type ShellConnection, type ShellProcess, type ShellTarget } from '../../src/ports/shell.js';
@@ -44,6 +45,7 @@ export async function record(assignment: Assignment): Promise<readonly Recording
       keep: () => Promise.reject(new Error('nothing is kept')),
       handlers: undefined,
       localFence: new Map(),
+      recorder: new EnvironmentRecorder(),
       onEvent: (event) => events.push(event),
       onSegment: () => {},
     },

@@ -5,6 +5,7 @@ import { type Answer, why } from '../domain/plan/fit.js';
 import { FitIndex } from '../domain/plan/fit-index.js';
 import { UnitsTaken } from '../domain/plan/instruments.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
+import { stackAfter } from '../domain/provision/after.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
 import {
@@ -353,6 +354,8 @@ function placePlan(
     observe: others,
     ...(requirement === '' ? {} : { promised }),
     fresh: chain.fresh,
+    stack: stackAfter(host.stack, chain.steps),
+    ...(observe ? {} : { record: true }),
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };
 }
