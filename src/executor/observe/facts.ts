@@ -1,7 +1,7 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
 import type { Call } from './calls.js';
 import type { Hint } from './hints.js';
-import { namedBy } from './question.js';
+import { namesOf } from './question.js';
 import { isCalled, isCondition, isShown, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
 
 /** What the host said when it was asked. */
@@ -131,7 +131,8 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     }
     case 'path':
     case 'asked-path': {
-      return answers.paths.has(hint.path) && useAt(namedBy(hint.path), answers) === 'needed'
+      return answers.paths.has(hint.path) &&
+        namesOf(hint.path).some((name) => useAt(name, answers) === 'needed')
         ? [{ kind: 'device', path: hint.path }]
         : [];
     }

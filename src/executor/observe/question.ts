@@ -1,3 +1,4 @@
+import { SYSTEMD } from '../../domain/judge/lack.js';
 import { quote } from '../wrapper.js';
 import type { Hint } from './hints.js';
 
@@ -63,7 +64,7 @@ export function questionOf(asked: Asked, folder: string): string {
     ...asked.files,
     ...asked.commands,
     ...plain,
-    ...asked.paths.map(namedBy),
+    ...asked.paths.flatMap(namesOf),
     ...asked.packages,
     ...asked.modules,
   ];
@@ -91,11 +92,13 @@ export function questionOf(asked: Asked, folder: string): string {
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
 }
 
-/** By what a text names a path: of interfaces and what belongs to the kernel that runs, only by the end of it. */
-export function namedBy(path: string): string {
+/** By what a text names a path: of interfaces and what belongs to the kernel that runs only by the end of it. */
+export function namesOf(path: string): readonly string[] {
   const end = path.lastIndexOf('/');
-  if (path.startsWith('/sys/class/net/')) return path.slice(end + 1);
-  return path.startsWith('/lib/modules/') ? path.slice(end) : path;
+  if (path === SYSTEMD)
+    return ['systemctl', 'timedatectl', 'hostnamectl', 'localectl', 'systemd-analyze', 'journalctl'];
+  if (path.startsWith('/sys/class/net/')) return [path.slice(end + 1)];
+  return [path.startsWith('/lib/modules/') ? path.slice(end) : path];
 }
 
 /** Which commands that are there never ran: those that are declared to be under test, or those that it had installed. */

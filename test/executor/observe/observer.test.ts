@@ -180,6 +180,13 @@ calcx 1 && report a pass || report a fail`,
         /^failed: failed cases: a/,
       ],
       [
+        'systemd',
+        `printf '#!/bin/sh\\necho "System has not been booted with systemd as init system (PID 1). Can%st operate." >&2; exit 1\\n' "'" >/usr/local/bin/systemctl
+chmod 755 /usr/local/bin/systemctl
+systemctl restart nginx && report a pass || report a fail`,
+        /^could_not_run: cases a for want of systemd as the first process \(needs systemd\)/,
+      ],
+      [
         'what belongs to the kernel and is not there',
         'for m in $(cat "/lib/modules/$(uname -r)/modules.nothing"); do :; done\nreport a fail',
         /^could_not_run: .*modules.nothing/,
