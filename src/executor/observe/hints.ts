@@ -65,7 +65,7 @@ export class Hints {
         this.add({
           of: 'sought',
           name: first,
-          byTest: !isOfSystem(rest[1] ?? ''),
+          byTest: !isOfSystem(rest[1] ?? '', rest[2] ?? ''),
           at: this.places.after(at),
         });
         return true;
@@ -137,9 +137,20 @@ export class Hints {
   }
 }
 
-/** Whether a command line is that of a program of the host itself: `/bin/sh /var/lib/dpkg/info/fio.postinst configure`. */
-function isOfSystem(line: string): boolean {
+/** What a test starts its commands with; what else lies in the system's folders is a tool that looks for its own. */
+const STARTERS =
+  /^(?:env|timeout|xargs|find|sudo|su|runuser|doas|nice|ionice|nohup|setsid|stdbuf|unbuffer|time|watch|make|gmake|parallel|chrt|taskset|numactl|setarch|strace|ltrace|gdb|valgrind|perf|script|expect|chroot|unshare|nsenter|ip|ssh|systemd-run|start-stop-daemon|which|awk|gawk|mawk|tclsh|ruby|node|php|lua)[0-9.]*$/;
+
+/**
+ * Whether a command line is that of a program of the host itself: `/bin/sh /var/lib/dpkg/info/fio.postinst configure`, or
+ * `docker build .` run by `/usr/bin/docker`. `exe` is '' where that is not known.
+ */
+function isOfSystem(line: string, exe: string): boolean {
   const [program = '', script = ''] = line.split(' ');
-  const isInterpreter = /(?:^|\/)(?:sh|dash|bash|ash|busybox|perl|python[0-9.]*|env)$/.test(program);
-  return /^\/(?:usr|s?bin|lib|var\/lib|etc)\//.test(isInterpreter ? script : program);
+  const isInterpreter = /(?:^|\/)(?:sh|dash|bash|ash|busybox|perl|python[0-9.]*|env)$/.test(
+    exe === '' ? program : exe,
+  );
+  const file = isInterpreter ? script : exe === '' ? program : exe;
+  const isStarter = !isInterpreter && STARTERS.test(file.slice(file.lastIndexOf('/') + 1));
+  return !isStarter && /^\/(?:usr|s?bin|lib|var\/lib|etc)\//.test(file);
 }

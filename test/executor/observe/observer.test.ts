@@ -192,6 +192,11 @@ systemctl restart nginx && report a pass || report a fail`,
         /^could_not_run: .*modules.nothing/,
       ],
       [
+        'what a tool of the host looks for itself, and a true red',
+        'cp "$(command -v perl)" /usr/local/bin/tool; tool -e \'system("iperf3", "-c"); exit 1\' && report a pass || report a fail\n[ -z "$DEEP" ] || iperf3',
+        /^failed: failed cases: a/,
+      ],
+      [
         'a download',
         'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail',
         /^could_not_run/,
