@@ -159,7 +159,10 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
 function lacksOfCall(call: Call, hints: readonly Hint[], answers: Answers): readonly Lack[] {
   switch (call.of) {
     case 'install': {
-      const names = call.names.filter((name) => answers.packages.has(name) && !isRemoved(name, hints));
+      const absent = call.names.filter((name) => answers.packages.has(name) && !isRemoved(name, hints));
+      // For want of one that nobody has none of them is installed.
+      const unknown = absent.filter((name) => answers.packages.get(name) === 'unknown');
+      const names = unknown.length > 0 ? unknown : absent;
       const [first] = names;
       if (first === undefined || answers.full.length > 0) return spaceOr(answers, first);
       const why = answers.packages.get(first) ?? 'failed';
