@@ -6,6 +6,7 @@ import { carryOut } from '../../src/executor/carry-out.js';
 import { Connections } from '../../src/executor/connections.js';
 import { systemTiming } from '../../src/executor/system-timing.js';
 import { quote } from '../../src/executor/wrapper.js';
+import { Images } from '../../src/ports/images.js';
 import { Shell, type ShellConnection, type ShellProcess, type ShellTarget } from '../../src/ports/shell.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
 import type { InventoryHost } from './grid.js';
@@ -37,7 +38,7 @@ export async function record(assignment: Assignment): Promise<readonly Recording
     assignment,
     {
       connections,
-      images: { restore: () => Promise.reject(new Error('a benchmark restores nothing')) },
+      images: new NoImages(),
       timing: systemTiming,
       limits,
       artefact: () => Promise.reject(new Error('nothing was uploaded')),
@@ -174,5 +175,11 @@ export class PlainHost {
       });
       goOn();
     });
+  }
+}
+
+class NoImages extends Images {
+  override restore(): Promise<never> {
+    return Promise.reject(new Error('a benchmark restores nothing'));
   }
 }
