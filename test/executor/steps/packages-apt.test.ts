@@ -207,7 +207,7 @@ describe.skipIf(canRunLightHosts())('packages by apt, from a signed repository',
     const step = packages('ours', { files: ['my-lib.deb'], from: [] }, { artefacts: ['my-lib.deb'] });
     const artefacts = [{ name: 'my-lib.deb', variable: 'TESTYARD_ARTEFACT_MY_LIB_DEB', blob }];
     const ran = await bench.run(host, [step], { artefacts });
-    expect([ran.outcome.kind, ran.dirtied]).toEqual(['ended', 'packages']);
+    expect([ran.outcome.kind, ran.dirtied, ran.text]).toEqual(['ended', 'packages', expect.any(String)]);
     expect(await versions()).toEqual(['lab-lib 1.5']);
     expect((await bench.undo(host, step)).outcome.kind).toBe('ended');
     const without = await bench.run(host, [step]);
