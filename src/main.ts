@@ -146,7 +146,7 @@ async function startHands(
     link,
     shell: (kind) => (kind === 'ssh' ? ssh : local),
     images: new CommandImages(),
-    handlers: new ProcessHandlers(readHandlerList(config.handlersFile)),
+    handlers: new ProcessHandlers(readHandlerList(config.handlersFile), [stateDir]),
     name: name.replace(/[^A-Za-z0-9._-]/g, '-'),
     capacity: config.capacity,
     spoolDir: path.join(stateDir, 'spool'),

@@ -1,3 +1,4 @@
+import type { HandlerSpec } from './handler.js';
 import type { LavaMapping } from './lava/mapping.js';
 import type { Layer } from './layer.js';
 import type { StepSpec } from './step.js';
@@ -32,6 +33,10 @@ export interface GridSpec {
   readonly sources?: readonly string[];
   /** What words of LAVA metadata ask of a host, where it is not what they mean without it. */
   readonly lava?: Partial<LavaMapping>;
+  /** Grid-side code that answers signals of tests, on the machine of the executor. */
+  readonly handlers?: Readonly<Record<string, HandlerSpec>>;
+  /** Projects whose tests may bring handlers of their own; undefined: none. */
+  readonly trustedProjects?: readonly string[];
 }
 
 /** Scopes of incidents for which a policy can be declared. */
@@ -64,8 +69,13 @@ export interface ResourceSpec {
   readonly name: string;
   readonly meaning: string;
   readonly owner?: string;
-  /** Of an instrument: the hosts it is attached to, and how many of them it serves at a time. */
-  readonly instrument?: { readonly with: readonly string[]; readonly units: number };
+  /** Of an instrument: the hosts it is attached to, how many of them it serves at a time, where it answers. */
+  readonly instrument?: {
+    readonly with: readonly string[];
+    readonly units: number;
+    /** In words that its handlers understand; undefined: they need none. */
+    readonly address?: string;
+  };
 }
 
 /** What is true of every host of a type, unless the host says otherwise. */

@@ -1,5 +1,5 @@
 /** The version of the protocol between executors and the grid; a different major is refused. */
-export const PROTOCOL = '1.4';
+export const PROTOCOL = '1.5';
 
 /** Whether somebody who speaks this version understands the event `decided`; who says no version is older. */
 export function takesDecided(version = '1.1'): boolean {

@@ -1,4 +1,5 @@
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
+import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
@@ -147,6 +148,8 @@ export const SCHEMA = {
       haltedBy: bigints("'{}'"),
       sources: texts("'{}'"),
       lavaMapping: json<Partial<LavaMapping>>("'{}'"),
+      handlers: json<Readonly<Record<string, HandlerSpec>>>("'{}'"),
+      trustedProjects: texts("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
