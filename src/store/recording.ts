@@ -1,3 +1,4 @@
+import type { HandlerSpec } from '../domain/handler.js';
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
 import type { AttemptEnd, Outcome } from '../domain/outcome.js';
@@ -16,6 +17,18 @@ export interface Handout {
   readonly spec: TestSpec;
   readonly variant: Readonly<Record<string, string>>;
   readonly artefacts: readonly Artefact[];
+  readonly handling: {
+    /** The grid's list. */
+    readonly listed: Readonly<Record<string, HandlerSpec>>;
+    /** Whether its project may bring handlers of its own. */
+    readonly isTrusted: boolean;
+  };
+}
+
+/** What is known of handlers for a test of which this is the id. */
+export function handlingOf(testId: string): string {
+  return `(SELECT jsonb_build_object('listed', g.handlers, 'isTrusted', p.name = ANY (g.trusted_projects))
+    FROM grid g CROSS JOIN project p JOIN test own ON own.project_id = p.id WHERE own.id = ${testId})`;
 }
 
 /** Of an attempt in the queue: whether it was never handed out, or so long ago without a word that it got lost. */
@@ -30,7 +43,7 @@ export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> 
          ORDER BY run_id LIMIT $2 FOR UPDATE SKIP LOCKED)
        RETURNING run_id, attempt_id, test_id)
      SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant,
-       ${ARTEFACTS_OF_RUN} AS artefacts
+       ${ARTEFACTS_OF_RUN} AS artefacts, ${handlingOf('m.test_id')} AS handling
      FROM mine m JOIN attempt a ON a.run_id = m.run_id AND a.id = m.attempt_id
      JOIN test t ON t.id = m.test_id JOIN run r ON r.id = m.run_id ORDER BY m.run_id`,
     [lease, limit],

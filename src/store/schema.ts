@@ -1,5 +1,6 @@
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { SeenPart } from '../domain/environment/environment.js';
+import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { ImageSpec } from '../domain/image.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
@@ -150,6 +151,8 @@ export const SCHEMA = {
       sources: texts("'{}'"),
       lavaMapping: json<Partial<LavaMapping>>("'{}'"),
       gridSteps: boolean('false'),
+      handlers: json<Readonly<Record<string, HandlerSpec>>>("'{}'"),
+      trustedProjects: texts("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },

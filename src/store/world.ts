@@ -170,7 +170,8 @@ function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
           FROM host_probe pr WHERE pr.host_id = h.id) AS probes,
        (SELECT jsonb_agg(jsonb_build_object('name', name, 'instance', instance, 'source', source, 'raw', raw))
           FROM host_tag ht WHERE ht.host_id = h.id AND source IN ('declared', 'probed')) AS tags,
-       (SELECT jsonb_agg(jsonb_build_object('id', r.id::text, 'name', r.name, 'units', r.spec->'instrument'->'units')
+       (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', r.id::text, 'name', r.name,
+          'units', r.spec->'instrument'->'units', 'address', r.spec->'instrument'->'address'))
           ORDER BY r.name) FROM host_resource hr JOIN resource r ON r.id = hr.resource_id
           WHERE hr.host_id = h.id AND r.removed_at IS NULL AND r.spec ? 'instrument') AS instruments,
        '0' AS ok_attempt
