@@ -63,3 +63,8 @@ export function disagree(one: StepSpec, other: StepSpec): boolean {
 export function isRestore(step: StepSpec): boolean {
   return step.action.kind === 'restore';
 }
+
+/** Whether a step puts this image onto a host. */
+export function doesRestore(step: StepSpec, image: string): boolean {
+  return step.action.kind === 'restore' && step.action.image === image;
+}
