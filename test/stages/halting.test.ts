@@ -142,6 +142,9 @@ describe('what the inventory says an incident halts', () => {
     await grid.end(other, lostIn('connect'));
     for (const canary of await grid.takeCanaries()) await grid.end(canary, lostIn('connect'));
     await neighboursAreWell();
+    // Of the other one's pool nothing more can be learnt.
+    await grid.pass(16);
+    await grid.beat();
     expect(await stateOf()).toMatchObject({ state: 'halted' });
     expect(await grid.incidents()).toHaveLength(2);
     await grid.pass(3_601);
