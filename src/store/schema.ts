@@ -392,6 +392,8 @@ export const SCHEMA = {
       okAt: orNull(instant()),
       badAttempt: bigint(0),
       badAt: orNull(instant()),
+      badSinceAttempt: bigint(0),
+      badSince: orNull(instant()),
     },
     {
       foreignKeys: { host_record_host_fk: ['hostId', 'host'] },
@@ -904,6 +906,10 @@ export const SCHEMA = {
       nextCheckAt: orNull(instant()),
       closedAt: orNull(instant()),
       closeReason: orNull(text()),
+      resource: orNull(text()),
+      pool: orNull(text()),
+      image: orNull(text()),
+      settledAt: orNull(instant()),
     },
     {
       foreignKeys: { incident_host_fk: ['hostId', 'host'], incident_project_fk: ['projectId', 'project'] },
