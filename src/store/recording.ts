@@ -388,8 +388,8 @@ export type StackChange =
       readonly gives: readonly string[];
       /** Nothing has run since. */
       readonly restore: boolean;
-      /** What a boot had brought about is gone, whoever did it. */
-      readonly reboot: boolean;
+      /** What its layer had is gone, whoever brought it there. */
+      readonly clears: boolean;
     }
   | { readonly kind: 'step_failed'; readonly attempt: Id; readonly role: string }
   /** Somebody's work has begun there: the host is no longer fresh. */
@@ -424,7 +424,7 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
           [...at, change.layer],
         );
       }
-      if (change.reboot) {
+      if (change.clears) {
         await sql.rows(
           `WITH dropped AS (
              DELETE FROM host_stack WHERE host_id = ${host} AND layer_rank(layer) >= layer_rank($3) RETURNING gives),
