@@ -239,7 +239,7 @@ function stepFields(step: StepSpec): Fields {
     needs: needs === '' ? undefined : [needs],
     gives,
     destroys,
-    clears,
+    clears: clears ? 'yes' : undefined,
     uses,
     artefacts,
     ...actionFields(action),
