@@ -3,8 +3,9 @@ import type { Id } from '../domain/id.js';
 import { factsWith } from '../domain/match/holds.js';
 import { type Answer, why } from '../domain/plan/fit.js';
 import { FitIndex } from '../domain/plan/fit-index.js';
-import { UnitsTaken } from '../domain/plan/instruments.js';
+import { leased, UnitsTaken } from '../domain/plan/instruments.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
+import { stackAfter } from '../domain/provision/after.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
 import {
@@ -269,6 +270,9 @@ async function match(
     free.set(host.id, kept.length > 0 ? [] : others);
     chosen.executor.room -= 1;
     const observe = demand.purpose === 'canary' || demand.purpose === 'recovery';
+    const units = means.units.take(chosen.instruments);
+    const instruments = leased(chosen.instruments, units);
+    const place = placePlan(host, chosen.seat, chosen.fit.chain, demand.requirement, observe, means.world);
     attempts.push({
       runId: head.runId,
       demand: head.demand,
@@ -276,11 +280,11 @@ async function match(
       hostId: host.id,
       seat: chosen.seat,
       kept,
-      units: means.units.take(chosen.instruments),
+      units,
       requirement: demand.requirement,
       fresh: chain.fresh,
       handOver: means.claims.waits(chosen.executor.lease),
-      place: placePlan(host, chosen.seat, chosen.fit.chain, demand.requirement, observe, means.world),
+      place: instruments.length === 0 ? place : { ...place, instruments },
     });
     if (attempts.length >= slots) break;
   }
@@ -353,6 +357,8 @@ function placePlan(
     observe: others,
     ...(requirement === '' ? {} : { promised }),
     fresh: chain.fresh,
+    stack: stackAfter(host.stack, chain.steps),
+    ...(observe ? {} : { record: true }),
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };
 }

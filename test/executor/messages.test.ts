@@ -16,6 +16,7 @@ const OBSERVED: readonly Fact[] = [
   { kind: 'places', call: 'lava-sync' },
   { kind: 'empty_comparison', text: 't' },
   { kind: 'does_nothing', command: 'c', why: 'w' },
+  { kind: 'never_executed', commands: ['c'] },
   { kind: 'line_number', number: 45 },
 ];
 
@@ -32,7 +33,12 @@ const OUTCOMES: { readonly [Kind in Outcome['kind']]: Required<Extract<Outcome, 
   crashed: { kind: 'crashed', evidence: 'panic' },
   never_started: { kind: 'never_started', why: 'w' },
   chain_failed: {
-    ...{ kind: 'chain_failed', step: 's', layer: 'boot', result: 'timed_out', message: 'm', resource: 'r' },
+    kind: 'chain_failed',
+    step: 's',
+    layer: 'boot',
+    result: 'timed_out',
+    message: 'm',
+    resource: 'r',
   },
   tag_lied: { kind: 'tag_lied', step: 's', tag: 't', presence: 'unknown', why: 'w' },
   setup_failed: { kind: 'setup_failed', result: 'killed', message: 'm', observed: OBSERVED },
