@@ -47,7 +47,7 @@ describe.skipIf(canRunLightHosts())('steps from git', () => {
       { layer: 'build' },
     );
   const state =
-    'find /srv /opt /var/lib/testyard/steps/* -exec stat -c '%A %n' {} + 2>/dev/null; cat /srv/src/tool/* 2>/dev/null';
+    'find /srv /opt /var/lib/testyard/steps/* -exec stat -c "%A %n" {} + 2>/dev/null; cat /srv/src/tool/* 2>/dev/null';
 
   stepContract('fetch of a commit', {
     bench: () => bench,
