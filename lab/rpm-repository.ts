@@ -44,11 +44,20 @@ export class RpmRepository {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  private async build({ name, version, depends, conflicts, postinst }: LabPackage, root: string): Promise<void> {
+  private async build(
+    { name, version, depends, conflicts, postinst }: LabPackage,
+    root: string,
+  ): Promise<void> {
     const top = path.join(this.folder, 'build');
     const spec = path.join(this.folder, 'one.spec');
     const lines = [
-      ...[`Name: ${name}`, `Version: ${version}`, 'Release: 1', 'Summary: a package of the lab', 'License: none'],
+      ...[
+        `Name: ${name}`,
+        `Version: ${version}`,
+        'Release: 1',
+        'Summary: a package of the lab',
+        'License: none',
+      ],
       ...['BuildArch: noarch', 'AutoReqProv: no'],
       ...(depends === undefined ? [] : [`Requires: ${depends}`]),
       ...(conflicts === undefined ? [] : [`Conflicts: ${conflicts}`]),
@@ -59,10 +68,22 @@ export class RpmRepository {
       ...['%files', `/usr/share/${name}`],
     ];
     await writeFile(spec, `${lines.join('\n')}\n`);
-    const defines = [`_topdir ${top}`, '_build_id_links none', `_rpmdir ${root}`].flatMap((one) => ['--define', one]);
+    const defines = [`_topdir ${top}`, '_build_id_links none', `_rpmdir ${root}`].flatMap((one) => [
+      '--define',
+      one,
+    ]);
     await program('rpmbuild', ['-bb', '--quiet', ...defines, spec]);
     const file = path.join(root, 'noarch', `${name}-${version}-1.noarch.rpm`);
-    const sign = ['--define', `_gpg_name Lab`, '--define', `_gpg_path ${this.signing.home}`, '--addsign', file];
+    const sign = [
+      '--define',
+      '__gpg /usr/bin/gpg',
+      '--define',
+      '_gpg_name Lab',
+      '--define',
+      `_gpg_path ${this.signing.home}`,
+      '--addsign',
+      file,
+    ];
     await program('rpmsign', sign);
   }
 }

@@ -5,6 +5,7 @@ import { type Answer, why } from '../domain/plan/fit.js';
 import { FitIndex } from '../domain/plan/fit-index.js';
 import { leased, UnitsTaken } from '../domain/plan/instruments.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
+import { ResourceLimits } from '../domain/plan/resource-limits.js';
 import { stackAfter } from '../domain/provision/after.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
@@ -12,6 +13,7 @@ import {
   type Assigned,
   assign,
   type LiveExecutor,
+  limitedResources,
   liveExecutors,
   type NewAttempt,
   notHandedOut,
@@ -105,10 +107,11 @@ function isFull({ attempts }: Weighed): boolean {
 }
 
 async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed> {
-  const [demands, executors, taken] = await Promise.all([
+  const [demands, executors, taken, limited] = await Promise.all([
     waitingDemands(sql),
     liveExecutors(sql),
     seatsTaken(sql),
+    limitedResources(sql),
   ]);
   if (demands.length === 0) return { found: NOTHING, attempts: [], says: [], holds: [] };
   const { hosts } = world;
@@ -124,7 +127,9 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
   const able = demands.filter(({ spec }) => goesOn(spec));
   const hasInstruments = hosts.some(({ instruments }) => instruments.length > 0);
   const units = new UnitsTaken(hasInstruments ? await unitsTaken(sql) : new Map());
-  const attempts = await match(sql, able, answers, { ...means, world, hosts, executors, taken, units });
+  const limits = new ResourceLimits(limited);
+  const known = { ...means, world, hosts, executors, taken, units, limits };
+  const attempts = await match(sql, able, answers, known);
   const says: { key: string; code: string; reason: string }[] = [];
   const holds: { key: string; incident: Id; reason: string }[] = [];
   const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
@@ -154,9 +159,10 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
       says.push({
         key: demand.key,
         code: reason.kind === 'held' ? 'incident' : reason.code,
-        reason: hasInstruments
-          ? (equipmentShort(demand.spec, answer, world, units) ?? reason.reason)
-          : reason.reason,
+        reason:
+          (hasInstruments ? equipmentShort(demand.spec, answer, world, units) : undefined) ??
+          resourceFull(answer, limits) ??
+          reason.reason,
       });
     if (answer.fits.length === 0) {
       for (const later of answer.laters) {
@@ -187,6 +193,14 @@ function equipmentShort(
   const names = [...new Set(busy.flatMap((one) => (one === undefined ? [] : [one.name])))];
   if (names.length === 0 || busy.includes(undefined)) return undefined;
   return `waits for ${names.join(' or ')}: every unit that its hosts could have is taken`;
+}
+
+/** Why a demand waits that every host could serve only by a chain for which a resource has no room just now. */
+function resourceFull({ fits }: Answer, limits: ResourceLimits): string | undefined {
+  const full = fits.map(({ chain }) => limits.full(chain.steps));
+  const first = full.find((one) => one !== undefined);
+  if (first === undefined || full.includes(undefined)) return undefined;
+  return `waits for ${first.name}: ${first.limit} at a time may use it, and as many do`;
 }
 
 async function write(
@@ -223,6 +237,7 @@ interface Means extends PlanMeans {
   readonly executors: readonly LiveExecutor[];
   readonly taken: ReadonlyMap<Id, ReadonlySet<number>>;
   readonly units: UnitsTaken;
+  readonly limits: ResourceLimits;
 }
 
 /** Takes runs in their order and gives each the cheapest host that has a seat and an executor to work on it. */
@@ -270,6 +285,7 @@ async function match(
     free.set(host.id, kept.length > 0 ? [] : others);
     chosen.executor.room -= 1;
     const observe = demand.purpose === 'canary' || demand.purpose === 'recovery';
+    means.limits.take(chain.steps);
     const units = means.units.take(chosen.instruments);
     const instruments = leased(chosen.instruments, units);
     const place = placePlan(host, chosen.seat, chosen.fit.chain, demand.requirement, observe, means.world);
@@ -296,7 +312,7 @@ function choose(
   answer: Answer,
   free: ReadonlyMap<Id, readonly number[]>,
   room: readonly { lease: Id; name: string; room: number }[],
-  { world, units }: Means,
+  { world, units, limits }: Means,
 ) {
   for (const fit of answer.fits) {
     const host = world.byId.get(fit.host.id);
@@ -305,7 +321,7 @@ function choose(
     if (host === undefined || seat === undefined) continue;
     if (fit.chain.steps.some((s) => s.layer !== 'use') && seats.length < host.seats) continue;
     const instruments = units.asked(demand.requirement, host.instruments);
-    if (units.busy(instruments) !== undefined) continue;
+    if (units.busy(instruments) !== undefined || limits.full(fit.chain.steps) !== undefined) continue;
     const executor = [...room]
       .filter((x) => x.room > 0 && (host.executor === undefined || host.executor === x.name))
       .sort((a, b) => b.room - a.room)[0];

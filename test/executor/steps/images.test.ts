@@ -31,7 +31,11 @@ describe.skipIf(canRunLightHosts())('images of the catalogue', () => {
     source: { kind: 'recipe', recipe, timeoutMs: 120_000, ...(base === undefined ? {} : { base }) },
   });
   const restore = (spec: ImageSpec) =>
-    aStep(`restore-${spec.name}`, { kind: 'restore', image: spec.name, spec }, { layer: 'image', undo: { none: '' } });
+    aStep(
+      `restore-${spec.name}`,
+      { kind: 'restore', image: spec.name, spec },
+      { layer: 'image', undo: { none: '' } },
+    );
   const made = async () => (await readFile(log(), 'utf8').catch(() => '')).split('\n').filter(Boolean);
 
   it('are made once by their recipes, one on another, with packages put in before any host has them', async () => {
@@ -43,9 +47,15 @@ chroot "$TESTYARD_OUT" dpkg -i /tool.deb
 rm "$TESTYARD_OUT/tool.deb"`;
     const tool = image('with-tool', recipe, base);
     const ran = await Promise.all(hosts.map((host) => bench.run(host, [restore(tool)])));
-    expect(ran.map(({ outcome, text }) => (outcome.kind === 'ended' ? 'well' : `${JSON.stringify(outcome)} ${text}`))).toEqual(['well', 'well']);
+    expect(
+      ran.map(({ outcome, text }) =>
+        outcome.kind === 'ended' ? 'well' : `${JSON.stringify(outcome)} ${text}`,
+      ),
+    ).toEqual(['well', 'well']);
     for (const host of hosts) {
-      expect((await host.exec('cat /usr/share/lab-tool/version; dpkg -l lab-tool | grep -c ^ii')).stdout).toBe('1.0\n1\n');
+      expect(
+        (await host.exec('cat /usr/share/lab-tool/version; dpkg -l lab-tool | grep -c ^ii')).stdout,
+      ).toBe('1.0\n1\n');
     }
     expect(await made()).toEqual(['plain', 'tool']);
     // Pristine again is the plain one, which is there already.
@@ -86,7 +96,9 @@ rm "$TESTYARD_OUT/tool.deb"`;
     await writeFile(file, 'a disc');
     await writeFile(mark, '');
     const { outcome } = await bench.run(host, [restore(spec)]);
-    expect(outcome).toMatchObject({ message: expect.stringContaining("image 'disk' is not what the catalogue says") });
+    expect(outcome).toMatchObject({
+      message: expect.stringContaining("image 'disk' is not what the catalogue says"),
+    });
     expect(await readFile(mark, 'utf8')).toBe('');
   });
 });
