@@ -7,20 +7,25 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
 import { CommandImages } from './adapters/command-images.js';
+import { Cron } from './adapters/cron.js';
 import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
 import { FolderBlobs } from './adapters/folder-blobs.js';
 import { Git } from './adapters/git.js';
 import { HttpsLink } from './adapters/https-link.js';
 import { readInventory } from './adapters/inventory-files.js';
 import { LocalShell } from './adapters/local.js';
+import { Smtp } from './adapters/smtp.js';
 import { SshShell } from './adapters/ssh.js';
+import { SignedWebHooks } from './adapters/web-hook.js';
 import { type Config, readConfig } from './config.js';
 import { Executor } from './executor/executor.js';
 import { startApi } from './http/server.js';
 import type { GridLink } from './protocol/grid-link.js';
 import { Claims } from './stages/claims.js';
+import { HealthChecks } from './stages/health-check.js';
 import { Heartbeat } from './stages/heartbeat.js';
 import { RecordDesk } from './stages/record.js';
+import { Sender } from './stages/send.js';
 import { ensureAdminToken, newSecret } from './store/access.js';
 import { applyInventory } from './store/inventory.js';
 import { migrate } from './store/migrate.js';
@@ -76,6 +81,12 @@ export async function startGrid(options: {
       const heartbeat = new Heartbeat(hot, config.settings, log, claims);
       heartbeat.start(wakeup);
       started.push(() => heartbeat.stop());
+      const sender = new Sender(store, { mailer: new Smtp(), webHooks: new SignedWebHooks() }, log);
+      sender.start(wakeup);
+      started.push(() => sender.stop());
+      const checks = new HealthChecks(store, new Cron(), log);
+      checks.start();
+      started.push(() => checks.stop());
     }
     let apiUrl = '';
     if (roles.includes('api')) {
