@@ -80,6 +80,16 @@ async function oneFile(
   return { tests: files, others: [] };
 }
 
+/** Where other repositories belong into a commit, and at which commits of theirs. */
+export async function linksOf(
+  folder: string,
+  commit: string,
+  signal: AbortSignal,
+): Promise<readonly { readonly path: string; readonly oid: string }[]> {
+  const all = await list(folder, ['-r', commit], signal);
+  return all.filter((entry) => entry.mode === SUBMODULE && isNamed(entry));
+}
+
 /** Reads one file of a commit that is there. */
 export async function readFileAt(
   folder: string,

@@ -17,6 +17,7 @@ import type { StepSpec } from '../domain/step.js';
 import type { Catalogue, TagSpec, Value } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { mappingFields } from './inventory-lava.js';
+import { actionFields, copiedFiles, imageFields, repositoryFields } from './inventory-print-steps.js';
 import { tellingFields } from './inventory-telling.js';
 import type { InventoryFiles } from './inventory-thing.js';
 import { readTestFile } from './test-file.js';
@@ -49,6 +50,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
       printYaml({
         ...{ name, admin, default: grid.default ? [grid.default] : undefined, halt: grid.halt },
         sources: grid.sources,
+        grid_steps: grid.gridSteps ? 'yes' : undefined,
         handlers: grid.handlers && handlerFields(grid.handlers),
         trusted_projects: grid.trustedProjects,
         ...tellingFields(grid),
@@ -62,16 +64,19 @@ export function printInventory(inventory: Inventory): InventoryFiles {
   });
   put('pools.yaml', { pools: pools.filter(isSaid).map((pool) => [pool.name, poolFields(pool)]) });
   put('resources.yaml', {
-    resources: resources.map(({ name, meaning, owner, instrument }) => [
+    resources: resources.map(({ name, meaning, owner, instrument, repository, limit }) => [
       name,
       {
         meaning,
         owner,
+        repository: repository && repositoryFields(repository),
+        limit: limit === undefined ? undefined : `${limit}`,
         ...(instrument && { instrument: 'true', with: instrument.with, units: `${instrument.units}` }),
         address: instrument?.address,
       },
     ]),
   });
+  put('images.yaml', { images: (inventory.images ?? []).map((image) => [image.name, imageFields(image)]) });
   put('types.yaml', { types: types.map((type) => [type.name, typeFields(type)]) });
   const typeOf = new Map(types.map((type) => [type.name, type]));
   put('hosts.yaml', {
@@ -84,6 +89,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
     ]),
   });
   put('steps.yaml', { steps: steps.map((step) => [step.name, stepFields(step)]) });
+  for (const [file, bytes] of copiedFiles(steps)) files.set(file, bytes);
   const made = makeCatalogue([...STANDARD_TAGS, ...tags], aliases);
   if ('problems' in made) throw new Error('a checked inventory has a catalogue');
   for (const test of tests) files.set(...testFile(test, made.catalogue));
@@ -229,16 +235,18 @@ function hostTags(own: readonly DeclaredTag[], ofType: readonly DeclaredTag[]): 
 }
 
 function stepFields(step: StepSpec): Fields {
-  const { owner, layer, needs, gives, destroys, uses, action, undo, timeoutMs, costS } = step;
+  const { owner, layer, needs, gives, destroys, clears, uses, artefacts, action, undo, timeoutMs, costS } =
+    step;
   return {
     layer,
     owner,
     needs: needs === '' ? undefined : [needs],
     gives,
     destroys,
+    clears: clears ? 'yes' : undefined,
     uses,
-    script: action.kind === 'script' ? action.script : undefined,
-    restore: action.kind === 'restore' ? action.image : undefined,
+    artefacts,
+    ...actionFields(action),
     undo: 'script' in undo ? undo.script : undefined,
     no_undo: 'none' in undo ? undo.none : undefined,
     timeout: seconds(timeoutMs),

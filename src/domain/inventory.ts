@@ -1,6 +1,8 @@
 import type { HandlerSpec } from './handler.js';
+import type { ImageSpec } from './image.js';
 import type { LavaMapping } from './lava/mapping.js';
 import type { Layer } from './layer.js';
+import type { RepositorySpec } from './repository.js';
 import type { StepSpec } from './step.js';
 import type { Alias, Instance, TagSpec } from './tag.js';
 import type { MailSpec, WebHookSpec } from './tell/telling.js';
@@ -15,6 +17,8 @@ export interface Inventory {
   /** Declared ones and those that hosts name; `default` always. */
   readonly pools: readonly PoolSpec[];
   readonly resources: readonly ResourceSpec[];
+  /** Reference images; undefined: restore commands know theirs by name. */
+  readonly images?: readonly ImageSpec[];
   readonly types: readonly HostType[];
   readonly hosts: readonly HostSpec[];
   readonly steps: readonly StepSpec[];
@@ -32,6 +36,8 @@ export interface GridSpec {
   readonly halt?: HaltPolicy;
   /** Repositories that the API may fetch tests from, or folders of them, by address; undefined: none. */
   readonly sources?: readonly string[];
+  /** True where steps may run on the machines of executors themselves. */
+  readonly gridSteps?: boolean;
   /** What words of LAVA metadata ask of a host, where it is not what they mean without it. */
   readonly lava?: Partial<LavaMapping>;
   /** Grid-side code that answers signals of tests, on the machine of the executor. */
@@ -87,6 +93,10 @@ export interface ResourceSpec {
     /** In words that its handlers understand; undefined: they need none. */
     readonly address?: string;
   };
+  /** How package managers find it, where it is a repository of packages. */
+  readonly repository?: RepositorySpec;
+  /** How many steps may use it at a time; undefined: any number. */
+  readonly limit?: number;
 }
 
 /** What is true of every host of a type, unless the host says otherwise. */

@@ -45,6 +45,7 @@ const Observed = z
       z.object({ kind: kind('places'), at, call: text }),
       z.object({ kind: kind('empty_comparison'), at, text }),
       z.object({ kind: kind('does_nothing'), at, command: text, why: text }),
+      z.object({ kind: kind('never_executed'), at, commands: z.array(text).max(50) }),
       z.object({ kind: kind('line_number'), at, number: z.int() }),
       z.object({ kind: kind('promises_cases'), at, script: text }),
     ]),
@@ -72,7 +73,14 @@ const Said = z.discriminatedUnion('kind', [
   z.object({ kind: kind('timed_out'), afterMs: z.number(), hostAnswered: z.boolean(), observed: Observed }),
   z.object({ kind: kind('crashed'), evidence: text }),
   z.object({ kind: kind('never_started'), why: text }),
-  z.object({ kind: kind('chain_failed'), step: text, layer, result: notOk, message: text }),
+  z.object({
+    kind: kind('chain_failed'),
+    step: text,
+    layer,
+    result: notOk,
+    message: text,
+    resource: z.string().max(100).optional(),
+  }),
   z.object({
     kind: kind('tag_lied'),
     step: text.optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SEEN_PARTS } from '../domain/environment/environment.js';
 import type { HandlerSpec, LeasedInstrument } from '../domain/handler.js';
 import type { Fingerprint } from '../domain/host.js';
 import { LAYERS } from '../domain/layer.js';
@@ -126,6 +127,10 @@ export interface PlacePlan {
   readonly expected?: Fingerprint;
   /** True where nothing will have run since the stack was put in place. */
   readonly fresh: boolean;
+  /** What the host will carry when the chain is done: keys by layer and step (since 1.5). */
+  readonly stack?: Readonly<Record<string, string>>;
+  /** What the test runs on is to be recorded (since 1.5). */
+  readonly record?: boolean;
   /** Leased with the host, for its handlers (since 1.5); undefined: none. */
   readonly instruments?: readonly LeasedInstrument[];
 }
@@ -184,6 +189,12 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
     role,
     tags: z.array(TagSeen).max(1000),
     fingerprint: fingerprint.optional(),
+  }),
+  /** What the test runs on, looked at just before it (since 1.5): the digest of each part, whose bytes were kept before. */
+  z.strictObject({
+    kind: z.literal('environment'),
+    role,
+    parts: z.partialRecord(z.enum(SEEN_PARTS), digest),
   }),
   /** The test's own process started. */
   z.strictObject({ kind: z.literal('test_started') }),

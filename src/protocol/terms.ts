@@ -11,6 +11,11 @@ export function takesAttachments(version = '1.1'): boolean {
   return isAtLeast(version, 4);
 }
 
+/** Whether somebody who speaks this version takes environment records. */
+export function takesEnvironment(version = '1.1'): boolean {
+  return isAtLeast(version, 5);
+}
+
 function isAtLeast(version: string, least: number): boolean {
   const [major, minor] = version.split('.').map(Number);
   return major === 1 && (minor ?? 0) >= least;

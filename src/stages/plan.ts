@@ -5,6 +5,7 @@ import { type Answer, why } from '../domain/plan/fit.js';
 import { FitIndex } from '../domain/plan/fit-index.js';
 import { leased, UnitsTaken } from '../domain/plan/instruments.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
+import { stackAfter } from '../domain/provision/after.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
 import {
@@ -356,6 +357,8 @@ function placePlan(
     observe: others,
     ...(requirement === '' ? {} : { promised }),
     fresh: chain.fresh,
+    stack: stackAfter(host.stack, chain.steps),
+    ...(observe ? {} : { record: true }),
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };
 }

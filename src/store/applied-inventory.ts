@@ -1,4 +1,5 @@
 import { makeCatalogue } from '../domain/catalogue.js';
+import type { ImageSpec } from '../domain/image.js';
 import { inOrder } from '../domain/inventory/declared.js';
 import type { DeclaredTag, HostSpec, Inventory, PoolSpec } from '../domain/inventory.js';
 import { STANDARD_TAGS } from '../domain/look/standard-tags.js';
@@ -11,11 +12,11 @@ type HostRow = Maybe<HostSpec> & {
 
 /** The inventory that is applied, as it was declared; hosts that are on their way out are not in it. */
 export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
-  const [grids, tags, aliases, pools, resources, types, hosts, steps, tests] = await Promise.all([
+  const [grids, tags, aliases, pools, resources, images, types, hosts, steps, tests] = await Promise.all([
     sql.rows<Required<Inventory['grid']>>(
       `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources,
-         lava_mapping AS lava, handlers, trusted_projects AS "trustedProjects", people, mail, web_hooks AS "webHooks",
-         health_check AS "healthCheck" FROM grid`,
+         lava_mapping AS lava, handlers, trusted_projects AS "trustedProjects", grid_steps AS "gridSteps", people, mail,
+         web_hooks AS "webHooks", health_check AS "healthCheck" FROM grid`,
     ),
     specs<'tags'>(sql, `SELECT spec FROM tag WHERE removed_at IS NULL`),
     specs<'aliases'>(sql, `SELECT spec FROM alias`),
@@ -23,6 +24,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
       `SELECT name, meaning, owner, projects, cap, health_check AS "healthCheck" FROM pool WHERE removed_at IS NULL`,
     ),
     specs<'resources'>(sql, `SELECT spec FROM resource WHERE removed_at IS NULL`),
+    sql.rows<{ spec: ImageSpec }>(`SELECT spec FROM image`),
     specs<'types'>(sql, `SELECT spec FROM host_type`),
     sql.rows<HostRow>(
       `SELECT h.name, h.host_type AS type, p.name AS pool, h.owner, h.seats, h.expendable, h.executor, h.transport,
@@ -50,6 +52,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
     aliases: byName(aliases),
     pools: byName(pools.map((pool) => said(pool))),
     resources: byName(resources),
+    ...(images.length === 0 ? {} : { images: byName(images.map(({ spec }) => spec)) }),
     types: byName(types),
     hosts: byName(
       hosts.map(({ tags: declared, ...host }) => ({ ...said(host), tags: asDeclared(declared, isDevice) })),
@@ -59,7 +62,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   };
 }
 
-async function specs<Key extends Exclude<keyof Inventory, 'grid'>>(
+async function specs<Key extends Exclude<keyof Inventory, 'grid' | 'images'>>(
   sql: Sql,
   query: string,
 ): Promise<Inventory[Key][number][]> {
@@ -74,7 +77,7 @@ function withoutEmpty({
   default: common,
   ...more
 }: Required<Inventory['grid']>): Inventory['grid'] {
-  const filled = Object.entries(more).filter(([, value]) => Object.keys(value).length > 0);
+  const filled = Object.entries(more).filter(([, value]) => value === true || Object.keys(value).length > 0);
   return { name, admin, default: common, ...Object.fromEntries(filled) };
 }
 

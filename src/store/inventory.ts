@@ -121,18 +121,21 @@ async function listCanary(tx: Transaction): Promise<void> {
 async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
   await tx.rows(
     `UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4, sources = $5,
-       lava_mapping = $6, handlers = $7, trusted_projects = $8, people = $9, mail = $10,
-       web_hooks = $11, health_check = $12`,
+       lava_mapping = $6, handlers = $7, trusted_projects = $8, grid_steps = $9, people = $10, mail = $11,
+       web_hooks = $12, health_check = $13`,
     [
       ...[grid.name, grid.admin, grid.default, JSON.stringify(grid.halt ?? {}), grid.sources ?? []],
       ...[JSON.stringify(grid.lava ?? {}), JSON.stringify(grid.handlers ?? {}), grid.trustedProjects ?? []],
-      ...[JSON.stringify(grid.people ?? {}), JSON.stringify(grid.mail ?? {})],
+      ...[grid.gridSteps ?? false, JSON.stringify(grid.people ?? {}), JSON.stringify(grid.mail ?? {})],
       ...[JSON.stringify(grid.webHooks ?? {}), grid.healthCheck ?? ''],
     ],
   );
 }
 
-async function applyCatalogue(tx: Transaction, { tags, aliases, types, steps }: Inventory): Promise<void> {
+async function applyCatalogue(
+  tx: Transaction,
+  { tags, aliases, images = [], types, steps }: Inventory,
+): Promise<void> {
   await tx.rows(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(name text, spec jsonb)),
      put AS (INSERT INTO tag (name, spec) SELECT name, spec FROM given
@@ -144,6 +147,11 @@ async function applyCatalogue(tx: Transaction, { tags, aliases, types, steps }: 
   await tx.rows(
     `INSERT INTO alias (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
     [JSON.stringify(aliases)],
+  );
+  await tx.rows(`DELETE FROM image`);
+  await tx.rows(
+    `INSERT INTO image (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
+    [JSON.stringify(images)],
   );
   await tx.rows(`DELETE FROM host_type`);
   await tx.rows(

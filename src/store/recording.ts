@@ -166,6 +166,8 @@ export interface Batch {
     attempt: Id;
     role: string;
     verified?: unknown;
+    /** Digests of the parts of the environment record. */
+    environment?: Readonly<Record<string, string>>;
     before?: unknown;
     after?: unknown;
     dirtied?: string;
@@ -255,12 +257,12 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
   if (batch.places.length > 0) {
     said.push(
       sql.rows(
-        `UPDATE place p SET verified = coalesce(g.verified, p.verified),
+        `UPDATE place p SET verified = coalesce(g.verified, p.verified), environment = coalesce(g.environment, p.environment),
          fingerprint_before = coalesce(g.before, p.fingerprint_before),
          fingerprint_after = coalesce(g.after, p.fingerprint_after), dirtied = coalesce(g.dirtied, p.dirtied),
          boot_id = coalesce(g."bootId", p.boot_id), output_bytes = coalesce(g."outputBytes", p.output_bytes),
          output_cut = coalesce(g."outputCut", p.output_cut)
-       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, before jsonb,
+       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, environment jsonb, before jsonb,
          after jsonb, dirtied text, "bootId" text, "outputBytes" bigint, "outputCut" bigint)
        WHERE p.run_id = g.run AND p.attempt_id = g.attempt AND p.role = g.role`,
         [json(batch.places)],
@@ -384,7 +386,10 @@ export type StackChange =
       readonly step: string;
       readonly key: string;
       readonly gives: readonly string[];
+      /** Nothing has run since. */
       readonly restore: boolean;
+      /** What its layer had is gone, whoever brought it there. */
+      readonly clears: boolean;
     }
   | { readonly kind: 'step_failed'; readonly attempt: Id; readonly role: string }
   /** Somebody's work has begun there: the host is no longer fresh. */
@@ -416,6 +421,17 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
            forgotten AS (DELETE FROM host_probe WHERE host_id = ${host})
            UPDATE host SET dirty_from = CASE WHEN layer_rank(dirty_from) < layer_rank($3) THEN dirty_from END,
              used_since_stack = false, fingerprint = NULL, stack_attempt = $1 WHERE id = ${host}`,
+          [...at, change.layer],
+        );
+      }
+      if (change.clears) {
+        await sql.rows(
+          `WITH dropped AS (
+             DELETE FROM host_stack WHERE host_id = ${host} AND layer_rank(layer) >= layer_rank($3) RETURNING gives),
+           forgotten AS (DELETE FROM host_probe p USING dropped d
+             WHERE p.host_id = ${host} AND p.probe = ANY(d.gives))
+           UPDATE host SET dirty_from = CASE WHEN layer_rank(dirty_from) < layer_rank($3) THEN dirty_from END
+           WHERE id = ${host}`,
           [...at, change.layer],
         );
       }

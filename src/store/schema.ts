@@ -1,6 +1,8 @@
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
+import type { SeenPart } from '../domain/environment/environment.js';
 import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
+import type { ImageSpec } from '../domain/image.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import type { LavaMapping } from '../domain/lava/mapping.js';
@@ -150,6 +152,7 @@ export const SCHEMA = {
       haltedBy: bigints("'{}'"),
       sources: texts("'{}'"),
       lavaMapping: json<Partial<LavaMapping>>("'{}'"),
+      gridSteps: boolean('false'),
       handlers: json<Readonly<Record<string, HandlerSpec>>>("'{}'"),
       trustedProjects: texts("'{}'"),
       people: json<Readonly<Record<string, string>>>("'{}'"),
@@ -208,6 +211,9 @@ export const SCHEMA = {
 
   /** Names that are read as formulas. */
   alias: table('alias', { name: key(text()), spec: json<Alias>() }),
+
+  /** Reference images, as they were declared; steps that restore one hold it in their own specs. */
+  image: table('image', { name: key(text()), spec: json<ImageSpec>() }),
 
   /** What the hosts of a type have in common, as it was declared; hosts have it in their own rows. */
   hostType: table('host_type', { name: key(text()), spec: json<HostType>() }),
@@ -393,6 +399,8 @@ export const SCHEMA = {
       okAt: orNull(instant()),
       badAttempt: bigint(0),
       badAt: orNull(instant()),
+      badSinceAttempt: bigint(0),
+      badSince: orNull(instant()),
     },
     {
       foreignKeys: { host_record_host_fk: ['hostId', 'host'] },
@@ -692,6 +700,8 @@ export const SCHEMA = {
       /** What was found where the host had been booted since it was left, by nobody's order. */
       unorderedBoot: orNull(text()),
       verified: orNull(json<readonly SeenTag[]>()),
+      /** Digests of the blobs that are the parts of the environment record. */
+      environment: orNull(json<Readonly<Partial<Record<SeenPart, string>>>>()),
       fingerprintBefore: orNull(json<Fingerprint>()),
       fingerprintAfter: orNull(json<Fingerprint>()),
       dirtied: orNull(text<Layer>()),
@@ -938,6 +948,10 @@ export const SCHEMA = {
       nextCheckAt: orNull(instant()),
       closedAt: orNull(instant()),
       closeReason: orNull(text()),
+      resource: orNull(text()),
+      pool: orNull(text()),
+      image: orNull(text()),
+      settledAt: orNull(instant()),
     },
     {
       foreignKeys: { incident_host_fk: ['hostId', 'host'], incident_project_fk: ['projectId', 'project'] },

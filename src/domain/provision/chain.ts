@@ -3,7 +3,7 @@ import type { HostFacts } from '../host.js';
 import { type Layer, reaches } from '../layer.js';
 import { factTagsOf, holds } from '../match/holds.js';
 import { canonical, clausesOf, type Requirement } from '../requirement.js';
-import { disagree, doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
+import { clearsItsLayer, disagree, doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
 import type { Presence, TagFacts } from '../tag.js';
 import { factsAfter } from './after.js';
 import { stepsToward } from './givers.js';
@@ -43,8 +43,8 @@ const MOST_NODES = 2000;
  * The cheapest chain for one host. What is there is kept, unless a step of the chain voids it: a step voids what
  * the stack has in the layers above its own, a restore its own layer as well. A step runs only after what it
  * needs is there, lower layers first; what it needs of the stack must survive all others of its layer and below.
- * Where a step would stand on a layer that is no longer what the stack says, that is put back first, if the host
- * allows it. Steps of layers that are not expendable are never planned (rule 11). Depth first with a bound: for every
+ * Where a step would stand on a layer that is no longer what the stack says, that is put right first, by a restore or
+ * another step that clears that layer or one below, if the host allows it. Steps of layers that are not expendable are never planned (rule 11). Depth first with a bound: for every
  * clause that is not met each step is tried that could meet it, cheap ones first. Steps give; only a restore takes
  * away, and only what the stack gave: `not x` is met by no other.
  */
@@ -108,9 +108,8 @@ function cheapest(search: Search): readonly StepSpec[] | undefined {
       best = { steps: ordered.order, costS };
       return;
     }
-    // A second restore would take away what the first one gave.
     const more = [...new Set(answers)].filter(
-      (step) => !chosen.includes(step) && !(isRestore(step) && chosen.some(isRestore)),
+      (step) => !chosen.includes(step) && !chosen.some((other) => takesAway(step, other)),
     );
     for (const step of more.sort(byCost)) explore([...chosen, step]);
     // One that is there but was overruled by another of its layer may have the last word instead.
@@ -147,11 +146,16 @@ function answersTo(
   }
   const { dirtyFrom } = host;
   if (!clean || dirtyFrom === undefined || dirtyFrom === 'use') return undefined;
-  for (const step of chosen.filter((s) => !isRestore(s) && reaches(dirtyFrom, s.layer))) {
-    const under = restores.filter((r) => reaches(r.layer, step.layer));
-    if (under.length > 0 && !under.some((r) => chosen.includes(r))) return under;
-  }
-  return undefined;
+  const putsRight = (step: StepSpec) => clearsItsLayer(step) && reaches(step.layer, dirtyFrom);
+  if (chosen.some(putsRight) || !chosen.some((step) => reaches(dirtyFrom, step.layer))) return undefined;
+  const ways = allowed.filter(putsRight);
+  return ways.length > 0 ? ways : undefined;
+}
+
+/** Of two restores, or two that clear one layer, the second would take away what the first one gave. */
+function takesAway(step: StepSpec, other: StepSpec): boolean {
+  if (isRestore(step) && isRestore(other)) return true;
+  return clearsItsLayer(step) && clearsItsLayer(other) && step.layer === other.layer;
 }
 
 /** Whether rule 11 and the host's means allow a step there. */
