@@ -121,11 +121,13 @@ async function listCanary(tx: Transaction): Promise<void> {
 async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
   await tx.rows(
     `UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4, sources = $5,
-       lava_mapping = $6, handlers = $7, trusted_projects = $8, grid_steps = $9`,
+       lava_mapping = $6, handlers = $7, trusted_projects = $8, grid_steps = $9, people = $10, mail = $11,
+       web_hooks = $12, health_check = $13`,
     [
       ...[grid.name, grid.admin, grid.default, JSON.stringify(grid.halt ?? {}), grid.sources ?? []],
       ...[JSON.stringify(grid.lava ?? {}), JSON.stringify(grid.handlers ?? {}), grid.trustedProjects ?? []],
-      grid.gridSteps ?? false,
+      ...[grid.gridSteps ?? false, JSON.stringify(grid.people ?? {}), JSON.stringify(grid.mail ?? {})],
+      ...[JSON.stringify(grid.webHooks ?? {}), grid.healthCheck ?? ''],
     ],
   );
 }
@@ -191,10 +193,11 @@ async function applyCatalogue(
 async function applyHosts(tx: Transaction, { hosts, pools }: Inventory): Promise<void> {
   await tx.rows(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb)
-         AS g(name text, meaning text, owner text, projects text[], cap jsonb)),
-     put AS (INSERT INTO pool (name, meaning, owner, projects, cap) SELECT name, meaning, owner, projects, cap FROM given
+         AS g(name text, meaning text, owner text, projects text[], cap jsonb, "healthCheck" text)),
+     put AS (INSERT INTO pool (name, meaning, owner, projects, cap, health_check)
+       SELECT name, meaning, owner, projects, cap, "healthCheck" FROM given
        ON CONFLICT (name) DO UPDATE SET meaning = EXCLUDED.meaning, owner = EXCLUDED.owner,
-         projects = EXCLUDED.projects, cap = EXCLUDED.cap, removed_at = NULL)
+         projects = EXCLUDED.projects, cap = EXCLUDED.cap, health_check = EXCLUDED.health_check, removed_at = NULL)
      UPDATE pool SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
     [JSON.stringify(pools)],
   );
