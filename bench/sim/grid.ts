@@ -30,6 +30,8 @@ export interface SimSubmission {
   readonly variant?: Readonly<Record<string, string>>;
   readonly actor?: string;
   readonly priority?: number;
+  /** The one host it is for; undefined: any. */
+  readonly host?: string;
 }
 
 const BEGIN = Date.parse('2026-01-01T00:00:00Z');
@@ -139,15 +141,15 @@ export class SimGrid {
   }
 
   /** Somebody submits a test at a moment. */
-  submit(seconds: number, { test, variant = {}, actor = 'qe', priority = 0 }: SimSubmission): void {
+  submit(seconds: number, { test, variant = {}, actor = 'qe', priority = 0, host }: SimSubmission): void {
     this.coming += 1;
     this.at(seconds, async () => {
       this.coming -= 1;
       const made = await this.store.rows(
         `INSERT INTO submission (project_id, source, actor, tests, variants, targets, priority)
-         SELECT p.id, 'user', $2, ARRAY[max(t.id)], $3, '[{}]', $4 FROM project p JOIN test t ON t.project_id = p.id
+         SELECT p.id, 'user', $2, ARRAY[max(t.id)], $3, $5, $4 FROM project p JOIN test t ON t.project_id = p.id
          WHERE p.name = 'default' AND t.name = $1 GROUP BY p.id RETURNING id`,
-        [test, actor, JSON.stringify([variant]), priority],
+        [test, actor, JSON.stringify([variant]), priority, JSON.stringify([host === undefined ? {} : { host }])],
       );
       if (made.length === 0) throw new Error(`no test ${test}`);
     });

@@ -214,14 +214,15 @@ function hostTags(own: readonly DeclaredTag[], ofType: readonly DeclaredTag[]): 
 }
 
 function stepFields(step: StepSpec): Fields {
-  const { owner, layer, needs, gives, destroys, clears, uses, artefacts, action, undo, timeoutMs, costS } = step;
+  const { owner, layer, needs, gives, destroys, clears, uses, artefacts, action, undo, timeoutMs, costS } =
+    step;
   return {
     layer,
     owner,
     needs: needs === '' ? undefined : [needs],
     gives,
     destroys,
-    clears,
+    clears: clears === true ? 'true' : undefined,
     uses,
     artefacts,
     ...actionFields(action),

@@ -9,7 +9,19 @@ import { type Fields, NAME } from './source-fields.js';
 
 /** What can be said of a step. */
 export const STEP_KEYS = [
-  ...['layer', 'needs', 'gives', 'destroys', 'clears', 'uses', 'artefacts', ...STEP_KINDS, 'on', 'undo', 'no_undo'],
+  ...[
+    'layer',
+    'needs',
+    'gives',
+    'destroys',
+    'clears',
+    'uses',
+    'artefacts',
+    ...STEP_KINDS,
+    'on',
+    'undo',
+    'no_undo',
+  ],
   ...['owner', 'timeout', 'cost'],
 ];
 
