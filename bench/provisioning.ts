@@ -28,10 +28,16 @@ const p95 = (waits: readonly number[]) => quantile(waits, 0.95);
 const held = report(
   'provisioning',
   {
-    vs_deploy_every_job: { value: ours.provisioningS / always.provisioningS, bound: { kind: 'most', than: 0.25 } },
+    vs_deploy_every_job: {
+      value: ours.provisioningS / always.provisioningS,
+      bound: { kind: 'most', than: 0.25 },
+    },
     vs_exact_label: { value: ours.provisioningS / label.provisioningS, bound: { kind: 'most', than: 0.6 } },
     makespan_vs_exact_label: { value: ours.makespanS / label.makespanS, bound: { kind: 'most', than: 1 } },
-    wait_p95_vs_exact_label: { value: p95(ours.waitsS) / p95(label.waitsS), bound: { kind: 'most', than: 1.05 } },
+    wait_p95_vs_exact_label: {
+      value: p95(ours.waitsS) / p95(label.waitsS),
+      bound: { kind: 'most', than: 1.05 },
+    },
     wrong_environments: { value: wrong, bound: { kind: 'exactly', than: 0 } },
     vs_blind_label: { value: ours.provisioningS / blind.provisioningS },
     provisioning_s_per_run: { value: ours.provisioningS / options.runs },

@@ -152,7 +152,7 @@ async function startHands(
     here,
     source: new Git(path.join(stateDir, 'step-sources')),
     keepDir: path.join(stateDir, 'steps'),
-    handlers: new ProcessHandlers(readHandlerList(config.handlersFile)),
+    handlers: new ProcessHandlers(readHandlerList(config.handlersFile), [stateDir]),
     name: name.replace(/[^A-Za-z0-9._-]/g, '-'),
     capacity: config.capacity,
     spoolDir: path.join(stateDir, 'spool'),

@@ -5,6 +5,8 @@ import { inventoryFor, neededBy, type TracedRun, testOf } from './provision-trac
 
 /** The hosts are looked at for the first time before anything is submitted. */
 const LOOKS_S = 60;
+/** Nobody dies here: leases are renewed seldom. */
+const TICK_S = 120;
 
 /** A grid in simulated time that carries out traced runs, and sees to it that each has what it asked for. */
 export class TracedGrid {
@@ -22,7 +24,12 @@ export class TracedGrid {
 
   static async open(url: string, runs: readonly TracedRun[], hosts: number): Promise<TracedGrid> {
     const traced = new TracedGrid(new Map(runs.map((run) => [run.number, run])));
-    traced.grid = await SimGrid.open({ url, inventory: inventoryFor(runs, hosts), fate: traced.fate });
+    traced.grid = await SimGrid.open({
+      url,
+      inventory: inventoryFor(runs, hosts),
+      fate: traced.fate,
+      tickS: TICK_S,
+    });
     await traced.sim.run({ untilS: LOOKS_S });
     return traced;
   }
@@ -33,12 +40,19 @@ export class TracedGrid {
   }
 
   /** Carries out these runs, submitted when they say, counted from now; on a host each where that is named. */
-  async carryOut(runs: readonly TracedRun[], hostOf: (run: TracedRun) => string | undefined = () => undefined): Promise<Carried> {
+  async carryOut(
+    runs: readonly TracedRun[],
+    hostOf: (run: TracedRun) => string | undefined = () => undefined,
+  ): Promise<Carried> {
     const fromS = this.sim.nowS;
     for (const run of runs) {
       const host = hostOf(run);
       const variant = { RUN: String(run.number) };
-      this.sim.submit(fromS + run.atS, { test: testOf(run), variant, ...(host === undefined ? {} : { host }) });
+      this.sim.submit(fromS + run.atS, {
+        test: testOf(run),
+        variant,
+        ...(host === undefined ? {} : { host }),
+      });
     }
     await this.sim.run({ untilDone: true });
     await this.checkPassed(runs);
@@ -64,7 +78,9 @@ export class TracedGrid {
     );
     const [only, ...others] = rows;
     if (only?.verdict !== 'passed' || only.attempts !== 1 || others.length > 0 || only.n !== runs.length)
-      throw new Error(`not every run passed at its first attempt: ${JSON.stringify(rows)}; ${this.sim.logged.join('; ')}`);
+      throw new Error(
+        `not every run passed at its first attempt: ${JSON.stringify(rows)}; ${this.sim.logged.join('; ')}`,
+      );
   }
 
   private turn({ what, assignment, host, atS }: Piece) {
@@ -77,7 +93,8 @@ export class TracedGrid {
       const sighting = host.sees(tag);
       return sighting.presence === 'present' && sighting.instances[0]?.raw === value;
     });
-    if (seen.includes(false) || host.spoiltLayers.some((layer) => layer !== 'use')) this.wrongEnvironments += 1;
+    if (seen.includes(false) || host.spoiltLayers.some((layer) => layer !== 'use'))
+      this.wrongEnvironments += 1;
     return { takesS: run.takesS };
   }
 }

@@ -53,7 +53,15 @@ export function rollRun({ environments, images }: TraceShape, roll: () => number
   const environment = zipf(environments, roll());
   const takesS = Math.round(TAKES_S.least + roll() * (TAKES_S.most - TAKES_S.least));
   const version = roll() < 0.1 ? number + 1 : 0;
-  return { number, atS: 0, takesS, environment, image: environment % images, version, dirties: rollDirt(roll()) };
+  return {
+    number,
+    atS: 0,
+    takesS,
+    environment,
+    image: environment % images,
+    version,
+    dirties: rollDirt(roll()),
+  };
 }
 
 function rollDirt(rolled: number): TracedRun['dirties'] {
@@ -113,7 +121,12 @@ export function inventoryFor(runs: readonly TracedRun[], hosts: number): Invento
 }
 
 function aText(name: string): TagSpec {
-  return { name: `${name}-is`, meaning: name, kind: 'text', source: { by: 'probe', script: `cat /etc/${name}` } };
+  return {
+    name: `${name}-is`,
+    meaning: name,
+    kind: 'text',
+    source: { by: 'probe', script: `cat /etc/${name}` },
+  };
 }
 
 function aBoard(n: number): HostSpec {
@@ -127,7 +140,14 @@ function aBoard(n: number): HostSpec {
     tags: [],
     resources: [],
     restore,
-    transport: { kind: 'ssh', address: '127.0.0.1', port: 22, user: 'root', keyFile: '/nowhere', hostKeys: ['none'] },
+    transport: {
+      kind: 'ssh',
+      address: '127.0.0.1',
+      port: 22,
+      user: 'root',
+      keyFile: '/nowhere',
+      hostKeys: ['none'],
+    },
   };
 }
 
@@ -138,7 +158,9 @@ export function neededBy({ environment, image, version }: TracedRun): Readonly<R
 }
 
 function is(needed: Readonly<Record<string, string>>, ...tags: readonly string[]): string {
-  const of = tags.map((name): Requirement => ({ kind: 'compare', name, operator: '=', value: needed[name] ?? '' }));
+  const of = tags.map(
+    (name): Requirement => ({ kind: 'compare', name, operator: '=', value: needed[name] ?? '' }),
+  );
   return canonical(normal({ kind: 'all', of }));
 }
 
@@ -148,10 +170,43 @@ function stepsOf(run: TracedRun): readonly StepSpec[] {
   const about = { owner: 'lab', undo: { none: 'the next one takes its place' }, timeoutMs: 3_600_000 };
   const script = { kind: 'script' as const, script: 'true' };
   return [
-    { ...about, name: `put-i${image}`, layer: 'image', needs: '', gives: [is(needed, 'image-is')], action: { kind: 'restore', image: `i${image}` }, costS: COST_S.image },
-    { ...about, name: `install-e${environment}-v${version}`, layer: 'packages', needs: is(needed, 'image-is'), gives: [is(needed, 'packages-is')], action: script, clears: true, costS: COST_S.packages },
-    { ...about, name: `build-e${environment}`, layer: 'build', needs: is(needed, 'image-is'), gives: [is(needed, 'built-is')], action: script, costS: COST_S.build },
-    { ...about, name: `boot-e${environment}`, layer: 'boot', needs: is(needed, 'built-is'), gives: [is(needed, 'booted-is')], action: { kind: 'reboot', command: 'reboot' }, costS: COST_S.boot },
+    {
+      ...about,
+      name: `put-i${image}`,
+      layer: 'image',
+      needs: '',
+      gives: [is(needed, 'image-is')],
+      action: { kind: 'restore', image: `i${image}` },
+      costS: COST_S.image,
+    },
+    {
+      ...about,
+      name: `install-e${environment}-v${version}`,
+      layer: 'packages',
+      needs: is(needed, 'image-is'),
+      gives: [is(needed, 'packages-is')],
+      action: script,
+      clears: true,
+      costS: COST_S.packages,
+    },
+    {
+      ...about,
+      name: `build-e${environment}`,
+      layer: 'build',
+      needs: is(needed, 'image-is'),
+      gives: [is(needed, 'built-is')],
+      action: script,
+      costS: COST_S.build,
+    },
+    {
+      ...about,
+      name: `boot-e${environment}`,
+      layer: 'boot',
+      needs: is(needed, 'built-is'),
+      gives: [is(needed, 'booted-is')],
+      action: { kind: 'reboot', command: 'reboot' },
+      costS: COST_S.boot,
+    },
   ];
 }
 

@@ -1,5 +1,6 @@
 import { makeCatalogue } from '../domain/catalogue.js';
 import { digestOf } from '../domain/digest.js';
+import type { HandlerSpec } from '../domain/handler.js';
 import { declaredText } from '../domain/inventory/declared.js';
 import {
   DEFAULT_POOL,
@@ -49,6 +50,8 @@ export function printInventory(inventory: Inventory): InventoryFiles {
         ...{ name, admin, default: grid.default ? [grid.default] : undefined, halt: grid.halt },
         sources: grid.sources,
         grid_steps: grid.gridSteps ? 'yes' : undefined,
+        handlers: grid.handlers && handlerFields(grid.handlers),
+        trusted_projects: grid.trustedProjects,
       }),
     ),
   );
@@ -67,6 +70,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
         repository: repository && repositoryFields(repository),
         limit: limit === undefined ? undefined : `${limit}`,
         ...(instrument && { instrument: 'true', with: instrument.with, units: `${instrument.units}` }),
+        address: instrument?.address,
       },
     ]),
   });
@@ -88,6 +92,20 @@ export function printInventory(inventory: Inventory): InventoryFiles {
   if ('problems' in made) throw new Error('a checked inventory has a catalogue');
   for (const test of tests) files.set(...testFile(test, made.catalogue));
   return files;
+}
+
+function handlerFields(handlers: Readonly<Record<string, HandlerSpec>>): Written {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, { use, command, parameters, always }]) => [
+      name,
+      {
+        use,
+        command: use === undefined ? command : undefined,
+        parameters: Object.keys(parameters).length === 0 ? undefined : parameters,
+        always: always ? 'true' : undefined,
+      },
+    ]),
+  );
 }
 
 /** `default` is there without being said. */
@@ -222,7 +240,7 @@ function stepFields(step: StepSpec): Fields {
     needs: needs === '' ? undefined : [needs],
     gives,
     destroys,
-    clears: clears === true ? 'true' : undefined,
+    clears: clears ? 'yes' : undefined,
     uses,
     artefacts,
     ...actionFields(action),

@@ -1,3 +1,4 @@
+import { filesBeside } from '../domain/handler.js';
 import {
   DEFAULT_POOL,
   DEFAULT_TYPE,
@@ -230,6 +231,12 @@ class Reading {
       const start = { line: 1, column: 1 };
       if (result.spec.lava !== undefined) {
         const message = 'a LAVA definition is submitted with what lies around it: testyard submit';
+        this.note(file, [{ ...start, message }]);
+        return [];
+      }
+      const [own] = filesBeside(result.spec.handlers);
+      if (own !== undefined) {
+        const message = `'./${own}' is for tests that are submitted: list it in grid.yaml below 'handlers', and name it here`;
         this.note(file, [{ ...start, message }]);
         return [];
       }

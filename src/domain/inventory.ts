@@ -1,3 +1,4 @@
+import type { HandlerSpec } from './handler.js';
 import type { ImageSpec } from './image.js';
 import type { LavaMapping } from './lava/mapping.js';
 import type { Layer } from './layer.js';
@@ -38,6 +39,10 @@ export interface GridSpec {
   readonly gridSteps?: boolean;
   /** What words of LAVA metadata ask of a host, where it is not what they mean without it. */
   readonly lava?: Partial<LavaMapping>;
+  /** Grid-side code that answers signals of tests, on the machine of the executor. */
+  readonly handlers?: Readonly<Record<string, HandlerSpec>>;
+  /** Projects whose tests may bring handlers of their own; undefined: none. */
+  readonly trustedProjects?: readonly string[];
 }
 
 /** Scopes of incidents for which a policy can be declared. */
@@ -70,8 +75,13 @@ export interface ResourceSpec {
   readonly name: string;
   readonly meaning: string;
   readonly owner?: string;
-  /** Of an instrument: the hosts it is attached to, and how many of them it serves at a time. */
-  readonly instrument?: { readonly with: readonly string[]; readonly units: number };
+  /** Of an instrument: the hosts it is attached to, how many of them it serves at a time, where it answers. */
+  readonly instrument?: {
+    readonly with: readonly string[];
+    readonly units: number;
+    /** In words that its handlers understand; undefined: they need none. */
+    readonly address?: string;
+  };
   /** How package managers find it, where it is a repository of packages. */
   readonly repository?: RepositorySpec;
   /** How many steps may use it at a time; undefined: any number. */

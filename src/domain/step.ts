@@ -83,3 +83,8 @@ export function isOfItsMoment({ artefacts, action }: StepSpec): boolean {
   if (artefacts !== undefined) return true;
   return (action.kind === 'fetch' || action.kind === 'build') && pinnedCommit(action.git) === undefined;
 }
+
+/** Whether a step puts this image onto a host. */
+export function doesRestore(step: StepSpec, image: string): boolean {
+  return step.action.kind === 'restore' && step.action.image === image;
+}

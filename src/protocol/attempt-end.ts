@@ -45,6 +45,7 @@ const Observed = z
       z.object({ kind: kind('places'), at, call: text }),
       z.object({ kind: kind('empty_comparison'), at, text }),
       z.object({ kind: kind('does_nothing'), at, command: text, why: text }),
+      z.object({ kind: kind('never_executed'), at, commands: z.array(text).max(50) }),
       z.object({ kind: kind('line_number'), at, number: z.int() }),
       z.object({ kind: kind('promises_cases'), at, script: text }),
     ]),

@@ -137,7 +137,7 @@ export class Heartbeat {
     // Nothing follows from an assignment but what its executor will tell.
     if (planned.isPart) done += 1;
     done += await endHopeless(store, epoch, planned.hopeless);
-    done += await recover(store, epoch, world, planned);
+    done += await recover(store, epoch, world, planned, settings);
     done += await this.drifts.tell(store, epoch, world);
     if (isLate) await this.lead();
     return done > 0;

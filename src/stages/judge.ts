@@ -10,7 +10,7 @@ import {
 } from '../domain/judge/judge.js';
 import { unusual } from '../domain/judge/unusual.js';
 import { fitsOf } from '../domain/plan/fit.js';
-import { signatureOf } from '../domain/recover/blame.js';
+import { signatureOf } from '../domain/recover/signature.js';
 import { addEvidence, openIncident, openIncidents, tellOwner } from '../store/blaming.js';
 import { chronicle } from '../store/chronicle.js';
 import {
@@ -32,7 +32,7 @@ import { keepForFailure } from '../store/reserving.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
-import { type Failure, infrastructureFailed } from './blame.js';
+import { type Failure, infrastructureFailed, reconsiderAll } from './blame.js';
 import { checkEnded } from './recover.js';
 import { recognizable } from './red.js';
 import type { Settings } from './settings.js';
@@ -180,6 +180,7 @@ async function answer(
       await checkEnded(tx, attempt, decision, world, settings);
     }
   }
+  if (world.incidents.some(({ settled }) => settled === false)) await reconsiderAll(tx, world, settings);
   await chronicle(
     tx,
     decided.flatMap(({ attempt }) => teardownTold(attempt, world)),
@@ -352,7 +353,10 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
     attempt: attempt.attemptId,
     ok,
   });
-  const results = attempt.chainOk.map((step) => of(`step:${step}`, true));
+  const results = attempt.chainOk.map(({ step, at }) => ({
+    ...of(`step:${step}`, true),
+    ...(at === null ? {} : { at }),
+  }));
   const { outcome } = attempt.end;
   const own = attempt.purpose === 'canary' || attempt.purpose === 'recovery';
   const came = outcome.kind === 'ended' || (outcome.kind === 'timed_out' && outcome.hostAnswered);

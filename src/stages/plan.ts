@@ -4,10 +4,11 @@ import type { Dirties } from '../domain/layer.js';
 import { factsWith } from '../domain/match/holds.js';
 import { type Answer, type Fit, why } from '../domain/plan/fit.js';
 import { FitIndex } from '../domain/plan/fit-index.js';
-import { type Instrument, UnitsTaken } from '../domain/plan/instruments.js';
+import { type Instrument, leased, UnitsTaken } from '../domain/plan/instruments.js';
 import { Pairing } from '../domain/plan/pairing.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
 import type { Soon } from '../domain/plan/soon.js';
+import { stackAfter } from '../domain/provision/after.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
 import {
@@ -385,17 +386,20 @@ class Openings {
     executor.room -= 1;
     const { purpose, requirement } = demand;
     const observe = purpose === 'canary' || purpose === 'recovery';
+    const taken = units.take(instruments);
+    const handled = leased(instruments, taken);
+    const place = placePlan(host, seat, way.chain, requirement, observe, world);
     return {
       ...run,
       lease: executor.lease,
       hostId: host.id,
       seat,
       kept,
-      units: units.take(instruments),
+      units: taken,
       requirement,
       fresh: way.chain.fresh,
       handOver: claims.waits(executor.lease),
-      place: placePlan(host, seat, way.chain, requirement, observe, world),
+      place: handled.length === 0 ? place : { ...place, instruments: handled },
     };
   }
 }
@@ -447,6 +451,8 @@ function placePlan(
     observe: others,
     ...(requirement === '' ? {} : { promised }),
     fresh: chain.fresh,
+    stack: stackAfter(host.stack, chain.steps),
+    ...(observe ? {} : { record: true }),
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };
 }

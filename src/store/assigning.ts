@@ -1,7 +1,7 @@
 import type { Id } from '../domain/id.js';
 import type { Unit } from '../domain/plan/instruments.js';
 import type { PlacePlan } from '../protocol/messages.js';
-import type { Handout } from './recording.js';
+import { type Handout, handlingOf } from './recording.js';
 import type { Sql } from './store.js';
 import { ARTEFACTS_OF_RUN } from './submission.js';
 
@@ -119,7 +119,8 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
      SELECT run_id AS run, attempt_id AS attempt, attempts AS number,
        CASE WHEN "handOver" THEN (SELECT spec FROM test WHERE test.id = taken.test_id) END AS spec,
        CASE WHEN "handOver" THEN (SELECT variant FROM run WHERE run.id = taken.run_id) END AS variant,
-       CASE WHEN "handOver" THEN (SELECT ${ARTEFACTS_OF_RUN} FROM run r WHERE r.id = taken.run_id) END AS artefacts
+       CASE WHEN "handOver" THEN (SELECT ${ARTEFACTS_OF_RUN} FROM run r WHERE r.id = taken.run_id) END AS artefacts,
+       CASE WHEN "handOver" THEN ${handlingOf('taken.test_id')} END AS handling
      FROM taken ORDER BY run_id`,
     [JSON.stringify(attempts)],
   );

@@ -1,4 +1,6 @@
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
+import type { SeenPart } from '../domain/environment/environment.js';
+import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { ImageSpec } from '../domain/image.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
@@ -149,6 +151,8 @@ export const SCHEMA = {
       sources: texts("'{}'"),
       lavaMapping: json<Partial<LavaMapping>>("'{}'"),
       gridSteps: boolean('false'),
+      handlers: json<Readonly<Record<string, HandlerSpec>>>("'{}'"),
+      trustedProjects: texts("'{}'"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -388,6 +392,8 @@ export const SCHEMA = {
       okAt: orNull(instant()),
       badAttempt: bigint(0),
       badAt: orNull(instant()),
+      badSinceAttempt: bigint(0),
+      badSince: orNull(instant()),
     },
     {
       foreignKeys: { host_record_host_fk: ['hostId', 'host'] },
@@ -659,6 +665,8 @@ export const SCHEMA = {
       /** What was found where the host had been booted since it was left, by nobody's order. */
       unorderedBoot: orNull(text()),
       verified: orNull(json<readonly SeenTag[]>()),
+      /** Digests of the blobs that are the parts of the environment record. */
+      environment: orNull(json<Readonly<Partial<Record<SeenPart, string>>>>()),
       fingerprintBefore: orNull(json<Fingerprint>()),
       fingerprintAfter: orNull(json<Fingerprint>()),
       dirtied: orNull(text<Layer>()),
@@ -905,6 +913,10 @@ export const SCHEMA = {
       nextCheckAt: orNull(instant()),
       closedAt: orNull(instant()),
       closeReason: orNull(text()),
+      resource: orNull(text()),
+      pool: orNull(text()),
+      image: orNull(text()),
+      settledAt: orNull(instant()),
     },
     {
       foreignKeys: { incident_host_fk: ['hostId', 'host'], incident_project_fk: ['projectId', 'project'] },

@@ -77,6 +77,7 @@ interface HostRow {
   probes: { probe: string; worked: boolean; looks: string }[] | null;
   tags: WrittenTag[] | null;
   instruments: Instrument[] | null;
+  resources: string[];
   ok_attempt: Id;
 }
 
@@ -104,7 +105,8 @@ export class WorldReader {
          (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL AND NOT draining) || ':' ||
            coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
          (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', id::text, 'scope', scope,
-            'hostId', host_id::text, 'step', step, 'title', title)) ORDER BY id), '[]')
+            'hostId', host_id::text, 'step', step, 'resource', resource, 'pool', pool, 'image', image, 'title', title,
+            'settled', settled_at IS NOT NULL)) ORDER BY id), '[]')
           FROM incident WHERE closed_at IS NULL) AS incidents
        FROM grid`,
     );
@@ -203,9 +205,12 @@ function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
           FROM host_probe pr WHERE pr.host_id = h.id) AS probes,
        (SELECT jsonb_agg(jsonb_build_object('name', name, 'instance', instance, 'source', source, 'raw', raw))
           FROM host_tag ht WHERE ht.host_id = h.id AND source IN ('declared', 'probed')) AS tags,
-       (SELECT jsonb_agg(jsonb_build_object('id', r.id::text, 'name', r.name, 'units', r.spec->'instrument'->'units')
+       (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', r.id::text, 'name', r.name,
+          'units', r.spec->'instrument'->'units', 'address', r.spec->'instrument'->'address'))
           ORDER BY r.name) FROM host_resource hr JOIN resource r ON r.id = hr.resource_id
           WHERE hr.host_id = h.id AND r.removed_at IS NULL AND r.spec ? 'instrument') AS instruments,
+       ARRAY(SELECT r.name FROM host_resource hr JOIN resource r ON r.id = hr.resource_id
+          WHERE hr.host_id = h.id AND r.removed_at IS NULL AND NOT r.spec ? 'instrument' ORDER BY r.name) AS resources,
        '0' AS ok_attempt
      FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.id = ANY($1::bigint[])`,
     [ids],
@@ -247,6 +252,7 @@ function known(
     okAttempt: row.ok_attempt,
     transport: row.transport,
     instruments: row.instruments ?? [],
+    ...(row.resources.length === 0 ? {} : { resources: row.resources }),
     unseen: visible.filter((name) => !record.looked.has(name)),
     stale:
       row.fingerprint !== null &&

@@ -7,6 +7,7 @@ import * as blaming from '../../src/store/blaming.js';
 import * as blob from '../../src/store/blob.js';
 import * as comingBack from '../../src/store/coming-back.js';
 import * as drifting from '../../src/store/drifting.js';
+import * as environment from '../../src/store/environment.js';
 import * as explaining from '../../src/store/explaining.js';
 import * as failing from '../../src/store/failing.js';
 import * as grid from '../../src/store/grid.js';
@@ -247,7 +248,7 @@ describe('the heartbeat', () => {
 
   look('', blaming.openIncidents, []);
   look('', blaming.dueChecks, []);
-  look('', blaming.recordsAbout, ['5', 'step:3']);
+  look('', blaming.recentRecords, []);
   const anIncident = { scope: 'host', hostId: '5', signature: 's', title: 't', owner: 'o' } as const;
   look('', blaming.openIncident, [anIncident]);
   look('', blaming.moveIncident, ['2010', anIncident]);
@@ -259,7 +260,9 @@ describe('the heartbeat', () => {
   look('', blaming.closeIncident, ['2007', 'over'], { partitions: 3, rowsEach: 12 });
   look('from all partitions', blaming.releaseHeld, ['2007', 'over'], { partitions: 3, rowsEach: 12 });
   look('', blaming.tellOwner, ['2010', { scope: 'host', owner: 'o', title: 't' }]);
-  look('', blaming.canariesFailed, ['2010']);
+  look('', blaming.tellWhyNot, ['2010', { why: 'w', suspects: ['host 5: 90 %'] }]);
+  look('', blaming.ownerOfShared, ['pool', 'default']);
+  look('', blaming.ownerOfShared, ['resource', 'mirror']);
   look('', blaming.joinIncident, ['2007', '2010'], { partitions: 3, rowsEach: 12 });
   look('', blaming.lookedAtSince, [60]);
   look('', blaming.setHealth, ['5', 'suspect', 'why']);
@@ -396,6 +399,7 @@ describe('runs', () => {
     look(`in the ${where} partition`, run.findRun, [all, runId(n)]);
     look(`in the ${where} partition`, run.findRunState, [twoProjects, runId(n)]);
     look(`in the ${where} partition`, run.findRunDetail, [all, runId(n)]);
+    look(`in the ${where} partition`, environment.findEnvironment, [all, runId(n)]);
   }
   look('with many cases', run.findRunDetail, [all, runId(WORLD.manyCases)]);
   look('that is not there', run.findRun, [all, '500']);
@@ -583,6 +587,7 @@ describe('tests and people', () => {
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listAsInventory, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   // The newest run of a test may be in any partition.
+  look('', environment.sinceLastPass, ['1', 'test 1'], { partitions: 4, rowsEach: 250, blocksEach: 600 });
   look('', tests.listTests, [all, undefined, 50], { partitions: 4 });
   look('', explaining.findRunToExplain, [all, runId(middle)]);
   look(

@@ -12,7 +12,7 @@ export function leftBy(
   dirties: Dirties = 'packages',
 ): HostFacts {
   if (host.isolated) return host;
-  const carried = stackAfter(host.stack, chain);
+  const carried = standingAfter(host.stack, chain);
   const dirt = dirties === 'nothing' ? undefined : dirties;
   const stack = carried.filter(({ layer }) => dirt === undefined || !reaches(dirt, layer));
   const dirtyFrom = lowest(dirtAfter(host.dirtyFrom, chain), dirt);
@@ -41,7 +41,7 @@ export function harmOf(
   dirties: Dirties = 'packages',
 ): number {
   if (dirties === 'nothing' || host.isolated) return 0;
-  const lost = stackAfter(host.stack, chain).filter(({ layer }) => reaches(dirties, layer));
+  const lost = standingAfter(host.stack, chain).filter(({ layer }) => reaches(dirties, layer));
   return worthOf(lost, host, chain);
 }
 
@@ -56,7 +56,7 @@ function worthOf(
   }, 0);
 }
 
-function stackAfter(stack: readonly StackEntry[], chain: readonly PlannedStep[]): readonly StackEntry[] {
+function standingAfter(stack: readonly StackEntry[], chain: readonly PlannedStep[]): readonly StackEntry[] {
   return chain.reduce(
     (standing, step) => [...standing.filter((entry) => !voids(step, entry)), entryOf(step)],
     stack,

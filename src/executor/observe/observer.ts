@@ -15,7 +15,10 @@ export class Observer {
   private readonly hints = new Hints();
   private watched = false;
 
-  constructor(private readonly lava: LavaDefinition) {}
+  constructor(
+    private readonly lava: LavaDefinition,
+    private readonly underTest: readonly string[],
+  ) {}
 
   /** Sets up the watch on the host, before anything of the test runs there. */
   async begin(session: Session): Promise<void> {
@@ -41,7 +44,7 @@ export class Observer {
   /** What is known when it has run: the host is asked about all that came up. */
   async facts(session: Session): Promise<readonly Fact[]> {
     this.hints.logged((await session.ask(LOGS)) ?? []);
-    const asked = askedOf(this.hints.all, this.lava.deps);
+    const asked = askedOf(this.hints.all, this.lava.deps, this.underTest);
     const told = (await session.ask(questionOf(asked, this.lava.folder))) ?? [];
     // Lists that could not be fetched are a reason only where that was the end of it.
     const hints = this.hints.all.filter(

@@ -155,6 +155,36 @@ calcx 1 && report a pass || report a fail`,
         /^failed: failed cases: a/,
       ],
       [
+        'two empty files whose difference is only shown',
+        ': | tee a >b\nshow() {\n  diff -u a b\n  # as it was\n  ls / >/dev/null\n}\nshow\nreport a pass',
+        /^passed/,
+      ],
+      [
+        'and two by which it goes',
+        'sort </dev/null >a; sort </dev/null >b\ndiff a b\n[ $? = 0 ] && report a pass || report a fail',
+        /^tested_nothing: exit 0, but both sides of 'diff a b' were empty/,
+      ],
+      [
+        'a network interface',
+        'NIC=eth77\nip link show "$NIC" up >/dev/null || echo "Device \\"$NIC\\" does not exist." >&2\nreport a fail',
+        /^could_not_run: .*\/sys\/class\/net\/eth77/,
+      ],
+      [
+        'one that is there is no reason',
+        'NIC=lo\necho "Device \\"$NIC\\" does not exist." >&2\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'one of which the text says nothing',
+        'n=77; echo "Device \\"eth$n\\" does not exist." >&2\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'what belongs to the kernel and is not there',
+        'for m in $(cat "/lib/modules/$(uname -r)/modules.nothing"); do :; done\nreport a fail',
+        /^could_not_run: .*modules.nothing/,
+      ],
+      [
         'a download',
         'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail',
         /^could_not_run/,
