@@ -11,8 +11,10 @@ import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
 import { FolderBlobs } from './adapters/folder-blobs.js';
 import { Git } from './adapters/git.js';
 import { HttpsLink } from './adapters/https-link.js';
+import { ImageStore } from './adapters/image-store.js';
 import { readInventory } from './adapters/inventory-files.js';
 import { LocalShell } from './adapters/local.js';
+import { ProcessCommands } from './adapters/process-commands.js';
 import { SshShell } from './adapters/ssh.js';
 import { type Config, readConfig } from './config.js';
 import { Executor } from './executor/executor.js';
@@ -142,10 +144,14 @@ async function startHands(
 ): Promise<() => Promise<void>> {
   const ssh = new SshShell({ intervalMs: config.keepAliveMs, misses: 3 });
   const local = new LocalShell({ masked: [stateDir] });
+  const here = new ProcessCommands();
   const executor = new Executor({
     link,
     shell: (kind) => (kind === 'ssh' ? ssh : local),
-    images: new CommandImages(),
+    images: new CommandImages(new ImageStore(path.join(stateDir, 'images'), here), here),
+    here,
+    source: new Git(path.join(stateDir, 'step-sources')),
+    keepDir: path.join(stateDir, 'steps'),
     handlers: new ProcessHandlers(readHandlerList(config.handlersFile)),
     name: name.replace(/[^A-Za-z0-9._-]/g, '-'),
     capacity: config.capacity,

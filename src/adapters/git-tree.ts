@@ -80,6 +80,16 @@ async function oneFile(
   return { tests: files, others: [] };
 }
 
+/** Where other repositories belong into a commit, and at which commits of theirs. */
+export async function linksOf(
+  folder: string,
+  commit: string,
+  signal: AbortSignal,
+): Promise<readonly { readonly path: string; readonly oid: string }[]> {
+  const all = await list(folder, ['-r', commit], signal);
+  return all.filter((entry) => entry.mode === SUBMODULE && isNamed(entry));
+}
+
 /** So much of a repository is read at a time. */
 const PORTION_BYTES = 16 * 1024 * 1024;
 /** A single file may be as large as git may say at once. */

@@ -12,6 +12,7 @@ import {
   type WantedTree,
 } from '../ports/source.js';
 import { type GitEnd, git, LARGEST_PACK_BYTES } from './git-command.js';
+import { type Submodule, submodulesOf } from './git-submodules.js';
 import { filesOf, readTree } from './git-tree.js';
 import { archiveOf, TreeTooLarge } from './tree-archive.js';
 
@@ -33,6 +34,9 @@ export function joinedEntries(
   const isUnder = (path: string) => repositories.some(({ at }) => path === at || path.startsWith(`${at}/`));
   return [...entries.filter(({ path }) => !isUnder(path)), ...more];
 }
+
+/** Submodules within submodules; more are a circle rather than a project. */
+const MOST_LEVELS = 8;
 
 /** What is kept of repositories, all in all; a single one may be as large as git may write. */
 const MOST_KEPT_BYTES = 4 * LARGEST_PACK_BYTES;
@@ -94,12 +98,14 @@ export class Git extends Source {
   }
 
   override async pack<Kept>(
-    { url, commit, repositories }: WantedTree,
+    { url, commit, repositories, submodules = false }: WantedTree,
     keep: (archive: AsyncIterable<Uint8Array>) => Promise<Kept>,
     signal: AbortSignal,
   ): Promise<PackedSource<Kept> | SourceTrouble> {
     // First, for one of them may be the same repository, and no two work on one at a time.
-    const fetched = await this.fetch(repositories, signal);
+    const inside = submodules ? await this.submodules({ url, commit }, '', MOST_LEVELS, signal) : [];
+    if ('trouble' in inside) return inside;
+    const fetched = await this.fetch([...repositories, ...inside], signal);
     if ('trouble' in fetched) return fetched;
     return await this.with<PackedSource<Kept> | SourceTrouble>(url, commit, signal, async (folder) => {
       const found = await taken(url, () => filesOf(folder, commit, signal));
@@ -107,10 +113,35 @@ export class Git extends Source {
       const entries = joinedEntries(found.entries, fetched);
       const kept = await taken(url, async () => ({ value: await keep(archiveOf(entries)) }));
       if ('trouble' in kept) return kept;
-      const notes = [...found.notes, ...fetched.notes];
+      const isThere = (note: string) => inside.some(({ at }) => note.startsWith(`${at} `));
+      const notes = [...found.notes, ...fetched.notes].filter((note) => !isThere(note));
       const paths = entries.map(({ path }) => path);
       return { kept: kept.value, paths, repositories: fetched.repositories, notes };
     });
+  }
+
+  /** The submodules of a commit, those that they have themselves behind them. */
+  private async submodules(
+    of: { readonly url: string; readonly commit: string },
+    below: string,
+    levels: number,
+    signal: AbortSignal,
+  ): Promise<readonly Submodule[] | SourceTrouble> {
+    const found = await this.with(of.url, of.commit, signal, (folder) => submodulesOf(folder, of, signal));
+    if ('trouble' in found) return found;
+    if (found.length > 0 && levels === 0)
+      return {
+        trouble: 'path',
+        message: `${of.url} has submodules in submodules, more than ${MOST_LEVELS} deep`,
+      };
+    const all: Submodule[] = [];
+    for (const one of found) {
+      const at = `${below}${one.at}`;
+      const deeper = await this.submodules({ url: one.url, commit: one.ref }, `${at}/`, levels - 1, signal);
+      if ('trouble' in deeper) return deeper;
+      all.push({ ...one, at }, ...deeper);
+    }
+    return all;
   }
 
   /** The files of repositories at where they belong in a tree, read into memory, and their commits. */
@@ -146,7 +177,7 @@ export class Git extends Source {
       if (bytes > MOST_FETCHED_BYTES)
         return {
           trouble: 'path',
-          message: `the repositories of 'install.git-repos' have more than ${MOST_FETCHED_BYTES} bytes together`,
+          message: `the repositories inside of it have more than ${MOST_FETCHED_BYTES} bytes together`,
         };
       known.push({ ...one, commit });
     }

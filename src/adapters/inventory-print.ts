@@ -16,6 +16,7 @@ import type { StepSpec } from '../domain/step.js';
 import type { Catalogue, TagSpec, Value } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { mappingFields } from './inventory-lava.js';
+import { actionFields, copiedFiles, imageFields, repositoryFields } from './inventory-print-steps.js';
 import type { InventoryFiles } from './inventory-thing.js';
 import { readTestFile } from './test-file.js';
 import { printYaml, type Written } from './yaml-print.js';
@@ -47,6 +48,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
       printYaml({
         ...{ name, admin, default: grid.default ? [grid.default] : undefined, halt: grid.halt },
         sources: grid.sources,
+        grid_steps: grid.gridSteps ? 'yes' : undefined,
       }),
     ),
   );
@@ -57,15 +59,18 @@ export function printInventory(inventory: Inventory): InventoryFiles {
   });
   put('pools.yaml', { pools: pools.filter(isSaid).map((pool) => [pool.name, poolFields(pool)]) });
   put('resources.yaml', {
-    resources: resources.map(({ name, meaning, owner, instrument }) => [
+    resources: resources.map(({ name, meaning, owner, instrument, repository, limit }) => [
       name,
       {
         meaning,
         owner,
+        repository: repository && repositoryFields(repository),
+        limit: limit === undefined ? undefined : `${limit}`,
         ...(instrument && { instrument: 'true', with: instrument.with, units: `${instrument.units}` }),
       },
     ]),
   });
+  put('images.yaml', { images: (inventory.images ?? []).map((image) => [image.name, imageFields(image)]) });
   put('types.yaml', { types: types.map((type) => [type.name, typeFields(type)]) });
   const typeOf = new Map(types.map((type) => [type.name, type]));
   put('hosts.yaml', {
@@ -78,6 +83,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
     ]),
   });
   put('steps.yaml', { steps: steps.map((step) => [step.name, stepFields(step)]) });
+  for (const [file, bytes] of copiedFiles(steps)) files.set(file, bytes);
   const made = makeCatalogue([...STANDARD_TAGS, ...tags], aliases);
   if ('problems' in made) throw new Error('a checked inventory has a catalogue');
   for (const test of tests) files.set(...testFile(test, made.catalogue));
@@ -208,7 +214,7 @@ function hostTags(own: readonly DeclaredTag[], ofType: readonly DeclaredTag[]): 
 }
 
 function stepFields(step: StepSpec): Fields {
-  const { owner, layer, needs, gives, destroys, uses, action, undo, timeoutMs, costS } = step;
+  const { owner, layer, needs, gives, destroys, uses, artefacts, action, undo, timeoutMs, costS } = step;
   return {
     layer,
     owner,
@@ -216,8 +222,8 @@ function stepFields(step: StepSpec): Fields {
     gives,
     destroys,
     uses,
-    script: action.kind === 'script' ? action.script : undefined,
-    restore: action.kind === 'restore' ? action.image : undefined,
+    artefacts,
+    ...actionFields(action),
     undo: 'script' in undo ? undo.script : undefined,
     no_undo: 'none' in undo ? undo.none : undefined,
     timeout: seconds(timeoutMs),

@@ -8,11 +8,13 @@ import {
 import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import { HOST_KEYS, readHost, readType, TYPE_KEYS } from './inventory-hosts.js';
+import { IMAGE_KEYS, readImages } from './inventory-images.js';
 import { instrumentTags, withInstruments } from './inventory-instruments.js';
 import { LAVA_KEYS, readMapping } from './inventory-lava.js';
 import { checkNames } from './inventory-names.js';
 import { type Kind, PARTS, type SortedFiles, sortFiles } from './inventory-parts.js';
 import { secretsIn } from './inventory-secrets.js';
+import { surroundingsOf } from './inventory-step-actions.js';
 import { readStep, STEP_KEYS } from './inventory-steps.js';
 import { ALIAS_KEYS, readTags, TAG_KEYS, TAG_OR_FAMILY } from './inventory-tags.js';
 import type { InventoryFiles, InventoryProblem, Thing } from './inventory-thing.js';
@@ -36,6 +38,7 @@ const KEYS: Readonly<Record<Kind, readonly string[]>> = {
   alias: ALIAS_KEYS,
   pool: POOL_KEYS,
   resource: RESOURCE_KEYS,
+  image: IMAGE_KEYS,
   type: TYPE_KEYS,
   host: HOST_KEYS,
   step: STEP_KEYS,
@@ -65,7 +68,9 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
   const bare = things.host.map((thing) => readHost(thing, catalogue, options.base, typeOf));
   const hosts = withInstruments(things.host, bare, resources);
   const pools = things.pool.map(readPool);
-  const steps = things.step.map((thing) => readStep(thing, catalogue));
+  const images = readImages(things.image, catalogue);
+  const around = surroundingsOf(grid, resources, images, reading.copied());
+  const steps = things.step.map((thing) => readStep(thing, catalogue, around));
   checkNames(things, { pools, resources, types, hosts, steps });
   for (const kind of Object.keys(KEYS) as Kind[]) for (const thing of things[kind]) reading.finish(thing);
   const tests = reading.tests(catalogue);
@@ -78,6 +83,7 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
     aliases: byName(aliases),
     pools: byName(withImplied(pools, hosts)),
     resources: byName(resources),
+    ...(images.length === 0 ? {} : { images: byName(images) }),
     types: byName(types),
     hosts: byName(hosts),
     steps: byName(steps),
@@ -123,7 +129,7 @@ class Reading {
   /** Everything that stands below a name, by what it is. */
   things(): Readonly<Record<Kind, readonly Thing[]>> {
     const found: Record<Kind, Thing[]> = {
-      ...{ tag: [], alias: [], pool: [], resource: [], type: [], host: [], step: [] },
+      ...{ tag: [], alias: [], pool: [], resource: [], image: [], type: [], host: [], step: [] },
     };
     for (const [part, headings] of Object.entries(PARTS))
       for (const file of this.sorted.parts.get(part) ?? [])
@@ -200,6 +206,19 @@ class Reading {
     return mapping;
   }
 
+  /** What is in `files/`, by the path from there on. */
+  copied(): ReadonlyMap<string, Uint8Array> {
+    return new Map(
+      this.sorted.copied.flatMap((file): [string, Uint8Array][] => {
+        const bytes = this.files.get(file) ?? new Uint8Array();
+        if (bytes.length <= MAX_TEST_FILE_BYTES) return [[file.slice('files/'.length), bytes]];
+        const message = `the file has ${bytes.length} bytes; at most ${MAX_TEST_FILE_BYTES} are taken`;
+        this.note(file, [{ message, line: 1, column: 1 }]);
+        return [];
+      }),
+    );
+  }
+
   tests(catalogue: Catalogue): readonly TestSpec[] {
     return this.sorted.tests.flatMap((file) => {
       const bytes = this.files.get(file) ?? new Uint8Array();
@@ -223,7 +242,7 @@ class Reading {
   /** Hosts, steps and resources; a tag without one is plain knowledge, and a type's hosts may have their own. */
   ownerless(things: Readonly<Record<Kind, readonly Thing[]>>): void {
     const types = new Set(things.type.flatMap(({ name, fields }) => (fields.has('owner') ? [name] : [])));
-    for (const kind of ['host', 'step', 'resource'] as const)
+    for (const kind of ['host', 'step', 'resource', 'image'] as const)
       for (const { name, fields, file, at } of things[kind])
         if (!fields.has('owner') && !(kind === 'host' && types.has(fields.plain('type') ?? DEFAULT_TYPE)))
           this.unownedIs(kind, name, file, at);

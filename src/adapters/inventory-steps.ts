@@ -1,31 +1,37 @@
-import { declaredText, readDeclared } from '../domain/inventory/declared.js';
 import { LAYERS, type Layer } from '../domain/layer.js';
-import type { StepAction, StepSpec } from '../domain/step.js';
+import { givenBy, type StepSpec } from '../domain/step.js';
+import { STEP_KINDS, type StepAction } from '../domain/step-action.js';
 import type { Catalogue } from '../domain/tag.js';
+import { readGives } from './inventory-gives.js';
+import { readAction, type StepSurroundings } from './inventory-step-actions.js';
 import type { Thing } from './inventory-thing.js';
 import { type Fields, NAME } from './source-fields.js';
 
 /** What can be said of a step. */
 export const STEP_KEYS = [
-  ...['layer', 'needs', 'gives', 'destroys', 'uses', 'script', 'restore', 'undo', 'no_undo', 'owner'],
-  ...['timeout', 'cost'],
+  ...['layer', 'needs', 'gives', 'destroys', 'uses', 'artefacts', ...STEP_KINDS, 'on', 'undo', 'no_undo'],
+  ...['owner', 'timeout', 'cost'],
 ];
 
 const STEP_TIMEOUT_MS = 600_000;
 
 /** Reads a provisioning step. */
-export function readStep({ name, fields }: Thing, catalogue: Catalogue): StepSpec {
+export function readStep({ name, fields }: Thing, catalogue: Catalogue, around: StepSurroundings): StepSpec {
   const owner = fields.line('owner');
   if (!fields.has('layer')) fields.wrong(fields.start, `'layer' is missing: one of ${LAYERS.join(', ')}`);
   const layer = fields.oneOf('layer', LAYERS) ?? 'use';
-  const gives = readGives(fields, catalogue);
-  if (fields.list('gives').length === 0)
+  const action = readAction(fields, around);
+  const gives = givesOf(readGives(fields, 'gives', catalogue), action);
+  if (gives.length === 0 && fields.list('gives').length === 0)
     fields.wrong(fields.at('gives'), `'${name}' gives no tag, so that no chain would ever use it`);
-  const action = readAction(fields);
-  if (action.kind === 'restore' && layer !== 'image')
-    fields.wrong(fields.at('layer'), `a step that restores an image is of layer 'image', not '${layer}'`);
+  checkLayer(fields, action, layer);
   const destroys = readDestroys(fields, layer);
-  const uses = fields.words('uses', NAME, 'the name of a resource');
+  const named = namedBy(action);
+  const uses = new Set([...fields.words('uses', NAME, 'the name of a resource'), ...named.uses]);
+  const artefacts = new Set([
+    ...fields.words('artefacts', NAME, 'the name of an artefact'),
+    ...named.artefacts,
+  ]);
   return {
     name,
     ...(owner === undefined ? {} : { owner }),
@@ -33,34 +39,20 @@ export function readStep({ name, fields }: Thing, catalogue: Catalogue): StepSpe
     needs: fields.requirement('needs', catalogue),
     gives,
     ...(destroys === undefined ? {} : { destroys }),
-    ...(uses.length === 0 ? {} : { uses: [...uses].sort() }),
+    ...(uses.size === 0 ? {} : { uses: [...uses].sort() }),
+    ...(artefacts.size === 0 ? {} : { artefacts: [...artefacts].sort() }),
     action,
-    undo: readUndo(fields),
+    undo: readUndo(fields, action),
     timeoutMs: fields.duration('timeout') ?? STEP_TIMEOUT_MS,
     costS: (fields.duration('cost') ?? 10_000) / 1000,
   };
 }
 
-/** Each as `tag` or `tag = value`, in order. */
-function readGives(fields: Fields, catalogue: Catalogue): readonly string[] {
-  const given = new Map<string, string>();
-  for (const { text, at } of fields.list('gives')) {
-    const spec = catalogue.find(text);
-    // What is looked at afterwards need not be told beforehand.
-    const isSeen = spec?.source.by === 'probe' || spec?.source.by === 'look';
-    if (spec !== undefined && isSeen && spec.kind !== 'device' && !text.endsWith(':*')) {
-      if (given.has(text)) fields.wrong(at, `'${text}' stands twice in 'gives'`);
-      given.set(text, text);
-      continue;
-    }
-    const read = readDeclared(text, catalogue);
-    if ('problem' in read) fields.wrong(at, read.problem);
-    else if (read.spec.kind === 'device')
-      fields.wrong(at, `'${read.spec.name}' is a device: a step puts none in, it gives flags and values`);
-    else if (given.has(read.tag.tag)) fields.wrong(at, `'${read.tag.tag}' stands twice in 'gives'`);
-    else given.set(read.tag.tag, declaredText(read.tag));
-  }
-  return [...given.values()].sort();
+/** What an image has is there once it was put back; the step's own word on a tag takes the place of the image's. */
+function givesOf(said: readonly string[], action: StepAction): readonly string[] {
+  const own = new Set(said.map((item) => givenBy(item).tag));
+  const tags = action.kind === 'restore' ? (action.spec?.tags ?? []) : [];
+  return [...said, ...tags.filter((item) => !own.has(givenBy(item).tag))].sort();
 }
 
 /** Unless said, all layers above the step's own. */
@@ -77,15 +69,48 @@ function readDestroys(fields: Fields, layer: Layer): readonly Layer[] | undefine
   return layers;
 }
 
-function readAction(fields: Fields): StepAction {
-  if (fields.has('script') === fields.has('restore'))
-    fields.wrong(fields.start, "say what the step does: either 'script: |' or 'restore: IMAGE'");
-  if (!fields.has('restore')) return { kind: 'script', script: fields.text('script') ?? '' };
-  return { kind: 'restore', image: fields.matching('restore', NAME, 'the name of an image') ?? '' };
+/** In which layers steps of a kind belong; others belong in any. */
+const LAYERS_OF: Readonly<Partial<Record<StepAction['kind'], readonly Layer[]>>> = {
+  restore: ['image'],
+  packages: ['packages'],
+  module: ['boot', 'use'],
+  reboot: ['boot'],
+};
+
+function checkLayer(fields: Fields, { kind }: StepAction, layer: Layer): void {
+  const layers = LAYERS_OF[kind];
+  if (layers === undefined || layers.includes(layer) || !fields.has('layer')) return;
+  const what = kind === 'restore' ? 'that restores an image' : `of kind '${kind}'`;
+  const right = layers.map((one) => `'${one}'`).join(' or ');
+  fields.wrong(fields.at('layer'), `a step ${what} is of layer ${right}, not '${layer}'`);
 }
 
-function readUndo(fields: Fields): StepSpec['undo'] {
-  if (fields.has('undo') === fields.has('no_undo'))
+/** What the kind itself names of artefacts and resources need not be said again. */
+function namedBy(action: StepAction): {
+  readonly artefacts: readonly string[];
+  readonly uses: readonly string[];
+} {
+  switch (action.kind) {
+    case 'packages':
+      return { artefacts: action.files, uses: action.from.map(({ resource }) => resource) };
+    case 'copy':
+      return { artefacts: 'artefact' in action.what ? [action.what.artefact] : [], uses: [] };
+    case 'fetch':
+    case 'build':
+      return { artefacts: [], uses: action.git.from === undefined ? [] : [action.git.from] };
+    default:
+      return { artefacts: [], uses: [] };
+  }
+}
+
+function readUndo(fields: Fields, { kind, ...action }: StepAction): StepSpec['undo'] {
+  if (fields.has('undo') && fields.has('no_undo'))
+    fields.wrong(fields.at('no_undo'), "say either 'undo: |' or in 'no_undo: ...' why there is none");
+  if (fields.has('undo')) return { script: fields.text('undo') ?? '' };
+  if (fields.has('no_undo')) return { none: fields.line('no_undo') ?? '' };
+  if (kind === 'reboot') return { none: 'a boot cannot be taken back' };
+  if (kind !== 'script' && kind !== 'restore') return { own: true };
+  if (kind === 'script' || !('spec' in action))
     fields.wrong(fields.start, "say either 'undo: |' or in 'no_undo: ...' why there is none");
-  return fields.has('undo') ? { script: fields.text('undo') ?? '' } : { none: fields.line('no_undo') ?? '' };
+  return { none: 'the next image takes its place' };
 }

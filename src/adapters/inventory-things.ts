@@ -7,6 +7,7 @@ import {
   type PoolSpec,
   type ResourceSpec,
 } from '../domain/inventory.js';
+import type { RepositorySpec } from '../domain/repository.js';
 import { wrongUrl } from '../domain/submit/source.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { Thing } from './inventory-thing.js';
@@ -14,11 +15,11 @@ import { type Fields, NAME } from './source-fields.js';
 import { shown } from './yaml-source.js';
 
 /** What `grid.yaml` can say. */
-export const GRID_KEYS = ['name', 'admin', 'default', 'halt', 'sources'];
+export const GRID_KEYS = ['name', 'admin', 'default', 'halt', 'sources', 'grid_steps'];
 /** What can be said of a pool. */
 export const POOL_KEYS = ['meaning', 'owner', 'projects', 'cap'];
 /** What can be said of a resource. */
-export const RESOURCE_KEYS = ['meaning', 'owner', 'instrument', 'with', 'units'];
+export const RESOURCE_KEYS = ['meaning', 'owner', 'instrument', 'with', 'units', 'repository', 'limit'];
 
 /** Reads what `grid.yaml` says. */
 export function readGrid(fields: Fields, catalogue: Catalogue): GridSpec {
@@ -30,6 +31,7 @@ export function readGrid(fields: Fields, catalogue: Catalogue): GridSpec {
     default: fields.requirement('default', catalogue),
     ...(halt === undefined ? {} : { halt }),
     ...(sources.length === 0 ? {} : { sources }),
+    ...(fields.flag('grid_steps') === true ? { gridSteps: true } : {}),
   };
 }
 
@@ -94,6 +96,10 @@ export function readResource({ name, fields }: Thing): ResourceSpec {
   const hosts = fields.words('with', NAME, 'the name of a host');
   const units = fields.integer('units', 1, 1000) ?? 1;
   const isInstrument = fields.flag('instrument') ?? false;
+  const repository = readRepository(fields);
+  const limit = fields.integer('limit', 1, 100_000);
+  if (isInstrument && limit !== undefined)
+    fields.wrong(fields.at('limit'), `'${name}' is an instrument: how many it serves at a time says 'units'`);
   if (isInstrument && hosts.length === 0)
     fields.wrong(
       fields.at('with'),
@@ -110,5 +116,41 @@ export function readResource({ name, fields }: Thing): ResourceSpec {
     meaning: fields.required('meaning', fields.text('meaning'), 'what it is'),
     ...(owner === undefined ? {} : { owner }),
     ...(isInstrument ? { instrument: { with: [...hosts].sort(), units } } : {}),
+    ...(repository === undefined ? {} : { repository }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+}
+
+/** Where package managers find a repository; it is signed, or somebody said that it is not. */
+function readRepository(fields: Fields): RepositorySpec | undefined {
+  const below = fields.below('repository', ['kind', 'url', 'suite', 'components', 'key', 'unsigned']);
+  if (below === undefined) return undefined;
+  const kind =
+    below.required('kind', below.oneOf('kind', ['apt', 'dnf']), 'apt or dnf') === 'dnf' ? 'dnf' : 'apt';
+  const url = below.required(
+    'url',
+    below.matching('url', /^(https?|file):\/\/\S+$/, 'an address (https://...)'),
+    'its address',
+  );
+  const suite = below.matching('suite', /^[A-Za-z0-9][A-Za-z0-9./_+-]{0,199}$/, 'the name of a suite');
+  const components = below.words('components', NAME, 'the name of a component');
+  for (const key of ['suite', 'components'])
+    if (kind === 'dnf' && below.has(key))
+      below.wrong(below.at(key), `'${key}' is said of repositories for apt`);
+  if (kind === 'apt') below.required('suite', suite, 'which suite of the repository');
+  const key = below.text('key');
+  if (key !== undefined && !key.trim().startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----'))
+    below.wrong(
+      below.at('key'),
+      'this is no public key: it begins with -----BEGIN PGP PUBLIC KEY BLOCK-----',
+    );
+  if ((key !== undefined) === (below.flag('unsigned') ?? false))
+    below.wrong(below.start, "say by which public 'key: |' it is signed, or 'unsigned: yes'");
+  return {
+    kind,
+    url,
+    ...(suite === undefined ? {} : { suite }),
+    ...(components.length === 0 ? {} : { components }),
+    ...(key === undefined ? {} : { key }),
   };
 }

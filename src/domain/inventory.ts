@@ -1,5 +1,7 @@
+import type { ImageSpec } from './image.js';
 import type { LavaMapping } from './lava/mapping.js';
 import type { Layer } from './layer.js';
+import type { RepositorySpec } from './repository.js';
 import type { StepSpec } from './step.js';
 import type { Alias, Instance, TagSpec } from './tag.js';
 import type { TestSpec } from './test.js';
@@ -13,6 +15,8 @@ export interface Inventory {
   /** Declared ones and those that hosts name; `default` always. */
   readonly pools: readonly PoolSpec[];
   readonly resources: readonly ResourceSpec[];
+  /** Reference images; undefined: restore commands know theirs by name. */
+  readonly images?: readonly ImageSpec[];
   readonly types: readonly HostType[];
   readonly hosts: readonly HostSpec[];
   readonly steps: readonly StepSpec[];
@@ -30,6 +34,8 @@ export interface GridSpec {
   readonly halt?: HaltPolicy;
   /** Repositories that the API may fetch tests from, or folders of them, by address; undefined: none. */
   readonly sources?: readonly string[];
+  /** True where steps may run on the machines of executors themselves. */
+  readonly gridSteps?: boolean;
   /** What words of LAVA metadata ask of a host, where it is not what they mean without it. */
   readonly lava?: Partial<LavaMapping>;
 }
@@ -66,6 +72,10 @@ export interface ResourceSpec {
   readonly owner?: string;
   /** Of an instrument: the hosts it is attached to, and how many of them it serves at a time. */
   readonly instrument?: { readonly with: readonly string[]; readonly units: number };
+  /** How package managers find it, where it is a repository of packages. */
+  readonly repository?: RepositorySpec;
+  /** How many steps may use it at a time; undefined: any number. */
+  readonly limit?: number;
 }
 
 /** What is true of every host of a type, unless the host says otherwise. */

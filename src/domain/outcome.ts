@@ -39,6 +39,8 @@ export type Outcome =
       readonly layer: Layer;
       readonly result: 'failed' | 'timed_out' | 'killed';
       readonly message: string;
+      /** The resource whose failure it is, where the step could tell. */
+      readonly resource?: string;
     }
   /** A step claimed what is needed (or the facts did, where `step` is undefined) and what was seen denies it. */
   | {

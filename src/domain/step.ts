@@ -1,5 +1,6 @@
 import type { Layer } from './layer.js';
 import { fromCanonical, type Requirement } from './requirement.js';
+import { pinnedCommit, type StepAction } from './step-action.js';
 
 /** A provisioning step, as an admin declares it. */
 export interface StepSpec {
@@ -15,19 +16,22 @@ export interface StepSpec {
   /** Names of the resources that it needs. */
   readonly uses?: readonly string[];
   readonly action: StepAction;
-  /** Shell text that takes it back, or the sentence why there is none. */
-  readonly undo: { readonly script: string } | { readonly none: string };
+  /** Names of artefacts of the submission that it works with. */
+  readonly artefacts?: readonly string[];
+  readonly undo: Undo;
   readonly timeoutMs: number;
   /** Expected cost in seconds of host time. */
   readonly costS: number;
 }
 
-/** What a step does. */
-export type StepAction =
-  /** Shell text run on the host. */
-  | { readonly kind: 'script'; readonly script: string }
-  /** The host's root file system is put back. */
-  | { readonly kind: 'restore'; readonly image: string };
+/** What takes a step back. */
+export type Undo =
+  /** Shell text. */
+  | { readonly script: string }
+  /** What steps of its kind take back by themselves. */
+  | { readonly own: true }
+  /** The sentence why nothing does. */
+  | { readonly none: string };
 
 /** A tag that a step gives. */
 export interface Given {
@@ -67,4 +71,24 @@ export function isRestore(step: StepSpec): boolean {
 /** Whether a step puts this image onto a host. */
 export function doesRestore(step: StepSpec, image: string): boolean {
   return step.action.kind === 'restore' && step.action.image === image;
+}
+
+/** The versions of packages that a step puts in, each `name version`. */
+export function versionsIn({ action }: StepSpec): readonly string[] {
+  if (action.kind !== 'packages') return [];
+  return action.install.flatMap(({ name, version }) => (version === undefined ? [] : [`${name} ${version}`]));
+}
+
+/** True where a step takes away whatever else its own layer had. */
+export function clearsItsLayer(step: StepSpec): boolean {
+  return isRestore(step) || step.action.kind === 'reboot';
+}
+
+/**
+ * True where what a step does is not said by the inventory alone: it works with artefacts of a submission, or with what
+ * a branch is just then. What it leaves is of use to nobody else.
+ */
+export function isOfItsMoment({ artefacts, action }: StepSpec): boolean {
+  if (artefacts !== undefined) return true;
+  return (action.kind === 'fetch' || action.kind === 'build') && pinnedCommit(action.git) === undefined;
 }

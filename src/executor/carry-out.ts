@@ -90,6 +90,7 @@ function tellEnd(place: Place, state: State, outcome: Outcome): void {
   place.output.end();
   const dirt = dirtiedBy({
     local: place.isLocal,
+    ofItsMoment: place.ofItsMoment,
     declared: place.assignment.test.dirties,
     ...state,
     teardown: state.teardown,
@@ -116,6 +117,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
     return { kind: 'never_started', why: `'${badName}' is no name a shell can put into an environment` };
   }
   const files = await takeArtefacts(place, state);
+  place.artefacts = files;
   const tree = await takeTree(place, state);
   const observer = test.lava && new Observer(test.lava);
   const cases = new Cases(

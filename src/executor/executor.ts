@@ -1,8 +1,11 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Handlers } from '../ports/handlers.js';
 import type { Images } from '../ports/images.js';
+import type { OwnCommands } from '../ports/own-commands.js';
 import type { Shell } from '../ports/shell.js';
+import type { Source } from '../ports/source.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
 import { LeaseDead, PROTOCOL, Refused, takesAttachments, takesDecided } from '../protocol/terms.js';
@@ -10,7 +13,7 @@ import { BlobCache } from './blob-cache.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
 import { Outbox } from './outbox.js';
-import type { Limits, StopReason } from './place.js';
+import type { Hands, Limits, StopReason } from './place.js';
 import { systemTiming } from './system-timing.js';
 import { pause, type Timing, within } from './timing.js';
 
@@ -29,6 +32,12 @@ export interface ExecutorOptions {
   readonly images: Images;
   /** Undefined: none are offered. */
   readonly handlers?: Handlers;
+  /** Runs steps on this machine itself; undefined: none are. */
+  readonly here?: OwnCommands;
+  /** Repositories that steps fetch from; undefined: they fetch from none. */
+  readonly source?: Source;
+  /** Where what steps have fetched and built is kept; undefined: neither is done. */
+  readonly keepDir?: string;
   readonly name: string;
   /** Attempts carried out beside each other. */
   readonly capacity: number;
@@ -107,6 +116,7 @@ export class Executor {
   private draining = false;
   private readonly claiming = new AbortController();
   private work: Promise<void> | undefined;
+  private kept: Promise<string> | undefined;
 
   constructor(private readonly options: ExecutorOptions) {
     this.timing = options.timing ?? systemTiming;
@@ -296,6 +306,7 @@ export class Executor {
         this.blobs.take(digest, () => this.options.link.blob(tenure.registered.lease, digest), stopped),
       keep: (bytes: Buffer, stopped: AbortSignal) => this.keep(tenure, bytes, stopped),
       handlers: this.options.handlers,
+      ...this.stepHands(),
       onEvent,
       onSegment: (role: string, part: { seq: number; atByte: number; data: Buffer }) => {
         if (stop.signal.reason === 'quiet') return;
@@ -316,6 +327,15 @@ export class Executor {
       tenure.running.delete(attempt);
     });
     return true;
+  }
+
+  private stepHands(): Pick<Hands, 'here' | 'source' | 'keepDir'> {
+    const { here, source, keepDir } = this.options;
+    return {
+      ...(here === undefined ? {} : { here }),
+      ...(source === undefined ? {} : { source }),
+      ...(keepDir === undefined ? {} : { keepDir: () => (this.kept ??= madeFor(keepDir)) }),
+    };
   }
 
   /** Keeps bytes with the grid; one that cannot be asked is asked again for a while. */
@@ -373,6 +393,14 @@ export class Executor {
       if (file.endsWith('.spool')) rmSync(join(spoolDir, file), { force: true });
     }
   }
+}
+
+/** The folder, without what an earlier start was cut off in. */
+async function madeFor(keepDir: string): Promise<string> {
+  await mkdir(keepDir, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(keepDir))
+    if (name.startsWith('fetched-')) await rm(join(keepDir, name), { recursive: true, force: true });
+  return keepDir;
 }
 
 /** Whether the grid itself has said that nothing more is wanted under this lease; a token may be revoked. */

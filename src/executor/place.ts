@@ -1,14 +1,20 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { Layer } from '../domain/layer.js';
 import type { Outcome, Phase } from '../domain/outcome.js';
 import type { Handlers } from '../ports/handlers.js';
 import type { Images } from '../ports/images.js';
+import type { OwnCommands } from '../ports/own-commands.js';
 import { type ShellConnection, ShellError } from '../ports/shell.js';
+import type { Source } from '../ports/source.js';
 import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
 import { BlobUnavailable, type KeptBlob } from './blob-cache.js';
-import type { Bundle } from './bundle.js';
+import type { Bundle, BundledFile } from './bundle.js';
 import type { Connections, Seat } from './connections.js';
 import { Output } from './output.js';
 import { Session, type SessionLimits, type SessionPlan, SessionRefused } from './session.js';
 import { pause, type Timing } from './timing.js';
+import { quote } from './wrapper.js';
 
 /** How long things may take that nobody declares. */
 export interface Limits extends SessionLimits {
@@ -33,6 +39,12 @@ export interface Hands {
   /** Keeps bytes that a test or a handler left, and gives their digest. */
   readonly keep: (bytes: Buffer, stop: AbortSignal) => Promise<string>;
   readonly handlers: Handlers | undefined;
+  /** Runs what an admin has carried out on this machine itself; undefined: nothing is. */
+  readonly here?: OwnCommands;
+  /** Repositories of git; undefined: none are fetched from. */
+  readonly source?: Source;
+  /** The folder for what is kept between attempts; undefined: nothing is. */
+  readonly keepDir?: () => Promise<string>;
   readonly onEvent: (event: AttemptEvent) => void;
   readonly onSegment: (role: string, segment: { seq: number; atByte: number; data: Buffer }) => void;
 }
@@ -54,10 +66,14 @@ export class Place {
   readonly output: Output;
   /** Where the attempt is, for what is said when the host is lost. */
   phase: Phase = 'connect';
+  /** The lowest layer with something that only this submission, or this moment, has put there. */
+  ofItsMoment: Layer | undefined;
   /** Numbers steps and phases of the attempt. */
   seq = 0;
   /** Reads what is printed while the test itself runs. */
   reader: { take(bytes: Buffer): void } | undefined;
+  /** What is under test, as files here, in the order of the assignment's. */
+  artefacts: readonly BundledFile[] = [];
   private connection: ShellConnection | undefined;
   private lastOutput = Buffer.alloc(0);
 
@@ -135,6 +151,19 @@ export class Place {
   dropConnection(): void {
     if (this.connection !== undefined) this.hands.connections.drop(this.seat, this.connection);
     this.connection = undefined;
+  }
+
+  /** Takes a file of the host that a step has left, and removes it there; false where not all of it came. */
+  async read(path: string, file: string): Promise<boolean> {
+    const { hands, plan, assignment } = this;
+    const { connection } = await hands.connections.take(this.seat, hands.limits.connectMs);
+    const marks = `TESTYARD_SEAT=${plan.host.id}.${plan.seat} TESTYARD_ATTEMPT=${assignment.attempt}`;
+    const command = `exec env ${marks} /bin/sh -c 'cat "$1" && rm -f "$1"' read ${quote(path)}`;
+    const process = await connection.start(command);
+    process.stderr.resume();
+    await pipeline(process.stdout, createWriteStream(file, { mode: 0o600 }));
+    const exit = await process.exit;
+    return exit.kind === 'exited' && exit.code === 0;
   }
 
   print(bytes: Buffer): void {

@@ -1,15 +1,19 @@
-import type { Layer } from '../domain/layer.js';
+import { type Layer, lowest } from '../domain/layer.js';
 import type { Outcome } from '../domain/outcome.js';
+import { isOfItsMoment } from '../domain/step.js';
 import type { ChainStep } from '../protocol/messages.js';
 import { Ending, type Place } from './place.js';
 import type { PhaseEnd } from './session.js';
-
-/** How a step of the chain went. */
-interface StepResult {
-  readonly result: 'ok' | 'failed' | 'timed_out' | 'killed';
-  readonly exitCode?: number;
-  readonly message: string;
-}
+import { type BuildWork, buildWork } from './steps/build.js';
+import { copyWork } from './steps/copy.js';
+import { fetchWork } from './steps/fetch.js';
+import type { HostWork, Told } from './steps/host-work.js';
+import { moduleWork } from './steps/module.js';
+import { packagesWork } from './steps/packages.js';
+import { reboot } from './steps/reboot.js';
+import { restore } from './steps/restore.js';
+import { environmentOf, runHere, scriptWork } from './steps/script.js';
+import { failed, type StepResult } from './steps/step-result.js';
 
 /**
  * Carries out the steps of a chain one after another. A script runs in a session of its own and in the host's own
@@ -28,16 +32,17 @@ export async function runChain(place: Place): Promise<void> {
     const { monotonicMs } = place.hands.timing;
     const { name, layer, key } = step;
     place.emit({ kind: 'step_started', role, seq, what: 'chain', step: name, layer, key });
+    if (isOfItsMoment(step)) place.ofItsMoment = lowest(place.ofItsMoment, layer);
     place.print(Buffer.from(`[testyard: step ${name}]\n`));
     place.takeLastLines();
     const began = monotonicMs();
     const ended = (result: StepResult) =>
       place.emit({ kind: 'step_ended', role, seq, durationMs: monotonicMs() - began, ...result });
     try {
-      const result = await act(place, step);
+      const { resource, ...result } = await act(place, step);
       ended(result);
       if (result.result === 'ok') continue;
-      throw new Ending(chainFailed(step, result.result, result.message));
+      throw new Ending(chainFailed(step, { ...result, result: result.result, resource }));
     } catch (error) {
       if (!(error instanceof Ending)) {
         ended({
@@ -54,7 +59,8 @@ export async function runChain(place: Place): Promise<void> {
 function checkAllowed(place: Place, step: ChainStep): void {
   const why = whyForbidden(place, step);
   if (why !== undefined) {
-    throw new Ending(chainFailed(step, 'failed', `not done: step '${step.name}' ${why}`));
+    const message = `not done: step '${step.name}' ${why}`;
+    throw new Ending(chainFailed(step, { result: 'failed', message }));
   }
 }
 
@@ -74,51 +80,71 @@ function whyForbidden(place: Place, step: ChainStep): string | undefined {
   return undefined;
 }
 
-function chainFailed(step: ChainStep, result: 'failed' | 'timed_out' | 'killed', message: string): Outcome {
-  return { kind: 'chain_failed', step: step.name, layer: step.layer satisfies Layer, result, message };
+function chainFailed(step: ChainStep, { result, message, resource }: Failure): Outcome {
+  const { name, layer } = step;
+  const named = resource === undefined ? {} : { resource };
+  return { kind: 'chain_failed', step: name, layer: layer satisfies Layer, result, message, ...named };
 }
 
-function act(place: Place, step: ChainStep): Promise<StepResult> {
-  return step.action.kind === 'restore'
-    ? restore(place, step, step.action.image)
-    : runScript(place, step, step.action.script);
-}
+type Failure = Pick<StepResult, 'message' | 'resource'> & {
+  readonly result: Exclude<StepResult['result'], 'ok'>;
+};
 
-async function restore(place: Place, step: ChainStep, image: string): Promise<StepResult> {
-  const { host } = place.plan;
-  if (host.restore === undefined) {
-    return { result: 'failed', message: `no way to restore host '${host.name}' is declared` };
+/** Each kind of step is carried out by a file of its name. */
+async function act(place: Place, step: ChainStep): Promise<StepResult> {
+  const { action } = step;
+  switch (action.kind) {
+    case 'restore':
+      return await restore(place, step, action);
+    case 'reboot':
+      return await reboot(place, step, action);
+    case 'script':
+      if (action.on === 'grid') return await runHere(place, step, action);
+      return await runThere(place, step, scriptWork(place, step, action));
+    case 'packages':
+      return await runThere(place, step, packagesWork(place, step, action));
+    case 'module':
+      return await runThere(place, step, moduleWork(step.name, action));
+    case 'copy':
+      return await runThere(place, step, copyWork(place, step, action));
+    case 'fetch':
+      return await runBrought(place, step, await fetchWork(place, step, action));
+    case 'build':
+      return await runBrought(place, step, await buildWork(place, step, action));
+    default:
+      throw new Error(`this executor is older than the grid: it knows no step that is a ${kindOf(action)}`);
   }
-  // The host goes away under whatever is connected to it.
-  place.hands.connections.drop(place.seat);
-  const result = await place.hands.images.restore({
-    host: host.name,
-    restore: host.restore,
-    image,
-    attempt: place.assignment.attempt,
-    timeoutMs: step.timeoutMs,
-    onOutput: (bytes) => place.print(Buffer.from(bytes)),
-  });
-  if (!result.ok) {
-    if (result.kind === 'refused') throw new Ending({ kind: 'fenced', message: result.message });
-    return { result: result.kind === 'timeout' ? 'timed_out' : 'failed', message: result.message };
-  }
-  await place.reconnect();
-  return { result: 'ok', message: '' };
 }
 
-async function runScript(place: Place, step: ChainStep, script: string): Promise<StepResult> {
-  const undo = 'script' in step.undo ? step.undo.script : undefined;
+function kindOf(action: never): string {
+  return (action as { readonly kind: string }).kind;
+}
+
+async function runBrought(place: Place, step: ChainStep, work: BuildWork | Told): Promise<StepResult> {
+  place.checkStop();
+  if ('why' in work) return failed(work.why, work.resource);
+  try {
+    const result = await runThere(place, step, work);
+    if (result.result === 'ok') await work.keepBuilt?.();
+    return result;
+  } finally {
+    await work.letGo();
+  }
+}
+
+async function runThere(place: Place, step: ChainStep, work: HostWork): Promise<StepResult> {
+  const undo = 'script' in step.undo ? step.undo.script : 'own' in step.undo ? work.undo : undefined;
   const session = await place.session('step', {
     test: Buffer.alloc(0),
-    step: script,
+    step: work.script,
     ...(undo === undefined ? {} : { undo }),
+    ...(work.files === undefined ? {} : { files: work.files }),
     probes: [],
-    environment: { TESTYARD_STEP: step.name, TESTYARD_RUN: place.assignment.run },
+    environment: environmentOf(place, step),
   });
   try {
     const end = await session.run('step', 'sh', step.timeoutMs, place.stop);
-    const result = readResult(end, place);
+    const result = readResult(end, place, work);
     if (result.result === 'ok') return await endOf(session, result);
     const undone = await runUndo(session, undo, step);
     return await endOf(session, { ...result, message: `${result.message}; ${undone}`.slice(0, 3500) });
@@ -149,14 +175,17 @@ async function runUndo(
   return `its undo ${describe(end)}`;
 }
 
-function readResult(end: PhaseEnd, place: Place): StepResult {
+function readResult(end: PhaseEnd, place: Place, work: HostWork): StepResult {
   if (end.kind === 'exited' && end.code === 0) return { result: 'ok', exitCode: 0, message: '' };
   const lines = place.takeLastLines();
-  const message = lines === '' ? describe(end) : `${describe(end)}: ${lines}`;
+  const told = end.kind === 'exited' ? work.told?.(end.code) : undefined;
+  const how = told?.why ?? describe(end);
+  const message = lines === '' ? how : `${how}: ${lines}`;
+  const resource = told?.resource === undefined ? {} : { resource: told.resource };
   if (end.kind === 'timed_out') return { result: 'timed_out', message };
   if (end.kind === 'stopped') return { result: 'killed', message };
   return end.kind === 'exited'
-    ? { result: 'failed', exitCode: end.code, message }
+    ? { result: 'failed', exitCode: end.code, message, ...resource }
     : { result: 'failed', message };
 }
 

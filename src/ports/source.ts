@@ -72,6 +72,8 @@ export interface WantedTree {
   readonly url: string;
   readonly commit: string;
   readonly repositories: readonly LavaRepository[];
+  /** Its submodules too, and theirs; undefined: they stay away. */
+  readonly submodules?: boolean;
 }
 
 /** A tree that was taken, with the commits of what was put into it. */

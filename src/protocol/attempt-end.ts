@@ -72,7 +72,14 @@ const Said = z.discriminatedUnion('kind', [
   z.object({ kind: kind('timed_out'), afterMs: z.number(), hostAnswered: z.boolean(), observed: Observed }),
   z.object({ kind: kind('crashed'), evidence: text }),
   z.object({ kind: kind('never_started'), why: text }),
-  z.object({ kind: kind('chain_failed'), step: text, layer, result: notOk, message: text }),
+  z.object({
+    kind: kind('chain_failed'),
+    step: text,
+    layer,
+    result: notOk,
+    message: text,
+    resource: z.string().max(100).optional(),
+  }),
   z.object({
     kind: kind('tag_lied'),
     step: text.optional(),

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../domain/digest.js';
 import { type Layer, lowest, reaches } from '../domain/layer.js';
 import type { AttemptEnd } from '../domain/outcome.js';
+import { isRestore } from '../domain/step.js';
 import type { PlacePlan, Report } from '../protocol/messages.js';
 import type { StackChange } from '../store/recording.js';
 import type { Sql } from '../store/store.js';
@@ -82,7 +83,10 @@ function isNews(change: StackChange, about: About): boolean {
       return true;
     default:
       about.fingerprint = null;
-      if (change.kind === 'step_ok' && change.restore) Object.assign(about, { used: false, dirtyFrom: null });
+      if (change.kind !== 'step_ok') return true;
+      if (change.restore) Object.assign(about, { used: false, dirtyFrom: null });
+      if (change.reboot && about.dirtyFrom !== null && reaches(change.layer, about.dirtyFrom))
+        about.dirtyFrom = null;
       return true;
   }
 }
@@ -123,7 +127,8 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
           step: step.name,
           key,
           gives,
-          restore: step.action.kind === 'restore',
+          restore: isRestore(step),
+          reboot: step.action.kind === 'reboot',
         },
       ];
     }

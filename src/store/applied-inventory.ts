@@ -1,4 +1,5 @@
 import { makeCatalogue } from '../domain/catalogue.js';
+import type { ImageSpec } from '../domain/image.js';
 import { inOrder } from '../domain/inventory/declared.js';
 import type { DeclaredTag, HostSpec, Inventory, PoolSpec } from '../domain/inventory.js';
 import { STANDARD_TAGS } from '../domain/look/standard-tags.js';
@@ -11,10 +12,12 @@ type HostRow = Maybe<HostSpec> & {
 
 /** The inventory that is applied, as it was declared; hosts that are on their way out are not in it. */
 export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
-  const [grids, tags, aliases, pools, resources, types, hosts, steps, tests] = await Promise.all([
-    sql.rows<Inventory['grid'] & { halt: object; sources: readonly string[]; lava: object }>(
+  const [grids, tags, aliases, pools, resources, images, types, hosts, steps, tests] = await Promise.all([
+    sql.rows<
+      Inventory['grid'] & { halt: object; sources: readonly string[]; lava: object; gridSteps: boolean }
+    >(
       `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources,
-         lava_mapping AS lava FROM grid`,
+         lava_mapping AS lava, grid_steps AS "gridSteps" FROM grid`,
     ),
     specs<'tags'>(sql, `SELECT spec FROM tag WHERE removed_at IS NULL`),
     specs<'aliases'>(sql, `SELECT spec FROM alias`),
@@ -22,6 +25,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
       `SELECT name, meaning, owner, projects, cap FROM pool WHERE removed_at IS NULL`,
     ),
     specs<'resources'>(sql, `SELECT spec FROM resource WHERE removed_at IS NULL`),
+    sql.rows<{ spec: ImageSpec }>(`SELECT spec FROM image`),
     specs<'types'>(sql, `SELECT spec FROM host_type`),
     sql.rows<HostRow>(
       `SELECT h.name, h.host_type AS type, p.name AS pool, h.owner, h.seats, h.expendable, h.executor, h.transport,
@@ -41,7 +45,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   ]);
   const [row] = grids;
   if (row === undefined) throw new Error('there is one row of grid');
-  const { halt, sources, lava, ...grid } = row;
+  const { halt, sources, lava, gridSteps, ...grid } = row;
   const made = makeCatalogue([...STANDARD_TAGS, ...tags], []);
   const isDevice = (tag: string) => 'catalogue' in made && made.catalogue.find(tag)?.kind === 'device';
   return {
@@ -49,12 +53,14 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
       ...grid,
       ...(Object.keys(halt).length === 0 ? {} : { halt }),
       ...(sources.length === 0 ? {} : { sources }),
+      ...(gridSteps ? { gridSteps } : {}),
       ...(Object.keys(lava).length === 0 ? {} : { lava }),
     },
     tags: byName(tags),
     aliases: byName(aliases),
     pools: byName(pools.map((pool) => said(pool))),
     resources: byName(resources),
+    ...(images.length === 0 ? {} : { images: byName(images.map(({ spec }) => spec)) }),
     types: byName(types),
     hosts: byName(
       hosts.map(({ tags: declared, ...host }) => ({ ...said(host), tags: asDeclared(declared, isDevice) })),
@@ -64,7 +70,7 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   };
 }
 
-async function specs<Key extends Exclude<keyof Inventory, 'grid'>>(
+async function specs<Key extends Exclude<keyof Inventory, 'grid' | 'images'>>(
   sql: Sql,
   query: string,
 ): Promise<Inventory[Key][number][]> {

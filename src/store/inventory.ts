@@ -121,15 +121,19 @@ async function listCanary(tx: Transaction): Promise<void> {
 async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
   await tx.rows(
     `UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4, sources = $5,
-       lava_mapping = $6`,
+       lava_mapping = $6, grid_steps = $7`,
     [
       ...[grid.name, grid.admin, grid.default, JSON.stringify(grid.halt ?? {}), grid.sources ?? []],
       JSON.stringify(grid.lava ?? {}),
+      grid.gridSteps ?? false,
     ],
   );
 }
 
-async function applyCatalogue(tx: Transaction, { tags, aliases, types, steps }: Inventory): Promise<void> {
+async function applyCatalogue(
+  tx: Transaction,
+  { tags, aliases, images = [], types, steps }: Inventory,
+): Promise<void> {
   await tx.rows(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(name text, spec jsonb)),
      put AS (INSERT INTO tag (name, spec) SELECT name, spec FROM given
@@ -141,6 +145,11 @@ async function applyCatalogue(tx: Transaction, { tags, aliases, types, steps }: 
   await tx.rows(
     `INSERT INTO alias (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
     [JSON.stringify(aliases)],
+  );
+  await tx.rows(`DELETE FROM image`);
+  await tx.rows(
+    `INSERT INTO image (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
+    [JSON.stringify(images)],
   );
   await tx.rows(`DELETE FROM host_type`);
   await tx.rows(

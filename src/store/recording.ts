@@ -371,7 +371,10 @@ export type StackChange =
       readonly step: string;
       readonly key: string;
       readonly gives: readonly string[];
+      /** Nothing has run since. */
       readonly restore: boolean;
+      /** What a boot had brought about is gone, whoever did it. */
+      readonly reboot: boolean;
     }
   | { readonly kind: 'step_failed'; readonly attempt: Id; readonly role: string }
   /** Somebody's work has begun there: the host is no longer fresh. */
@@ -403,6 +406,17 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
            forgotten AS (DELETE FROM host_probe WHERE host_id = ${host})
            UPDATE host SET dirty_from = CASE WHEN layer_rank(dirty_from) < layer_rank($3) THEN dirty_from END,
              used_since_stack = false, fingerprint = NULL, stack_attempt = $1 WHERE id = ${host}`,
+          [...at, change.layer],
+        );
+      }
+      if (change.reboot) {
+        await sql.rows(
+          `WITH dropped AS (
+             DELETE FROM host_stack WHERE host_id = ${host} AND layer_rank(layer) >= layer_rank($3) RETURNING gives),
+           forgotten AS (DELETE FROM host_probe p USING dropped d
+             WHERE p.host_id = ${host} AND p.probe = ANY(d.gives))
+           UPDATE host SET dirty_from = CASE WHEN layer_rank(dirty_from) < layer_rank($3) THEN dirty_from END
+           WHERE id = ${host}`,
           [...at, change.layer],
         );
       }

@@ -1,5 +1,6 @@
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { Fingerprint, Health } from '../domain/host.js';
+import type { ImageSpec } from '../domain/image.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import type { LavaMapping } from '../domain/lava/mapping.js';
@@ -147,6 +148,7 @@ export const SCHEMA = {
       haltedBy: bigints("'{}'"),
       sources: texts("'{}'"),
       lavaMapping: json<Partial<LavaMapping>>("'{}'"),
+      gridSteps: boolean('false'),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -198,6 +200,9 @@ export const SCHEMA = {
 
   /** Names that are read as formulas. */
   alias: table('alias', { name: key(text()), spec: json<Alias>() }),
+
+  /** Reference images, as they were declared; steps that restore one hold it in their own specs. */
+  image: table('image', { name: key(text()), spec: json<ImageSpec>() }),
 
   /** What the hosts of a type have in common, as it was declared; hosts have it in their own rows. */
   hostType: table('host_type', { name: key(text()), spec: json<HostType>() }),
@@ -898,6 +903,7 @@ export const SCHEMA = {
       resource: orNull(text()),
       pool: orNull(text()),
       image: orNull(text()),
+      change: orNull(text()),
       settledAt: orNull(instant()),
     },
     {

@@ -170,7 +170,16 @@ describe('reports', () => {
     await grid.store.transaction(async (tx) => {
       const at = { attempt: one.attempt, role: 'main' };
       const { layer, gives, name } = step;
-      await changeStack(tx, { kind: 'step_ok', ...at, layer, step: name, key: 'k', gives, restore: false });
+      await changeStack(tx, {
+        kind: 'step_ok',
+        ...at,
+        layer,
+        step: name,
+        key: 'k',
+        gives,
+        restore: false,
+        reboot: false,
+      });
       other = grid.report(two, [ended]);
       await waitingForALock(1);
     });

@@ -338,7 +338,7 @@ describe('the desk that records', () => {
   look('', recording.seeTags, [batch]);
   for (const change of [
     { kind: 'step_started', layer: 'boot' },
-    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true },
+    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true, reboot: true },
     { kind: 'step_failed' },
     { kind: 'used' },
     { kind: 'dirtied', layer: 'boot' },

@@ -4,7 +4,7 @@ import { declaredText } from './declared.js';
 
 /** What an inventory is made of. */
 export const INVENTORY_KINDS = [
-  ...(['grid', 'tag', 'alias', 'pool', 'resource', 'type', 'host', 'step', 'test'] as const),
+  ...(['grid', 'tag', 'alias', 'pool', 'resource', 'image', 'type', 'host', 'step', 'test'] as const),
 ] as const;
 
 /** One field that is not as it was; a text that was or is not there is undefined. */
@@ -59,6 +59,8 @@ function thingsOf(inventory: Inventory, what: InventoryChange['what']): Readonly
       return byName(inventory.pools);
     case 'resource':
       return byName(inventory.resources);
+    case 'image':
+      return byName(inventory.images ?? []);
     case 'type':
       return byName(inventory.types.map((type) => ({ ...type, tags: type.tags.map(declaredText) })));
     case 'host':

@@ -1,6 +1,6 @@
 import type { HostFacts, StackEntry } from '../host.js';
 import { reaches } from '../layer.js';
-import { doesGive, givenBy, isRestore, type StepSpec } from '../step.js';
+import { clearsItsLayer, doesGive, givenBy, isRestore, type StepSpec } from '../step.js';
 import type { Decay, Sighting, TagFacts } from '../tag.js';
 
 const ABSENT: Sighting = { presence: 'absent' };
@@ -75,6 +75,6 @@ export function isUndoneBy(step: StepSpec, later: StepSpec, { catalogue }: HostF
 
 /** Whether carrying out a step takes an entry off the stack. */
 export function voids(step: StepSpec, entry: StackEntry): boolean {
-  if (step.layer === entry.layer) return isRestore(step) || step.name === entry.step;
+  if (step.layer === entry.layer) return clearsItsLayer(step) || step.name === entry.step;
   return reaches(step.layer, entry.layer);
 }

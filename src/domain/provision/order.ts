@@ -2,7 +2,7 @@ import type { HostFacts } from '../host.js';
 import { LAYERS, reaches } from '../layer.js';
 import { holds } from '../match/holds.js';
 import { clausesOf, type Requirement } from '../requirement.js';
-import { disagree, isRestore, needsOf, type StepSpec } from '../step.js';
+import { clearsItsLayer, disagree, needsOf, type StepSpec } from '../step.js';
 import type { TagFacts } from '../tag.js';
 import { factsAfter, isUndoneBy } from './after.js';
 
@@ -25,7 +25,7 @@ export interface Ordered {
 }
 
 /**
- * The order to run steps in: lower layers first, within a layer restores first, then whatever has what it needs, by
+ * The order to run steps in: lower layers first, within a layer restores and reboots first, then whatever has what it needs, by
  * name. One that takes from another of its layer what that needs (`not x`) waits for it, and so does one of which
  * something would decay by the other; of two that give a tag differently the one chosen later has the last word.
  */
@@ -49,9 +49,9 @@ export function inOrder(chosen: readonly StepSpec[], host: HostFacts): Ordered {
     (isUndoneBy(step, other, host) && !isUndoneBy(other, step, host));
   for (;;) {
     const layer = waiting[0]?.layer;
-    // What a step of its layer gave before it a restore would take away.
-    const restores = waiting.filter((step) => step.layer === layer && isRestore(step));
-    const turn = restores.length > 0 ? restores : waiting.filter((step) => step.layer === layer);
+    // What a step of its layer gave before it a restore or a reboot would take away.
+    const clearing = waiting.filter((step) => step.layer === layer && clearsItsLayer(step));
+    const turn = clearing.length > 0 ? clearing : waiting.filter((step) => step.layer === layer);
     const ready = turn.filter((step) => unmet(step, order).length === 0);
     const harms = (step: StepSpec) =>
       ready.some((other) => other !== step && unmet(other, [...order, step]).length > 0);
@@ -74,5 +74,7 @@ function byPlace(a: StepSpec, b: StepSpec): number {
 }
 
 function byLayer(a: StepSpec, b: StepSpec): number {
-  return LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer) || Number(isRestore(b)) - Number(isRestore(a));
+  return (
+    LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer) || Number(clearsItsLayer(b)) - Number(clearsItsLayer(a))
+  );
 }

@@ -41,6 +41,7 @@ const PRIOR: Readonly<Record<Cause['kind'], { readonly step: number; readonly ot
   step_on_host: { step: 1, other: 0 },
   resource: { step: 3, other: 1 },
   image: { step: 4, other: 0 },
+  change: { step: 4, other: 0 },
   pool: { step: 0.05, other: 2 },
   test: { step: 0, other: 10 },
   grid: { step: 0, other: 0.2 },
@@ -158,5 +159,7 @@ function lastOf(moments: readonly (Moment | undefined)[]): Moment | undefined {
 
 /** How much a cause takes down: of equally likely ones the narrowest is said. */
 export function width({ kind }: Cause): number {
-  return ['step_on_host', 'host', 'step', 'test', 'image', 'resource', 'pool', 'grid'].indexOf(kind);
+  return ['step_on_host', 'host', 'step', 'test', 'change', 'image', 'resource', 'pool', 'grid'].indexOf(
+    kind,
+  );
 }

@@ -1,0 +1,91 @@
+import type { Fingerprint } from '../../src/domain/host.js';
+import type { HostSpec } from '../../src/domain/inventory.js';
+import { LAYERS, type Layer, reaches } from '../../src/domain/layer.js';
+import { holds } from '../../src/domain/match/holds.js';
+import { givenBy, isRestore, needsOf, type StepSpec } from '../../src/domain/step.js';
+import type { Catalogue, Sighting } from '../../src/domain/tag.js';
+
+/** What something left on a host, and in which layer it lies. */
+interface Left {
+  readonly layer: Layer;
+  readonly raw: string;
+}
+
+/**
+ * A machine that is made up: what lies on it, layer by layer, and what tests have spoilt. It knows nothing of what
+ * the grid believes of it; what steps and tests do to it follows from the layers alone.
+ */
+export class SimHost {
+  readonly name: string;
+  private readonly left = new Map<string, Left>();
+  private readonly spoilt = new Set<Layer>();
+  private boots = 1;
+  private spoils = 0;
+
+  constructor(private readonly spec: HostSpec) {
+    this.name = spec.name;
+  }
+
+  /** What a probe or a look sees of a tag: what is declared of the machine is true of it, all else must be left there. */
+  sees(tag: string): Sighting {
+    const left = this.left.get(tag);
+    if (left !== undefined) return { presence: 'present', instances: [{ place: '', raw: left.raw }] };
+    const own = this.spec.tags.filter((one) => one.tag === tag);
+    if (own.length === 0) return { presence: 'absent' };
+    return { presence: 'present', instances: own.map(({ place, raw }) => ({ place, raw })) };
+  }
+
+  /** Carries a step out; false where what it needs is not there. */
+  carryOut(step: StepSpec, catalogue: Catalogue): boolean {
+    const can = holds(needsOf(step), (tag) => this.sees(tag), catalogue) === 'yes';
+    this.begin(step);
+    if (!can) return false;
+    if (isRestore(step)) this.forget(this.spoilt, step.layer);
+    for (const { tag, value = '' } of step.gives.map(givenBy))
+      this.left.set(tag, { layer: step.layer, raw: value });
+    if (isRestore(step) || step.layer === 'boot') this.boot();
+    return true;
+  }
+
+  /** A step has begun: what lies above it is gone, and of a restore what lies beside it. */
+  begin(step: StepSpec): void {
+    const from = isRestore(step) ? step.layer : LAYERS[LAYERS.indexOf(step.layer) + 1];
+    for (const [tag, { layer }] of this.left)
+      if (from !== undefined && reaches(from, layer)) this.left.delete(tag);
+  }
+
+  /** A test has changed this layer, or a step was cut off in it: nothing there and above is as it was. */
+  spoil(layer: Layer): void {
+    this.spoils += 1;
+    this.spoilt.add(layer);
+    for (const [tag, left] of this.left) if (reaches(layer, left.layer)) this.left.delete(tag);
+  }
+
+  /** The machine starts anew. */
+  boot(): void {
+    this.boots += 1;
+  }
+
+  /** Layers that somebody spoilt and nobody has put right since. */
+  get spoiltLayers(): readonly Layer[] {
+    return LAYERS.filter((layer) => this.spoilt.has(layer));
+  }
+
+  /** A cheap digest of what tests could have changed. */
+  looks(): Fingerprint {
+    const of = (layer: Layer) =>
+      [...this.left].filter(([, one]) => one.layer === layer).map(([tag, { raw }]) => `${tag}=${raw}`);
+    const spoils = (layer: Layer) => (this.spoilt.has(layer) ? `~${this.spoils}` : '');
+    return {
+      boot: `boot-${this.name}-${this.boots}`,
+      packages: [...of('image'), ...of('packages')].join() + spoils('image') + spoils('packages') || 'none',
+      modules: `m${spoils('boot')}`,
+      cmdline: of('boot').join() || 'none',
+      sysctls: 's',
+    };
+  }
+
+  private forget(layers: Set<Layer>, from: Layer): void {
+    for (const layer of layers) if (reaches(from, layer)) layers.delete(layer);
+  }
+}
