@@ -93,7 +93,8 @@ export async function about(
     case 'grid':
       return { ...base, scope: 'grid', title: `hosts of all pools fail together: ${message}`, owner: admin };
     case 'test':
-      throw new Error('unreachable: what a test does to its hosts is for the judge to say');
+    case 'chance':
+      throw new Error(`unreachable: ${cause.kind} is nobody's incident`);
   }
 }
 

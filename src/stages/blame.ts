@@ -112,7 +112,8 @@ export async function reconsider(
   if (top === undefined) return;
   const looked = canarySince(incident, records);
   // Whether a test takes its hosts down is the judge's to say; until then canaries look whether they live.
-  if (isSure(suspects) && top.cause.kind !== 'test' && (top.cause.kind !== 'host' || looked !== 'not yet')) {
+  const isNobodys = top.cause.kind === 'test' || top.cause.kind === 'chance';
+  if (isSure(suspects) && !isNobodys && (top.cause.kind !== 'host' || looked !== 'not yet')) {
     await settle(tx, incident, top, world, settings);
     return;
   }
@@ -151,6 +152,12 @@ export async function settle(
   world: World,
   settings: Settings,
 ): Promise<void> {
+  if (cause.kind === 'chance' || cause.kind === 'test') {
+    const why = 'it happened once, and nothing that could show its cause fails: nobody is told';
+    await closeIncident(tx, incident.id, why);
+    if (incident.scope === 'host') await trustAgain(tx, incident, world, why);
+    return;
+  }
   const to = await about(tx, cause, failureBehind(incident), world, settings);
   const others = (await openIncidents(tx)).filter((one) => one.id !== incident.id && one.scope !== 'test');
   const isPart = (one: Incident) =>

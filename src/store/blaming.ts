@@ -12,7 +12,7 @@ import type { Sql } from './store.js';
 /** An incident as the grid works on it. */
 export interface Incident {
   readonly id: Id;
-  readonly scope: Cause['kind'];
+  readonly scope: Exclude<Cause['kind'], 'chance'>;
   readonly hostId: Id | null;
   readonly step: string | null;
   readonly resource: string | null;

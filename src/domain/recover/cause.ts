@@ -18,7 +18,9 @@ export type Cause =
   /** The test that ran there takes its hosts down with it. */
   | { readonly kind: 'test'; readonly on: Id }
   /** What every host shares: the network of the grid. */
-  | { readonly kind: 'grid' };
+  | { readonly kind: 'grid' }
+  /** Nothing that lasts: it happened once. */
+  | ({ readonly kind: 'chance' } & Work);
 
 /** A piece of work on a host, as `WorkRecord` names it. */
 export interface Work {
@@ -50,7 +52,10 @@ export function stepOf(work: string): string | undefined {
 export function causesOf({ host, work }: Work, lab: Lab): readonly Cause[] {
   const there = lab.byId.get(host);
   const name = stepOf(work);
-  const causes: Cause[] = [{ kind: 'host', host }];
+  const causes: Cause[] = [
+    { kind: 'host', host },
+    { kind: 'chance', host, work },
+  ];
   if (there !== undefined && work !== 'clean') {
     causes.push({ kind: 'pool', pool: there.pool });
     for (const resource of there.resources ?? []) causes.push({ kind: 'resource', resource });
@@ -76,6 +81,8 @@ export function doesCover(cause: Cause, work: Work, lab: Lab): boolean {
   switch (cause.kind) {
     case 'host':
       return work.host === cause.host;
+    case 'chance':
+      return work.host === cause.host && work.work === cause.work;
     case 'step':
       return name === cause.step;
     case 'step_on_host':
