@@ -958,6 +958,7 @@ export const SCHEMA = {
       resource: orNull(text()),
       pool: orNull(text()),
       image: orNull(text()),
+      change: orNull(text()),
       settledAt: orNull(instant()),
     },
     {

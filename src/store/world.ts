@@ -105,7 +105,7 @@ export class WorldReader {
          (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL AND NOT draining) || ':' ||
            coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
          (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', id::text, 'scope', scope,
-            'hostId', host_id::text, 'step', step, 'resource', resource, 'pool', pool, 'image', image, 'title', title,
+            'hostId', host_id::text, 'step', step, 'resource', resource, 'pool', pool, 'image', image, 'change', change, 'title', title,
             'settled', settled_at IS NOT NULL)) ORDER BY id), '[]')
           FROM incident WHERE closed_at IS NULL) AS incidents
        FROM grid`,
