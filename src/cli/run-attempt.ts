@@ -125,6 +125,7 @@ export class RunAttempt {
   private assignment(): Assignment {
     const { spec, needs } = this.run;
     const isLocal = this.host.transport.kind === 'local';
+    const { handlers } = this.place.inventory?.grid ?? {};
     return {
       run: '1',
       // A host over ssh refuses a number lower than one that it has seen.
@@ -144,6 +145,7 @@ export class RunAttempt {
       test: { ...spec, environment: { ...spec.environment, ...this.underTest?.environment } },
       outputLimitBytes: OUTPUT_LIMIT_BYTES,
       ...(this.underTest === undefined ? {} : { artefacts: this.underTest.artefacts }),
+      ...(handlers === undefined ? {} : { handlers }),
     };
   }
 

@@ -49,20 +49,62 @@ export const HOST_MOVES_BY_PERSON: readonly Move<Health>[] = [
 export const HOST_MOVES: readonly Move<Health>[] = [...HOST_MOVES_BY_GRID, ...HOST_MOVES_BY_PERSON];
 
 /** What an incident is about, and its end. */
-export type IncidentState = 'opened' | 'host' | 'step' | 'step_on_host' | 'test' | 'closed';
+export type IncidentState =
+  | 'opened'
+  | 'host'
+  | 'step'
+  | 'step_on_host'
+  | 'image'
+  | 'change'
+  | 'resource'
+  | 'pool'
+  | 'grid'
+  | 'test'
+  | 'closed';
 
 /** How blame moves: docs/states/incident.md. */
 export const INCIDENT_MOVES: readonly Move<IncidentState>[] = [
   { from: 'opened', to: 'host', by: 'work failed there; a canary will tell' },
   { from: 'opened', to: 'step', by: 'it fails on two hosts and works on none since' },
+  { from: 'opened', to: 'image', by: 'what puts it onto hosts fails' },
+  { from: 'opened', to: 'change', by: 'what puts it in fails' },
+  { from: 'opened', to: 'resource', by: 'what needs it fails' },
+  { from: 'opened', to: 'pool', by: 'its hosts fail' },
+  { from: 'opened', to: 'grid', by: 'hosts of all pools fail' },
   { from: 'opened', to: 'test', by: 'its own setup failed twice' },
   { from: 'host', to: 'step', by: 'a canary works there, or it fails elsewhere too' },
   { from: 'host', to: 'step_on_host', by: 'a canary works there, and the step elsewhere' },
+  { from: 'host', to: 'image', by: 'it fails elsewhere too' },
+  { from: 'host', to: 'change', by: 'what puts it in fails elsewhere too' },
+  { from: 'host', to: 'resource', by: 'what shares it fails' },
+  { from: 'host', to: 'pool', by: 'its other hosts fail' },
+  { from: 'host', to: 'grid', by: 'hosts of other pools fail' },
+  { from: 'step_on_host', to: 'host', by: 'another step fails there' },
   { from: 'step_on_host', to: 'step', by: 'it fails elsewhere too' },
+  { from: 'step_on_host', to: 'image', by: 'it fails elsewhere too' },
+  { from: 'step_on_host', to: 'change', by: 'what puts it in fails elsewhere too' },
+  { from: 'step_on_host', to: 'resource', by: 'what shares it fails' },
   { from: 'step', to: 'step_on_host', by: 'it works elsewhere' },
+  { from: 'step', to: 'host', by: 'it works elsewhere, and another fails there' },
+  { from: 'step', to: 'image', by: 'another with this image fails' },
+  { from: 'step', to: 'change', by: 'another that puts it in fails' },
+  { from: 'step', to: 'resource', by: 'another that uses it fails' },
+  { from: 'step', to: 'pool', by: 'its hosts fail at other work too' },
+  { from: 'change', to: 'resource', by: 'what is without it fails too' },
+  { from: 'change', to: 'step_on_host', by: 'it works elsewhere' },
+  { from: 'image', to: 'resource', by: 'another image fails' },
+  { from: 'image', to: 'step_on_host', by: 'it works elsewhere' },
+  { from: 'resource', to: 'pool', by: 'it works in other pools' },
+  { from: 'resource', to: 'step_on_host', by: 'it works elsewhere' },
+  { from: 'pool', to: 'grid', by: 'hosts of other pools fail' },
   { from: 'host', to: 'closed', by: 'a canary works there again' },
   { from: 'step', to: 'closed', by: 'the step works again, or is no more' },
   { from: 'step_on_host', to: 'closed', by: 'the step works again, is no more, or is broken everywhere' },
+  { from: 'image', to: 'closed', by: 'it can be put onto a host again' },
+  { from: 'change', to: 'closed', by: 'it can be put in again' },
+  { from: 'resource', to: 'closed', by: 'what needs it works again' },
+  { from: 'pool', to: 'closed', by: 'a canary works on one of its hosts again' },
+  { from: 'grid', to: 'closed', by: 'a canary works again' },
   { from: 'test', to: 'closed', by: 'the test has changed' },
 ];
 

@@ -145,7 +145,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const seen: Extract<AttemptEvent, { readonly kind: 'case' }>[] = [];
   const { handlers } = place.hands;
   const handling = handlers && new Handling(handlers, place.assignment, place.plan, seen);
-  const handled = handling !== undefined && handling.wanted.length > 0;
+  const handled = handling?.isWanted ?? false;
   const bundle = { handled, ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
   const hearing = new Hearing(test, cases, observer, attachments, handling);
   const session = await openForTest(place, state, bundle, (spoken) => hearing.heard(spoken));

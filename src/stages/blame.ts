@@ -1,21 +1,33 @@
 import type { Id } from '../domain/id.js';
-import { blame, type Scope, signatureOf } from '../domain/recover/blame.js';
+import { type Cause, doesCover, isSameCause, stepOf } from '../domain/recover/cause.js';
+import { isSure } from '../domain/recover/experiment.js';
+import {
+  type Failing,
+  infer,
+  isLater,
+  type Suspect,
+  type WorkRecord,
+  width,
+} from '../domain/recover/infer.js';
+import { checkDelayS } from '../domain/recover/limits.js';
+import { signatureOf } from '../domain/recover/signature.js';
 import {
   addEvidence,
-  canariesFailed,
+  closeIncident,
   type Incident,
   joinIncident,
   moveIncident,
-  type NewIncident,
+  nextCheck,
   openIncident,
   openIncidents,
-  recordsAbout,
+  recentRecords,
   tellOwner,
 } from '../store/blaming.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
+import { about, causeOf } from './about.js';
 import type { Settings } from './settings.js';
-import { distrust, isInMaintenance, isQuarantined, trustAgain } from './trust.js';
+import { distrust, isInMaintenance, trustAgain } from './trust.js';
 
 /** A piece of work that failed on a host, for no fault of a test. */
 export interface Failure {
@@ -27,7 +39,10 @@ export interface Failure {
   readonly attempt: Id;
 }
 
-/** Finds whose failure it is, and opens or moves the one incident for it. */
+/** Below this a host is not what a failure is due to. */
+const UNLIKELY = 0.1;
+
+/** Puts a failure to the incident that it is part of, or opens one, and finds whose failure it is. */
 export async function infrastructureFailed(
   tx: Transaction,
   failure: Failure,
@@ -35,11 +50,18 @@ export async function infrastructureFailed(
   settings: Settings,
 ): Promise<void> {
   if (await isInMaintenance(tx, failure.host)) return;
-  const scope = blame(failure, await recordsAbout(tx, failure.host, failure.work));
-  const open = (await openIncidents(tx)).filter((i) => covers(i, failure)).sort(narrowFirst)[0];
-  const about = describe(scope, failure, world, settings);
-  const incident = open?.id ?? (await openIncident(tx, about));
-  const canariesBefore = await canariesFailed(tx, incident);
+  const open = (await openIncidents(tx)).filter(({ scope }) => scope !== 'test');
+  const records = await recentRecords(tx);
+  const moment = records.find(({ host, work }) => host === failure.host && work === failure.work)?.bad;
+  const suspects =
+    moment === undefined ? [] : infer({ ...failure, moment }, records, world, takenBy(open, world));
+  const home = open
+    .filter(
+      (incident) => doesCover(causeOf(incident), failure, world) && isPossible(causeOf(incident), suspects),
+    )
+    .sort(firmFirst)[0];
+  const incident =
+    home?.id ?? (await openIncident(tx, await about(tx, first(failure), failure, world, settings)));
   await addEvidence(tx, incident, {
     host: failure.host,
     work: failure.work,
@@ -49,107 +71,226 @@ export async function infrastructureFailed(
     signature: signatureOf(failure.message),
     detail: failure.message,
   });
-  if (scope.kind !== 'host') {
-    if (open === undefined) await settled(tx, incident, about);
-    else if (open.scope !== 'step') await moveBlame(tx, open, scope, failure, world, settings);
+  const [top] = suspects;
+  const isMore =
+    top !== undefined && isSure(suspects) && home !== undefined && width(top.cause) > width(causeOf(home));
+  if (home?.settled === true && !isMore) {
+    if (home.scope === 'host') await distrustFurther(tx, home, suspects, world);
     return;
   }
-  if (open !== undefined && open.scope !== 'host') return;
-  // A mere suspicion is nobody's news: the owner is told when it has been confirmed, once.
-  const told = canariesBefore > 0 || (await isQuarantined(tx, failure.host));
-  const quarantined = await distrust(tx, failure.host, scope, world);
-  if (!told && (quarantined || failure.work === 'canary')) {
-    const { owner, title } = open ?? about;
-    await tellOwner(tx, incident, { scope: 'host', owner, title });
-  }
+  await reconsider(tx, incident, world, settings);
 }
 
-/** The blame has moved from where it was: the host is good again, and the new owner is told. */
-export async function moveBlame(
+/** Looks again at all incidents of which it is not known whose failure they are: what has ended well tells something too. */
+export async function reconsiderAll(tx: Transaction, world: World, settings: Settings): Promise<void> {
+  for (const { settled, id } of await openIncidents(tx))
+    if (!settled) await reconsider(tx, id, world, settings, false);
+}
+
+/**
+ * Looks again at whose failure an incident is, by all that is known by now, and acts on it. `isNews`: something has
+ * failed, or a check has come back, and so the next one is due at once.
+ */
+export async function reconsider(
+  tx: Transaction,
+  id: Id,
+  world: World,
+  settings: Settings,
+  isNews = true,
+): Promise<void> {
+  const open = await openIncidents(tx);
+  const incident = open.find((one) => one.id === id);
+  if (incident === undefined || incident.scope === 'test') return;
+  const records = await recentRecords(tx);
+  if (isOver(incident, records)) {
+    await closeIncident(tx, id, overText(incident));
+    if (incident.scope === 'host') await trustAgain(tx, incident, world, overText(incident));
+    return;
+  }
+  const suspects = suspectsOf(incident, open, records, world);
+  const [top] = suspects;
+  if (top === undefined) return;
+  const looked = canarySince(incident, records);
+  // Whether a test takes its hosts down is the judge's to say; until then canaries look whether they live.
+  const isNobodys = top.cause.kind === 'test' || top.cause.kind === 'chance';
+  if (isSure(suspects) && !isNobodys && (top.cause.kind !== 'host' || looked !== 'not yet')) {
+    await settle(tx, incident, top, world, settings);
+    return;
+  }
+  if (incident.settled) return;
+  const scope = provisional(incident, suspects, looked);
+  if (scope.kind !== incident.scope) {
+    await moveIncident(tx, id, await about(tx, scope, failureBehind(incident), world, settings));
+    if (incident.scope === 'host') await trustAgain(tx, incident, world, 'it is looked for elsewhere too');
+  }
+  if (scope.kind === 'host')
+    await distrust(
+      tx,
+      incident.failedOn,
+      { quarantine: false, why: `${nameOf(incident.work)} failed there; a canary will tell` },
+      world,
+    );
+  if (isNews || scope.kind !== incident.scope) await nextCheck(tx, id, 0, false);
+}
+
+/** What an incident may be due to, by what is known now. */
+export function suspectsOf(
+  incident: Incident,
+  open: readonly Incident[],
+  records: readonly WorkRecord[],
+  world: World,
+): readonly Suspect[] {
+  const others = open.filter(({ id }) => id !== incident.id);
+  return infer(failingOf(incident), records, world, takenBy(others, world));
+}
+
+/** It is known whose failure it is, or nothing more can be learnt: the owner is told, once, and what is part of it joins. */
+export async function settle(
   tx: Transaction,
   incident: Incident,
-  scope: Scope,
-  failure: Pick<Failure, 'host' | 'work' | 'step' | 'message'>,
+  { cause, explains }: Suspect,
   world: World,
   settings: Settings,
 ): Promise<void> {
-  if (incident.scope === scope.kind) return;
-  const to = describe(scope, failure, world, settings);
-  const twin = (await openIncidents(tx)).find((i) => i.id !== incident.id && isSame(i, to));
-  if (twin !== undefined) await joinIncident(tx, incident.id, twin.id);
-  else if (!(await moveIncident(tx, incident.id, to))) return;
-  else await settled(tx, incident.id, to);
-  if (incident.scope === 'host') await trustAgain(tx, incident, world, `the blame moved: ${scope.why}`);
-}
-
-/** The owner is told; what is broken everywhere takes the incidents of single hosts in: one thread per cause. */
-async function settled(tx: Transaction, id: Id, about: NewIncident): Promise<void> {
-  await tellOwner(tx, id, about);
-  if (about.scope !== 'step') return;
-  for (const other of await openIncidents(tx)) {
-    if (other.id !== id && other.scope === 'step_on_host' && other.step === about.step)
-      await joinIncident(tx, other.id, id);
+  if (cause.kind === 'chance' || cause.kind === 'test') {
+    const why = 'it happened once, and nothing that could show its cause fails: nobody is told';
+    await closeIncident(tx, incident.id, why);
+    if (incident.scope === 'host') await trustAgain(tx, incident, world, why);
+    return;
   }
+  const to = await about(tx, cause, failureBehind(incident), world, settings);
+  const others = (await openIncidents(tx)).filter((one) => one.id !== incident.id && one.scope !== 'test');
+  const isPart = (one: Incident) =>
+    isSameCause(causeOf(one), cause) ||
+    (width(causeOf(one)) < width(cause) && explains.some((work) => isBehind(one, work)));
+  const parts = others.filter(isPart);
+  // Whoever was told of a part of it is told on in the same thread.
+  const stays = [incident, ...parts].sort((a, b) => threadFirst(a, b, cause))[0] ?? incident;
+  const isThere = isSameCause(causeOf(stays), cause);
+  if (!isThere && !(await moveIncident(tx, stays.id, to))) return;
+  if (!isThere || !stays.settled)
+    await tellOwner(tx, stays.id, { scope: cause.kind, owner: to.owner, title: to.title });
+  for (const part of [incident, ...parts]) {
+    if (part.id !== stays.id) await joinIncident(tx, part.id, stays.id);
+    if (part.scope === 'host' && !isSameCause(causeOf(part), cause))
+      await trustAgain(tx, part, world, `the blame moved: ${to.title}`);
+  }
+  if (cause.kind === 'host') await condemn(tx, incident.failedOn, explains, world);
+  // Of a host a canary has told already.
+  const checks = cause.kind === 'host' ? 1 : 0;
+  await nextCheck(tx, stays.id, checkDelayS(checks, settings.checkFirstS), checks > 0);
 }
 
-function isSame(incident: Incident, to: NewIncident): boolean {
-  return (
-    incident.scope === to.scope &&
-    (incident.step ?? undefined) === to.step &&
-    (incident.hostId ?? undefined) === to.hostId
-  );
-}
-
-function covers(incident: Incident, failure: Failure): boolean {
-  if (incident.scope === 'host') return incident.hostId === failure.host;
-  if (incident.scope === 'test' || incident.step !== failure.step) return false;
-  return incident.scope === 'step' || incident.hostId === failure.host;
-}
-
-/** A step that is known to be broken explains more than a host that is in doubt. */
-function narrowFirst(a: Incident, b: Incident): number {
-  return Number(a.scope === 'host') - Number(b.scope === 'host');
-}
-
-function describe(
-  scope: Scope,
-  failure: Pick<Failure, 'host' | 'work' | 'step' | 'message'>,
+/** A host that is at fault is quarantined once two different pieces of work have failed there. */
+async function condemn(
+  tx: Transaction,
+  host: Id,
+  explains: Suspect['explains'],
   world: World,
-  settings: Settings,
-): NewIncident {
-  const host = world.byId.get(failure.host);
-  const step = world.steps.find((s) => s.name === failure.step);
-  const name = host?.name ?? `h${failure.host}`;
-  const signature = signatureOf(failure.message);
-  const admin = world.grid.admin;
-  switch (scope.kind) {
-    case 'host':
-      return {
-        scope: 'host',
-        hostId: failure.host,
-        signature,
-        title: `host ${name}: ${failure.message}`,
-        owner: host?.owner ?? admin,
-        checkInS: 0,
-      };
-    case 'step':
-      return {
-        scope: 'step',
-        step: failure.step ?? '',
-        signature,
-        title: `step ${failure.step} is broken: ${failure.message}`,
-        owner: step?.owner ?? admin,
-        checkInS: settings.checkFirstS,
-      };
-    case 'step_on_host':
-      return {
-        scope: 'step_on_host',
-        hostId: failure.host,
-        step: failure.step ?? '',
-        signature,
-        title: `step ${failure.step} does not work on ${name}: ${failure.message}`,
-        owner: host?.owner ?? admin,
-        checkInS: settings.checkFirstS,
-      };
-  }
+): Promise<void> {
+  const [one, other] = new Set(explains.filter((work) => work.host === host).map(({ work }) => nameOf(work)));
+  const quarantine = one !== undefined && other !== undefined;
+  const why = quarantine
+    ? `two different pieces of work failed there: ${one} and ${other}`
+    : `${one} failed there`;
+  await distrust(tx, host, { quarantine, why }, world);
+}
+
+async function distrustFurther(
+  tx: Transaction,
+  home: Incident,
+  suspects: readonly Suspect[],
+  world: World,
+): Promise<void> {
+  const here = suspects.find(({ cause }) => cause.kind === 'host' && cause.host === home.hostId);
+  if (here !== undefined && home.hostId !== null) await condemn(tx, home.hostId, here.explains, world);
+}
+
+/** What is taken to be at fault while that is not certain: no wider than what shows already. */
+function provisional(
+  { failedOn: host, work }: Incident,
+  suspects: readonly Suspect[],
+  looked: Looked,
+): Cause {
+  const step = stepOf(work);
+  const ofHost = suspects.find(({ cause }) => cause.kind === 'host')?.probability ?? 0;
+  if (step === undefined || looked === 'bad' || (looked === 'not yet' && ofHost >= UNLIKELY))
+    return { kind: 'host', host };
+  const onlyThere = suspects
+    .filter(({ cause }) => cause.kind === 'host' || cause.kind === 'step_on_host')
+    .reduce((sum, { probability }) => sum + probability, 0);
+  return onlyThere > 0.5 ? { kind: 'step_on_host', step, host } : { kind: 'step', step };
+}
+
+/** Whether a canary has worked, or failed, on the host since the failure. */
+type Looked = 'not yet' | 'ok' | 'bad';
+
+/** What a canary has told since an incident's failure; that failure may be a canary's. */
+export function canarySince(incident: Incident, records: readonly WorkRecord[]): Looked {
+  const failed = failingOf(incident).moment;
+  const canary = records.find(({ host, work }) => host === incident.failedOn && work === 'canary');
+  const isSince = (moment: WorkRecord['ok']) => moment !== undefined && isLater(moment, failed);
+  if (isSince(canary?.ok) && !(canary?.bad && canary.ok && isLater(canary.bad, canary.ok))) return 'ok';
+  return isSince(canary?.bad) || incident.work === 'canary' ? 'bad' : 'not yet';
+}
+
+/** Whether what failed first works there again; that a host works at all is told by any canary. */
+function isOver(incident: Incident, records: readonly WorkRecord[]): boolean {
+  if (stepOf(incident.work) === undefined)
+    return !incident.settled && canarySince(incident, records) === 'ok';
+  const here = records.find(({ host, work }) => host === incident.failedOn && work === incident.work);
+  return here?.ok !== undefined && isLater(here.ok, failingOf(incident).moment) && !incident.settled;
+}
+
+function overText({ work }: Incident): string {
+  const step = stepOf(work);
+  return step === undefined ? 'a canary works there again' : `${step} works there again`;
+}
+
+/** Failures that a settled incident accounts for count for no other cause that is not wider. */
+function takenBy(open: readonly Incident[], world: World) {
+  const causes = open.filter(({ settled, scope }) => settled && scope !== 'test').map(causeOf);
+  return (record: { readonly host: Id; readonly work: string }, cause: Cause): boolean =>
+    causes.some(
+      (other) =>
+        !isSameCause(other, cause) && width(other) >= width(cause) && doesCover(other, record, world),
+    );
+}
+
+function isPossible(cause: Cause, suspects: readonly Suspect[]): boolean {
+  return suspects.some((suspect) => isSameCause(suspect.cause, cause));
+}
+
+/** Where a failure belongs: to what is known, rather than to what is looked into; and to the wider one. */
+function firmFirst(a: Incident, b: Incident): number {
+  return Number(b.settled) - Number(a.settled) || width(causeOf(b)) - width(causeOf(a));
+}
+
+/** Of incidents that are one: that of the cause, then the one that was told first. */
+function threadFirst(a: Incident, b: Incident, cause: Cause): number {
+  const isIt = (one: Incident) => Number(isSameCause(causeOf(one), cause));
+  return isIt(b) - isIt(a) || Number(b.settled) - Number(a.settled) || Number(a.id) - Number(b.id);
+}
+
+function isBehind({ failedOn, work }: Incident, one: { readonly host: Id; readonly work: string }): boolean {
+  return one.host === failedOn && one.work === work;
+}
+
+/** A first failure is taken to be its host's. */
+function first({ host }: Failure): Cause {
+  return { kind: 'host', host };
+}
+
+function failingOf({ failedOn: host, work, attempt, failedAtMs: atMs, lostUnderTest }: Incident): Failing {
+  return { host, work, moment: { attempt, atMs }, lostUnderTest };
+}
+
+/** What opened an incident, in the words of the failure. */
+function failureBehind({ failedOn: host, work, detail }: Incident) {
+  const step = stepOf(work);
+  return { host, work, message: detail, ...(step === undefined ? {} : { step }) };
+}
+
+function nameOf(work: string): string {
+  return stepOf(work) ?? work;
 }

@@ -10,7 +10,7 @@ import {
 } from '../domain/judge/judge.js';
 import { unusual } from '../domain/judge/unusual.js';
 import { fitsOf } from '../domain/plan/fit.js';
-import { signatureOf } from '../domain/recover/blame.js';
+import { signatureOf } from '../domain/recover/signature.js';
 import { addEvidence, openIncident, openIncidents, tellOwner } from '../store/blaming.js';
 import { chronicle } from '../store/chronicle.js';
 import {
@@ -27,11 +27,12 @@ import {
   writeVerdicts,
 } from '../store/judging.js';
 import { decide } from '../store/leader.js';
+import { learn } from '../store/learning.js';
 import { keepForFailure } from '../store/reserving.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
-import { type Failure, infrastructureFailed } from './blame.js';
+import { type Failure, infrastructureFailed, reconsiderAll } from './blame.js';
 import { checkEnded } from './recover.js';
 import { recognizable } from './red.js';
 import type { Settings } from './settings.js';
@@ -162,7 +163,15 @@ async function answer(
   }
   if (demands.size > 0) await ensureDemands(tx, demands);
   const written = await recognizable(tx, verdicts);
-  await Promise.all([keepRecords(tx, results), writeVerdicts(tx, written), putBack(tx, backs)]);
+  await Promise.all([
+    keepRecords(tx, results),
+    writeVerdicts(tx, written),
+    putBack(tx, backs),
+    learn(
+      tx,
+      decided.map(({ attempt }) => attempt),
+    ),
+  ]);
   for (const { attempt, decision } of decided) await keepHost(tx, attempt, decision);
   for (const { attempt, decision } of decided) {
     for (const failure of failuresOf(attempt, decision))
@@ -171,6 +180,7 @@ async function answer(
       await checkEnded(tx, attempt, decision, world, settings);
     }
   }
+  if (world.incidents.some(({ settled }) => settled === false)) await reconsiderAll(tx, world, settings);
   await chronicle(
     tx,
     decided.flatMap(({ attempt }) => teardownTold(attempt, world)),
@@ -343,7 +353,10 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
     attempt: attempt.attemptId,
     ok,
   });
-  const results = attempt.chainOk.map((step) => of(`step:${step}`, true));
+  const results = attempt.chainOk.map(({ step, at }) => ({
+    ...of(`step:${step}`, true),
+    ...(at === null ? {} : { at }),
+  }));
   const { outcome } = attempt.end;
   const own = attempt.purpose === 'canary' || attempt.purpose === 'recovery';
   const came = outcome.kind === 'ended' || (outcome.kind === 'timed_out' && outcome.hostAnswered);

@@ -1,6 +1,11 @@
+import type { Target } from '../domain/demand.js';
 import type { Decision } from '../domain/judge/judge.js';
 import { fitOf } from '../domain/plan/fit.js';
-import { blame, checkDelayS, type Scope } from '../domain/recover/blame.js';
+import { doesCover, stepOf, type Work } from '../domain/recover/cause.js';
+import { telling } from '../domain/recover/experiment.js';
+import { isLater, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
+import { checkDelayS } from '../domain/recover/limits.js';
+import { seatsTaken } from '../store/assigning.js';
 import {
   addEvidence,
   closeIncident,
@@ -10,15 +15,17 @@ import {
   lookedAtSince,
   nextCheck,
   openIncidents,
-  recordsAbout,
+  recentRecords,
   releaseHeld,
+  tellWhyNot,
 } from '../store/blaming.js';
 import type { EndedAttempt } from '../store/judging.js';
 import { decide } from '../store/leader.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { submitOwnWork } from '../store/unfolding.js';
 import type { KnownHost, World } from '../store/world.js';
-import { type Failure, moveBlame } from './blame.js';
+import { causeOf } from './about.js';
+import { canarySince, reconsider, settle, suspectsOf } from './blame.js';
 import type { Planned } from './plan.js';
 import type { Settings } from './settings.js';
 import { trustAgain } from './trust.js';
@@ -29,6 +36,16 @@ const ASKED_S = 60;
 /** Between two looks at a host whose probes do not work though runs wait for what they would see, or that has changed. */
 const LOOK_AGAIN_S = 600;
 
+/** Until it is tried again to find a host for a check that would tell the suspects apart; and how long altogether. */
+const NO_HOST_S = 15;
+const NO_LONGER_S = 600;
+
+/** From this on the test that ran when a host was lost may be what took it down. */
+const MAYBE_TEST = 0.05;
+
+/** After so many canaries that failed a host that was lost under a test needs its owner's hands. */
+const STAYS_DOWN = 6;
+
 /** A recovery check has ended: what it says about its incident. */
 export async function checkEnded(
   tx: Transaction,
@@ -38,27 +55,29 @@ export async function checkEnded(
   settings: Settings,
 ): Promise<void> {
   const incident = (await openIncidents(tx)).find((i) => i.id === attempt.incidentId);
-  // The blame may have moved meanwhile: a canary says nothing about a step.
+  if (incident === undefined) return;
   const { step } = attempt.target;
-  if (incident === undefined || step !== (incident.scope === 'host' ? undefined : incident.step)) return;
+  const done: Work = { host: attempt.hostId, work: step === undefined ? 'canary' : `step:${step}` };
   const passed = decision.do === 'verdict' && decision.verdict.verdict === 'passed';
-  const { kind } = attempt.end.outcome;
-  if (!passed) {
-    const told = TELLING.includes(kind);
-    const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS) : AGAIN_S;
-    await nextCheck(tx, incident.id, delayS, told);
-    return;
-  }
-  await addEvidence(tx, incident.id, {
-    host: attempt.hostId,
-    work: step === undefined ? 'canary' : `step:${step}`,
-    ok: true,
-    run: attempt.runId,
-    attempt: attempt.attemptId,
-    signature: '',
-    detail: decision.verdict.reason,
-  });
-  await checkPassed(tx, incident, attempt, world, settings);
+  const told = TELLING.includes(attempt.end.outcome.kind);
+  if (passed)
+    await addEvidence(tx, incident.id, {
+      ...done,
+      ok: true,
+      run: attempt.runId,
+      attempt: attempt.attemptId,
+      signature: '',
+      detail: decision.verdict.reason,
+    });
+  // What was done to tell suspects apart is no check of the one that it has told.
+  const wasUnsettled = world.incidents.find(({ id }) => id === incident.id)?.settled === false;
+  if (wasUnsettled && incident.settled) return;
+  if (!incident.settled && (passed || told)) return reconsider(tx, incident.id, world, settings);
+  // The blame may have moved meanwhile: a canary says nothing about a step.
+  if (!doesCover(causeOf(incident), done, world)) return nextCheck(tx, incident.id, 0, false);
+  if (passed) return checkPassed(tx, incident, attempt, world, settings);
+  const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS) : AGAIN_S;
+  await nextCheck(tx, incident.id, delayS, told);
 }
 
 /** Outcomes of a check that say something about what is checked. */
@@ -82,29 +101,39 @@ async function checkPassed(
   world: World,
   settings: Settings,
 ): Promise<void> {
-  const failedOn = incident.failedOn ?? attempt.hostId;
-  const records = await recordsAbout(tx, failedOn, incident.work);
+  const name = world.byId.get(attempt.hostId)?.name;
+  const { failedOn } = incident;
   if (incident.scope === 'host') {
-    const scope = blame({ host: failedOn, work: incident.work, attempt: incident.attempt }, records);
-    if (scope.kind !== 'host') {
-      await moveBlame(tx, incident, scope, failureBehind(incident), world, settings);
-      return;
-    }
-    await closeIncident(tx, incident.id, 'a canary works there again');
-    await trustAgain(tx, incident, world, 'a canary works there again');
+    const why =
+      attempt.target.step === undefined
+        ? 'a canary works there again'
+        : `${attempt.target.step} works there again`;
+    await closeIncident(tx, incident.id, why);
+    await trustAgain(tx, incident, world, why);
     return;
   }
-  const works = `the step works again on ${world.byId.get(attempt.hostId)?.name}`;
-  const here = records.find((r) => r.host === failedOn && r.work === incident.work);
-  const still = here !== undefined && BigInt(here.badAttempt) > BigInt(here.okAttempt);
+  const here = (await recentRecords(tx)).find((r) => r.host === failedOn && r.work === incident.work);
+  const still = here?.bad !== undefined && (here.ok === undefined || isLater(here.bad, here.ok));
   if (incident.scope === 'step' && attempt.hostId !== failedOn && still && world.byId.has(failedOn)) {
-    const scope: Scope = { kind: 'step_on_host', why: works };
+    const cause = { kind: 'step_on_host', step: incident.step ?? '', host: failedOn } as const;
     await releaseHeld(tx, incident.id, 'the step works on other hosts');
-    await moveBlame(tx, incident, scope, failureBehind(incident), world, settings);
+    await settle(tx, incident, { cause, probability: 1, explains: [] }, world, settings);
     return;
   }
-  await closeIncident(tx, incident.id, works);
+  await closeIncident(tx, incident.id, `${WORKS[incident.scope]} again on ${name}`);
 }
+
+const WORKS: Readonly<Record<Incident['scope'], string>> = {
+  host: 'a canary works',
+  step: 'the step works',
+  step_on_host: 'the step works',
+  image: 'it can be put',
+  change: 'it can be put in',
+  resource: 'what needs it works',
+  pool: 'a canary works',
+  grid: 'a canary works',
+  test: 'the test works',
+};
 
 /** Gives due recovery checks and looks at hosts to the queue; a grid that people stopped checks nothing. */
 export async function recover(
@@ -112,13 +141,14 @@ export async function recover(
   epoch: string,
   world: World,
   wanted: Pick<Planned, 'wantCanary' | 'wantLook'>,
+  settings: Settings,
 ): Promise<number> {
   if (world.grid.state !== 'online' && !world.grid.byIncident) return 0;
   const due = world.incidents.length === 0 ? [] : await dueChecks(store);
   const looks = world.grid.byIncident ? [] : await hostsToLookAt(store, world, wanted);
   if (due.length === 0 && looks.length === 0) return 0;
   await decide(store, epoch, async (tx) => {
-    for (const incident of due) await check(tx, incident, world);
+    for (const incident of due) await check(tx, incident, world, settings);
     for (const host of looks) {
       const why = host.unseen.length > 0 ? `a first look at ${host.name}` : `canary on ${host.name}`;
       await submitOwnWork(tx, { purpose: 'canary', target: { host: host.name }, why });
@@ -153,50 +183,166 @@ async function hostsToLookAt(
 }
 
 /** Asks for the next check of an incident; what it is about may be gone for good. */
-async function check(tx: Transaction, incident: Incident, world: World): Promise<void> {
-  const gone =
-    (incident.hostId !== null && !world.byId.has(incident.hostId)) ||
-    (incident.step !== null && !world.steps.some((s) => s.name === incident.step));
-  if (gone) {
+async function check(tx: Transaction, incident: Incident, world: World, settings: Settings): Promise<void> {
+  if (isGone(incident, world)) {
     await closeIncident(tx, incident.id, 'the inventory no longer has what it is about');
     return;
   }
+  const records = await recentRecords(tx);
+  if (!incident.settled && (incident.scope !== 'host' || canarySince(incident, records) !== 'not yet'))
+    return findOut(tx, incident, records, world, settings);
   await nextCheck(tx, incident.id, ASKED_S, false);
-  const target = checkTarget(incident, world);
-  if (target === undefined) return;
-  await submitOwnWork(tx, {
-    purpose: 'recovery',
-    incident: incident.id,
-    target,
-    why: `recovery check of i${incident.id}`,
-  });
+  const target = checkTarget(incident, records, await seatsTaken(tx), world);
+  if (target !== undefined) await ask(tx, incident, target, `recovery check of i${incident.id}`);
+}
+
+function ask(tx: Transaction, { id }: Incident, target: Target, why: string): Promise<void> {
+  return submitOwnWork(tx, { purpose: 'recovery', incident: id, target, why });
+}
+
+function isGone({ hostId, step }: Incident, { byId, steps }: World): boolean {
+  return (
+    (hostId !== null && !byId.has(hostId)) || (step !== null && !steps.some(({ name }) => name === step))
+  );
+}
+
+/** It is not known whose failure it is: asks for what would tell, and says so; where nothing would, the likeliest is it. */
+async function findOut(
+  tx: Transaction,
+  incident: Incident,
+  records: readonly WorkRecord[],
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const open = await openIncidents(tx);
+  const suspects = suspectsOf(incident, open, records, world);
+  const [top] = suspects;
+  if (top === undefined)
+    return closeIncident(tx, incident.id, 'what it may have been due to works').then(() => {});
+  const worth = telling(trials(incident, suspects, records, world), suspects, world);
+  const busy = await seatsTaken(tx);
+  const trial = worth.find(({ host, target }) => !busy.has(host) && canDo(target, host, world));
+  if (trial !== undefined) {
+    await nextCheck(tx, incident.id, ASKED_S, false);
+    const said = suspects.map(({ cause, probability }) => sayCause(cause, probability, world));
+    const why = `${trial.target.step ?? 'a canary'} on ${trial.target.host} will tell`;
+    await tellWhyNot(tx, incident.id, { why, suspects: said });
+    return ask(tx, incident, trial.target, `${why} (i${incident.id})`);
+  }
+  const later = worth.some(({ host, target }) => canDo(target, host, world));
+  if (later && incident.ageS < NO_LONGER_S) return nextCheck(tx, incident.id, NO_HOST_S, false);
+  const ofTest = suspects.find(({ cause }) => cause.kind === 'test')?.probability ?? 0;
+  if (ofTest > MAYBE_TEST) return lookAgain(tx, incident, top, world, settings);
+  return settle(tx, incident, top, world, settings);
+}
+
+/**
+ * The test that ran may have taken its host down: what comes of it elsewhere will tell. It is the host's owner's only
+ * where the host stays down.
+ */
+async function lookAgain(
+  tx: Transaction,
+  incident: Incident,
+  { explains }: Suspect,
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const host = world.byId.get(incident.failedOn);
+  if (host === undefined || incident.checks >= STAYS_DOWN) {
+    const cause = { kind: 'host', host: incident.failedOn } as const;
+    return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
+  }
+  await nextCheck(tx, incident.id, checkDelayS(incident.checks + 1, settings.checkFirstS), true);
+  return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
+}
+
+/** Work that could be done now on hosts that are well: canaries, and the steps that share something with what failed. */
+function trials(
+  incident: Incident,
+  suspects: readonly Suspect[],
+  records: readonly WorkRecord[],
+  world: World,
+) {
+  const failed = { attempt: incident.attempt, atMs: incident.failedAtMs };
+  const isKnown = (host: string, work: string) => {
+    const known = records.find((record) => record.host === host && record.work === work);
+    return [known?.ok, known?.bad].some((moment) => moment !== undefined && isLater(moment, failed));
+  };
+  const steps = world.steps.filter((step) =>
+    suspects.some(({ cause }) => doesCover(cause, { host: '', work: `step:${step.name}` }, world)),
+  );
+  return world.hosts
+    .filter(
+      (host) =>
+        (host.health === 'good' || host.id === incident.failedOn) &&
+        !host.offline &&
+        host.reserved === undefined,
+    )
+    .flatMap((host) => [
+      { host: host.id, work: 'canary', costS: 1, target: { host: host.name } as Target },
+      ...steps.map(({ name, costS }) => ({
+        host: host.id,
+        work: `step:${name}`,
+        costS,
+        target: { host: host.name, step: name } as Target,
+      })),
+    ])
+    .filter(({ host, work }) => !isKnown(host, work));
+}
+
+function canDo(target: Target, host: string, world: World): boolean {
+  const there = world.byId.get(host);
+  const demand = { requirement: '', target, purpose: 'recovery' as const, fresh: false, avoid: [] };
+  return there !== undefined && fitOf(demand, there, world.steps, world.incidents).kind === 'yes';
+}
+
+function sayCause(cause: Suspect['cause'], probability: number, world: World): string {
+  const name = 'host' in cause ? (world.byId.get(cause.host)?.name ?? cause.host) : '';
+  const what = [
+    cause.kind,
+    ...Object.entries(cause).flatMap(([field, value]) =>
+      field === 'kind' || field === 'host' ? [] : [value],
+    ),
+    name,
+  ];
+  return `${what.filter(Boolean).join(' ')}: ${Math.round(probability * 100)} %`;
 }
 
 /** Where the next check of an incident is to be made; undefined: nowhere just now. */
-function checkTarget(incident: Incident, world: World): { host: string; step?: string } | undefined {
+function checkTarget(
+  incident: Incident,
+  records: readonly WorkRecord[],
+  busy: ReadonlyMap<string, unknown>,
+  world: World,
+): Target | undefined {
   const host = world.byId.get(incident.hostId ?? '');
   if (incident.scope === 'host') {
-    if (host === undefined || host.offline) return undefined;
-    return host.health === 'maintenance' || host.reserved !== undefined ? undefined : { host: host.name };
+    if (host === undefined || host.offline || host.health === 'maintenance' || host.reserved !== undefined)
+      return undefined;
+    // Where canaries work and the steps do not, only a step tells.
+    const step = canarySince(incident, records) === 'ok' ? stepOf(incident.work) : undefined;
+    return { host: host.name, ...(step === undefined ? {} : { step }) };
   }
-  const step = incident.step ?? '';
-  const able = (host === undefined ? world.hosts.filter((h) => h.health === 'good') : [host]).filter((h) => {
-    const target = { host: h.name, step };
-    const demand = { requirement: '', target, purpose: 'recovery' as const, fresh: false, avoid: [] };
-    return fitOf(demand, h, world.steps, world.incidents).kind === 'yes';
-  });
+  const cause = causeOf(incident);
+  const targets = world.hosts
+    .filter((one) => (host === undefined ? one.health === 'good' : one.id === host.id))
+    .flatMap((one) => [
+      { host: one, work: 'canary', target: { host: one.name } as Target },
+      ...world.steps.map(({ name }) => ({
+        host: one,
+        work: `step:${name}`,
+        target: { host: one.name, step: name } as Target,
+      })),
+    ])
+    .filter(({ host: { id }, work }) => doesCover(cause, { host: id, work }, world))
+    .filter(({ work }) => cause.kind !== 'pool' || work === 'canary');
   // Another host than the one that showed the failure tells more; after that they take turns.
-  const others = able.filter((h) => h.id !== incident.failedOn);
-  const turn = [...others, ...able.filter((h) => h.id === incident.failedOn)];
-  const chosen = turn[incident.checks % Math.max(turn.length, 1)];
-  return chosen === undefined ? undefined : { host: chosen.name, step };
-}
-
-function failureBehind(incident: Incident): Pick<Failure, 'host' | 'work' | 'step' | 'message'> {
-  return {
-    host: incident.failedOn ?? '0',
-    work: incident.work,
-    message: incident.detail,
-    ...(incident.work.startsWith('step:') ? { step: incident.work.slice('step:'.length) } : {}),
-  };
+  const turn = [
+    ...targets.filter((t) => t.host.id !== incident.failedOn),
+    ...targets.filter((t) => t.host.id === incident.failedOn),
+  ];
+  const from = incident.checks % Math.max(turn.length, 1);
+  const able = [...turn.slice(from), ...turn.slice(0, from)];
+  const idleFirst = [...able.filter((t) => !busy.has(t.host.id)), ...able.filter((t) => busy.has(t.host.id))];
+  return idleFirst.find(({ target, host: { id } }) => canDo(target, id, world))?.target;
 }

@@ -1,6 +1,6 @@
 import type { Id } from '../domain/id.js';
 import type { PoolCap } from '../domain/inventory.js';
-import { quarantineCap, type Scope } from '../domain/recover/blame.js';
+import { quarantineCap } from '../domain/recover/limits.js';
 import { type Incident, resumePool, setHealth, setPool } from '../store/blaming.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
@@ -12,7 +12,7 @@ import type { World } from '../store/world.js';
 export async function distrust(
   tx: Transaction,
   hostId: Id,
-  scope: Extract<Scope, { kind: 'host' }>,
+  scope: { readonly quarantine: boolean; readonly why: string },
   world: World,
 ): Promise<boolean> {
   const host = world.byId.get(hostId);
@@ -44,7 +44,7 @@ export async function distrust(
 }
 
 /** Whether a host is quarantined as this transaction sees it. */
-export async function isQuarantined(tx: Transaction, hostId: Id): Promise<boolean> {
+async function isQuarantined(tx: Transaction, hostId: Id): Promise<boolean> {
   const rows = await tx.rows(`SELECT 1 FROM host WHERE id = $1 AND health = 'quarantined'`, [hostId]);
   return rows.length > 0;
 }

@@ -1,7 +1,9 @@
 import type { Health } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
 import type { PoolCap } from '../domain/inventory.js';
-import { quarantineCap, type WorkRecord } from '../domain/recover/blame.js';
+import type { Cause } from '../domain/recover/cause.js';
+import type { WorkRecord } from '../domain/recover/infer.js';
+import { quarantineCap } from '../domain/recover/limits.js';
 import { HOST_MOVES_BY_GRID, INCIDENT_MOVES, type IncidentState, sourcesOf } from '../domain/states.js';
 import { chronicle } from './chronicle.js';
 import { haltAsDeclared, liftHalts } from './halting.js';
@@ -10,9 +12,13 @@ import type { Sql } from './store.js';
 /** An incident as the grid works on it. */
 export interface Incident {
   readonly id: Id;
-  readonly scope: 'host' | 'step' | 'step_on_host' | 'test';
+  readonly scope: Exclude<Cause['kind'], 'chance'>;
   readonly hostId: Id | null;
   readonly step: string | null;
+  readonly resource: string | null;
+  readonly pool: string | null;
+  readonly image: string | null;
+  readonly change: string | null;
   readonly testName: string | null;
   readonly projectId: Id | null;
   readonly signature: string;
@@ -21,17 +27,29 @@ export interface Incident {
   readonly title: string;
   readonly owner: string;
   readonly checks: number;
-  readonly openedAt: string;
-  /** The piece of work whose failure opened it, and in which attempt. */
+  /** Its owner has been told; until then checks look for what tells the suspects apart. */
+  readonly settled: boolean;
+  readonly ageS: number;
+  /** The piece of work whose failure opened it, in which attempt, and when. */
   readonly work: string;
   readonly attempt: Id;
-  readonly failedOn: Id | null;
+  readonly failedOn: Id;
+  readonly failedAtMs: number;
+  /** How many hosts the run of that attempt has lost while its test ran, that attempt among them; 0: it did not run. */
+  readonly lostUnderTest: number;
 }
 
-const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.test_name AS "testName",
-    i.project_id AS "projectId", i.signature, i.title, i.owner, i.checks, i.opened_at AS "openedAt",
-    e.work, e.attempt_id AS attempt, e.host_id AS "failedOn", e.detail
-  FROM incident i JOIN LATERAL (SELECT work, attempt_id, host_id, detail FROM evidence
+const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.resource, i.pool, i.image, i.change,
+    i.test_name AS "testName", i.project_id AS "projectId", i.signature, i.title, i.owner, i.checks,
+    i.settled_at IS NOT NULL AS settled, extract(epoch FROM grid_now() - i.opened_at)::float8 AS "ageS",
+    e.work, e.attempt_id AS attempt, e.host_id AS "failedOn", extract(epoch FROM e.at)::float8 * 1000 AS "failedAtMs", e.detail,
+    coalesce(nullif((SELECT count(DISTINCT l->>'host') FILTER (WHERE (l->>'testStarted')::boolean AND NOT (l->>'back')::boolean)::integer
+     FROM queue q CROSS JOIN LATERAL jsonb_array_elements(q.memory->'losses') AS l
+     WHERE q.run_id = e.run_id AND e.work = 'reach' AND EXISTS (SELECT FROM jsonb_array_elements(q.memory->'losses') AS mine
+       WHERE mine->>'attempt' = e.attempt_id::text AND (mine->>'testStarted')::boolean AND NOT (mine->>'back')::boolean)), 0),
+     (SELECT jsonb_array_length(r.evidence->'lostAttempts') FROM run r WHERE r.id = e.run_id
+       AND r.evidence->'lostAttempts' ? e.attempt_id::text), 0) AS "lostUnderTest"
+  FROM incident i JOIN LATERAL (SELECT work, attempt_id, host_id, detail, at, run_id FROM evidence
     WHERE incident_id = i.id AND NOT ok ORDER BY id LIMIT 1) e ON true`;
 
 /** Open incidents, oldest first. */
@@ -49,13 +67,30 @@ export function dueChecks(sql: Sql): Promise<Incident[]> {
   );
 }
 
-/** All that is known of a piece of work anywhere, and of a host. */
-export async function recordsAbout(sql: Sql, host: Id, work: string): Promise<WorkRecord[]> {
-  return sql.rows<WorkRecord>(
-    `SELECT host_id AS host, work, ok_attempt AS "okAttempt", bad_attempt AS "badAttempt"
-     FROM host_record WHERE host_id = $1 OR work = $2`,
-    [host, work],
+/** What pieces of work last came to on hosts, as far as that is of lately. */
+export async function recentRecords(sql: Sql): Promise<WorkRecord[]> {
+  const rows = await sql.rows<{
+    host: Id;
+    work: string;
+    okAttempt: Id;
+    okMs: number | null;
+    badAttempt: Id;
+    badMs: number | null;
+    sinceAttempt: Id;
+    sinceMs: number | null;
+  }>(
+    `SELECT host_id AS host, work, ok_attempt AS "okAttempt", extract(epoch FROM ok_at)::float8 * 1000 AS "okMs",
+       bad_attempt AS "badAttempt", extract(epoch FROM bad_at)::float8 * 1000 AS "badMs",
+       bad_since_attempt AS "sinceAttempt", extract(epoch FROM bad_since)::float8 * 1000 AS "sinceMs"
+     FROM host_record WHERE greatest(ok_at, bad_at) > grid_now() - interval '1 day'`,
   );
+  const at = (attempt: Id, atMs: number | null) => (atMs === null ? undefined : { attempt, atMs });
+  return rows.map(({ host, work, ...row }) => {
+    const ok = at(row.okAttempt, row.okMs);
+    const bad = at(row.badAttempt, row.badMs);
+    const badSince = at(row.sinceAttempt, row.sinceMs);
+    return { host, work, ...(ok && { ok }), ...(bad && { bad }), ...(badSince && { badSince }) };
+  });
 }
 
 /** What an incident is opened with. */
@@ -63,6 +98,10 @@ export interface NewIncident {
   readonly scope: Incident['scope'];
   readonly hostId?: Id;
   readonly step?: string;
+  readonly resource?: string;
+  readonly pool?: string;
+  readonly image?: string;
+  readonly change?: string;
   readonly testName?: string;
   readonly projectId?: Id;
   readonly signature: string;
@@ -75,8 +114,9 @@ export interface NewIncident {
 /** Opens an incident; gives its id. */
 export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id> {
   const [row] = await sql.rows<{ id: Id }>(
-    `INSERT INTO incident (scope, host_id, step, test_name, project_id, signature, title, owner, next_check_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, grid_now() + $9 * interval '1 s') RETURNING id`,
+    `INSERT INTO incident (scope, host_id, step, test_name, project_id, signature, title, owner, next_check_at,
+       resource, pool, image, change)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, grid_now() + $9 * interval '1 s', $10, $11, $12, $13) RETURNING id`,
     [
       incident.scope,
       incident.hostId ?? null,
@@ -87,6 +127,10 @@ export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id>
       incident.title,
       incident.owner,
       incident.checkInS ?? null,
+      incident.resource ?? null,
+      incident.pool ?? null,
+      incident.image ?? null,
+      incident.change ?? null,
     ],
   );
   if (row === undefined) throw new Error('an insert gives its row');
@@ -104,7 +148,7 @@ export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id>
 export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<boolean> {
   const moved = await sql.rows(
     `UPDATE incident SET scope = $2, host_id = $3, step = $4, title = $5, owner = $6, checks = 0,
-       next_check_at = grid_now() + $7 * interval '1 s'
+       next_check_at = grid_now() + $7 * interval '1 s', resource = $9, pool = $10, image = $11, change = $12
      WHERE id = $1 AND closed_at IS NULL AND scope = ANY($8::text[]) RETURNING id`,
     [
       id,
@@ -115,6 +159,10 @@ export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<b
       to.owner,
       to.checkInS ?? null,
       sourcesOf<IncidentState>(INCIDENT_MOVES, to.scope),
+      to.resource ?? null,
+      to.pool ?? null,
+      to.image ?? null,
+      to.change ?? null,
     ],
   );
   if (moved.length === 0) return false;
@@ -136,17 +184,43 @@ export async function tellOwner(
   about: { readonly scope: Incident['scope']; readonly owner: string; readonly title: string },
 ): Promise<void> {
   const { scope, owner, title } = about;
+  await sql.rows(`UPDATE incident SET settled_at = coalesce(settled_at, grid_now()) WHERE id = $1`, [id]);
   await chronicle(sql, [{ kind: 'owner.told', subject: `i${id}`, data: { owner, scope, title } }]);
   await haltAsDeclared(sql, id, { scope, title });
 }
 
-/** How many canaries have failed of those that speak in an incident. */
-export async function canariesFailed(sql: Sql, id: Id): Promise<number> {
-  const [row] = await sql.rows<{ n: number }>(
-    `SELECT count(*)::integer AS n FROM evidence WHERE incident_id = $1 AND NOT ok AND work = 'canary'`,
+/** What an incident turned out to be due to is over: nothing that failed because of it counts against anything else. */
+async function forgive(sql: Sql, id: Id): Promise<void> {
+  await sql.rows(
+    `UPDATE host_record h SET bad_attempt = 0, bad_at = NULL, bad_since_attempt = 0, bad_since = NULL
+     FROM (SELECT host_id, work, max(attempt_id) AS last FROM evidence WHERE incident_id = $1 AND NOT ok GROUP BY 1, 2) e
+     WHERE h.host_id = e.host_id AND h.work = e.work AND h.bad_attempt <= e.last`,
     [id],
   );
-  return row?.n ?? 0;
+}
+
+/** Why nobody was told yet, or is not: what the failure may be due to, and what will tell. */
+export async function tellWhyNot(
+  sql: Sql,
+  id: Id,
+  data: { readonly why: string; readonly suspects: readonly string[] },
+): Promise<void> {
+  await chronicle(sql, [{ kind: 'incident.weighed', subject: `i${id}`, data }]);
+}
+
+/** Who answers for what several hosts or steps share, where somebody was declared. */
+export async function ownerOfShared(
+  sql: Sql,
+  kind: 'pool' | 'resource',
+  name: string,
+): Promise<string | undefined> {
+  const [row] = await sql.rows<{ owner: string | null }>(
+    kind === 'pool'
+      ? `SELECT owner FROM pool WHERE name = $1`
+      : `SELECT spec->>'owner' AS owner FROM resource WHERE name = $1 AND removed_at IS NULL`,
+    [name],
+  );
+  return row?.owner ?? undefined;
 }
 
 /** Writes down what speaks for or against an incident. */
@@ -198,12 +272,14 @@ export async function closeIncident(sql: Sql, id: Id, reason: string): Promise<n
   if (closed.length === 0) return 0;
   await chronicle(sql, [{ kind: 'incident.closed', subject: `i${id}`, data: { reason } }]);
   await liftHalts(sql, id, reason);
+  await forgive(sql, id);
   return releaseHeld(sql, id, reason);
 }
 
 /** Closes an incident that turned out to be part of another: that one holds its runs now. */
 export async function joinIncident(sql: Sql, id: Id, other: Id): Promise<void> {
   await sql.rows(`UPDATE queue SET incident_id = $2 WHERE incident_id = $1 AND state = 'held'`, [id, other]);
+  await sql.rows(`UPDATE evidence SET incident_id = $2 WHERE incident_id = $1`, [id, other]);
   await closeIncident(sql, id, `is part of i${other}`);
 }
 

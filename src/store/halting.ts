@@ -13,9 +13,10 @@ export async function haltAsDeclared(
   { scope, title }: { readonly scope: string; readonly title: string },
 ): Promise<void> {
   if (scope === 'step_on_host') return;
-  const [policy] = await sql.rows<{ reach: string | null }>(`SELECT halt_policy->>$1 AS reach FROM grid`, [
-    scope,
-  ]);
+  const [policy] = await sql.rows<{ reach: string | null }>(
+    `SELECT CASE WHEN $1 = 'grid' THEN 'grid' ELSE halt_policy->>$1 END AS reach FROM grid`,
+    [scope],
+  );
   const why = `halted by policy (${scope}: ${policy?.reach}) because of i${id}: ${title}`;
   if (policy?.reach === 'pool') {
     const halted = await sql.rows<{ name: string; isNew: boolean }>(

@@ -32,7 +32,8 @@ export interface EndedAttempt {
   readonly fresh: boolean;
   /** What was found where the host had been booted, before this attempt, by nobody's order. */
   readonly unorderedBoot: string | null;
-  readonly chainOk: readonly string[];
+  /** The steps of the chain that worked, and when each ended. */
+  readonly chainOk: readonly { readonly step: string; readonly at: string | null }[];
   readonly cases: readonly SeenCase[];
   /** For whom and how long its host is kept where it fails. */
   readonly hold: { readonly person: string; readonly submission: Id; readonly forS: number } | null;
@@ -53,8 +54,8 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
        t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec AS demanded, t.owner, q.target, q.memory,
        q.cancelled_by AS "cancelledBy", coalesce(q.ended, q.decided) AS "end", q.ended IS NULL AS early, num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
        p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
-       ARRAY(SELECT s.step FROM step_run s WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id
-             AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('step', s.step, 'at', s.ended_at)), '[]') FROM step_run s
+          WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
        coalesce((SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', c.name, 'result', c.result, 'at', c.at_byte)) || CASE WHEN m.raw IS NULL
            THEN '{}'::jsonb ELSE jsonb_build_object('measurement', jsonb_build_object('raw', m.raw, 'unit', m.unit)) END ORDER BY c.seq)
          FROM case_result c LEFT JOIN measurement m
@@ -214,20 +215,27 @@ export interface Result {
   readonly work: string;
   readonly attempt: Id;
   readonly ok: boolean;
+  /** When; undefined: now. */
+  readonly at?: string;
 }
 
-/** Keeps the newest result of every piece of work on every host. */
+/** Keeps the newest result of every piece of work on every host, and since when it fails in a row. */
 export async function keepRecords(sql: Sql, results: readonly Result[]): Promise<void> {
   if (results.length === 0) return;
   await sql.rows(
-    `INSERT INTO host_record AS h (host_id, work, ok_attempt, ok_at, bad_attempt, bad_at)
-     SELECT host, work, coalesce(max(attempt) FILTER (WHERE ok), 0), max(CASE WHEN ok THEN grid_now() END),
-       coalesce(max(attempt) FILTER (WHERE NOT ok), 0), max(CASE WHEN NOT ok THEN grid_now() END)
-     FROM jsonb_to_recordset($1::jsonb) AS r(host bigint, work text, attempt bigint, ok boolean)
+    `INSERT INTO host_record AS h (host_id, work, ok_attempt, ok_at, bad_attempt, bad_at, bad_since_attempt, bad_since)
+     SELECT host, work, coalesce(max(attempt) FILTER (WHERE ok), 0), max(coalesce(at, grid_now())) FILTER (WHERE ok),
+       coalesce(max(attempt) FILTER (WHERE NOT ok), 0), max(coalesce(at, grid_now())) FILTER (WHERE NOT ok),
+       coalesce(min(attempt) FILTER (WHERE NOT ok), 0), min(coalesce(at, grid_now())) FILTER (WHERE NOT ok)
+     FROM jsonb_to_recordset($1::jsonb) AS r(host bigint, work text, attempt bigint, ok boolean, at timestamptz)
      GROUP BY host, work ORDER BY host, work
      ON CONFLICT (host_id, work) DO UPDATE SET
        ok_attempt = greatest(h.ok_attempt, EXCLUDED.ok_attempt), ok_at = greatest(h.ok_at, EXCLUDED.ok_at),
-       bad_attempt = greatest(h.bad_attempt, EXCLUDED.bad_attempt), bad_at = greatest(h.bad_at, EXCLUDED.bad_at)`,
+       bad_attempt = greatest(h.bad_attempt, EXCLUDED.bad_attempt), bad_at = greatest(h.bad_at, EXCLUDED.bad_at),
+       bad_since_attempt = CASE WHEN EXCLUDED.bad_attempt > 0 AND (h.bad_attempt = 0 OR (h.ok_at, h.ok_attempt) > (h.bad_at, h.bad_attempt))
+         THEN EXCLUDED.bad_since_attempt ELSE h.bad_since_attempt END,
+       bad_since = CASE WHEN EXCLUDED.bad_attempt > 0 AND (h.bad_attempt = 0 OR (h.ok_at, h.ok_attempt) > (h.bad_at, h.bad_attempt))
+         THEN EXCLUDED.bad_since ELSE h.bad_since END`,
     [JSON.stringify(results)],
   );
 }

@@ -151,6 +151,7 @@ describe('the heartbeat', () => {
 
   look('', assigning.liveExecutors, [], { rowsEach: 30 });
   look('', assigning.unitsTaken, []);
+  look('', assigning.limitedResources, []);
   look('', assigning.seatsTaken, []);
   look(
     '50 at once',
@@ -248,7 +249,7 @@ describe('the heartbeat', () => {
 
   look('', blaming.openIncidents, []);
   look('', blaming.dueChecks, []);
-  look('', blaming.recordsAbout, ['5', 'step:3']);
+  look('', blaming.recentRecords, []);
   const anIncident = { scope: 'host', hostId: '5', signature: 's', title: 't', owner: 'o' } as const;
   look('', blaming.openIncident, [anIncident]);
   look('', blaming.moveIncident, ['2010', anIncident]);
@@ -260,7 +261,9 @@ describe('the heartbeat', () => {
   look('', blaming.closeIncident, ['2007', 'over'], { partitions: 3, rowsEach: 12 });
   look('from all partitions', blaming.releaseHeld, ['2007', 'over'], { partitions: 3, rowsEach: 12 });
   look('', blaming.tellOwner, ['2010', { scope: 'host', owner: 'o', title: 't' }]);
-  look('', blaming.canariesFailed, ['2010']);
+  look('', blaming.tellWhyNot, ['2010', { why: 'w', suspects: ['host 5: 90 %'] }]);
+  look('', blaming.ownerOfShared, ['pool', 'default']);
+  look('', blaming.ownerOfShared, ['resource', 'mirror']);
   look('', blaming.joinIncident, ['2007', '2010'], { partitions: 3, rowsEach: 12 });
   look('', blaming.lookedAtSince, [60]);
   look('', blaming.setHealth, ['5', 'suspect', 'why']);
@@ -337,7 +340,7 @@ describe('the desk that records', () => {
   look('', recording.seeTags, [batch]);
   for (const change of [
     { kind: 'step_started', layer: 'boot' },
-    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true, reboot: true },
+    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true, clears: true },
     { kind: 'step_failed' },
     { kind: 'used' },
     { kind: 'dirtied', layer: 'boot' },

@@ -142,7 +142,7 @@ class Planning {
     );
     const known = this.means.get(number) ?? meansOf(host);
     this.means.set(number, known);
-    const shut = [...shutSteps(this.demand, host, incidents).keys()].join();
+    const shut = [...shutSteps(this.demand, host, incidents, steps).keys()].join();
     return `${known}\n${shut}\n${lettersOf(number, this.sets)}`;
   }
 
@@ -162,7 +162,7 @@ class Planning {
     const ever = planChain(wish, host, ground.steps);
     if (!ever.ok)
       return { ok: false, why: ever.why, ...(ever.presence === 'unknown' ? { maybe: true } : {}) };
-    const shut = shutSteps(demand, found, ground.incidents);
+    const shut = shutSteps(demand, found, ground.incidents, ground.steps);
     if (shut.size === 0) return reached(ever);
     const now = planChain(
       wish,

@@ -1,4 +1,4 @@
-import { signatureOf } from '../recover/blame.js';
+import { signatureOf } from '../recover/signature.js';
 
 /** What a red left to be recognized by. */
 export interface RedTrace {

@@ -16,11 +16,20 @@ export interface OpenIncident {
     | 'grid';
   readonly hostId?: Id;
   readonly step?: string;
+  readonly resource?: string;
+  readonly pool?: string;
+  readonly image?: string;
+  /** A version of a package: `name version`. */
+  readonly change?: string;
   readonly title: string;
+  /** False while it is not yet known whose failure it is. */
+  readonly settled?: boolean;
 }
 
 /** A host with what blame and avoidance need to know beside the facts. */
 export interface Candidate extends HostFacts {
+  /** Names of the shared resources that it needs to work; undefined: none. */
+  readonly resources?: readonly string[];
   readonly poolHalted?: string;
   /** The newest attempt after which this host was known to do work well; '0': none yet. */
   readonly okAttempt: Id;

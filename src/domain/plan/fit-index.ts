@@ -47,7 +47,8 @@ export class FitIndex {
   private index: HostIndex | undefined;
   /** Tags that some step gives, or some host's stack. */
   private givable = new Set<string>();
-  private stepIncidents = '';
+  /** Those that are about more than one host, as text. */
+  private wideIncidents = '';
   private readonly numberOf = new Map<Id, number>();
   private hosts: (Candidate | undefined)[] = [];
   /** Incidents on hosts, by host, as text. */
@@ -82,9 +83,9 @@ export class FitIndex {
   private follow(ground: Ground): readonly number[] {
     if (this.ground === ground) return [];
     if (this.ground?.catalogue !== ground.catalogue || !this.isInOrder(ground.hosts)) this.forget();
-    const stepIncidents = JSON.stringify(ground.incidents.filter((i) => i.scope === 'step'));
-    if (this.stepIncidents !== stepIncidents) this.known.clear();
-    this.stepIncidents = stepIncidents;
+    const wideIncidents = JSON.stringify(ground.incidents.filter((i) => i.hostId === undefined));
+    if (this.wideIncidents !== wideIncidents) this.known.clear();
+    this.wideIncidents = wideIncidents;
     if (this.ground?.steps !== ground.steps) {
       this.known.clear();
       this.addGivable(ground.steps);

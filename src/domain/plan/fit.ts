@@ -69,7 +69,7 @@ export function fitOf(
 
   const away = keptAway(demand, host, incidents);
   if (away !== undefined) return { kind: 'later', host, ...away };
-  const shut = shutSteps(demand, host, incidents);
+  const shut = shutSteps(demand, host, incidents, steps);
   const open = steps.filter((step) => !shut.has(step.name));
   const isSame = settled !== undefined || open.length === steps.length;
   const now = isSame ? ever : planChain(wish, host, open);

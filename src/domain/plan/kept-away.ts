@@ -1,5 +1,6 @@
 import type { Demand } from '../demand.js';
 import type { Id } from '../id.js';
+import { doesRestore, type StepSpec, versionsIn } from '../step.js';
 import type { Candidate, LaterCode, OpenIncident } from './candidate.js';
 import { shutByPool } from './pool.js';
 
@@ -40,6 +41,8 @@ export function keptAway(
     return later('host_reserved', `${host.name} is reserved by ${person} until ${minuteOf(until)}`);
   }
   if (!checking) {
+    const shut = incidents.find((incident) => doesShutHost(incident, host));
+    if (shut !== undefined) return later('incident', shut.title, shut.id);
     if (host.poolHalted !== undefined) return later('pool_halted', `pool ${host.pool}: ${host.poolHalted}`);
     if (host.health === 'quarantined')
       return later('host_quarantined', `${host.name} is quarantined: ${host.healthWhy}`, ofHost());
@@ -55,20 +58,36 @@ export function keptAway(
   return undefined;
 }
 
+/** Whether an incident keeps all work from a host. */
+function doesShutHost({ scope, pool, resource }: OpenIncident, host: Candidate): boolean {
+  if (scope === 'pool') return pool === host.pool;
+  return scope === 'resource' && resource !== undefined && host.resources?.includes(resource) === true;
+}
+
 /** Steps that an open incident keeps from being carried out on a host, each with that incident. */
 export function shutSteps(
   demand: Demand,
   host: Candidate,
   incidents: readonly OpenIncident[],
+  steps: readonly StepSpec[],
 ): ReadonlyMap<string, OpenIncident> {
   const shut = new Map<string, OpenIncident>();
   if (demand.purpose === 'canary' || demand.purpose === 'recovery') return shut;
-  for (const incident of incidents) {
-    const { scope, step, hostId } = incident;
-    if (step === undefined || shut.has(step)) continue;
-    if (scope === 'step' || (scope === 'step_on_host' && hostId === host.id)) shut.set(step, incident);
-  }
+  for (const incident of incidents)
+    for (const step of shutBy(incident, host.id, steps)) if (!shut.has(step)) shut.set(step, incident);
   return shut;
+}
+
+/** The names of the steps that an incident keeps from a host. */
+function shutBy(incident: OpenIncident, host: Id, steps: readonly StepSpec[]): readonly string[] {
+  const { scope, step, hostId, resource, image, change } = incident;
+  const which = (isShut: (one: StepSpec) => boolean) => steps.filter(isShut).map(({ name }) => name);
+  if (scope === 'step' && step !== undefined) return [step];
+  if (scope === 'step_on_host' && step !== undefined) return hostId === host ? [step] : [];
+  if (scope === 'resource' && resource !== undefined)
+    return which(({ uses }) => uses?.includes(resource) === true);
+  if (scope === 'change' && change !== undefined) return which((one) => versionsIn(one).includes(change));
+  return scope === 'image' && image !== undefined ? which((one) => doesRestore(one, image)) : [];
 }
 
 /** `2026-01-31T14:00:00Z` as people read it. */
