@@ -50,7 +50,7 @@ const Observed = z
       z.object({ kind: kind('promises_cases'), at, script: text }),
     ]),
   )
-  .max(200)
+  .max(500)
   .optional();
 
 const Said = z.discriminatedUnion('kind', [

@@ -74,6 +74,8 @@ export function tagOf(lack: Lack): string | undefined {
       return tagName('module', lack.name);
     case 'device':
       if (lack.path === SYSTEMD) return 'systemd';
+      // Its name holds the release of the kernel that happened to run.
+      if (lack.path.startsWith('/lib/modules/')) return undefined;
       if (lack.path === '/dev/kvm') return 'kvm';
       if (lack.path.startsWith('/dev/loop')) return 'loop-device';
       return tagName('path', lack.path.replace(/^\//, '').replaceAll('/', '.'));

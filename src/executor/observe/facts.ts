@@ -40,18 +40,22 @@ const LATE = 'not there when the time was over';
 /** So many lines after one that is sought are told with it. */
 const LINES_AFTER = 4;
 /** More facts than this are not told. */
-const MOST_FACTS = 200;
+const MOST_FACTS = 500;
 const TROUBLES: ReadonlySet<string> = new Set(['unknown', 'unreachable', 'not_root', 'space', 'failed']);
 
 /**
  * What was observed: the hints that the host itself confirmed, and of which the test's own text shows that it needs what
  * is missing. `watched`: the kernel told of every command that was not found, so that a message alone proves nothing;
- * `wanted`: the packages that were asked for.
+ * `wanted`: the packages that were asked for; `cases`: where cases were told.
  */
 export function factsOf(
   hints: readonly Hint[],
   told: readonly string[],
-  { watched, wanted }: { readonly watched: boolean; readonly wanted: readonly string[] },
+  {
+    watched,
+    wanted,
+    cases,
+  }: { readonly watched: boolean; readonly wanted: readonly string[]; readonly cases: readonly number[] },
 ): readonly Fact[] {
   const answers = readAnswers(told, wanted);
   const sought = new Set(hints.flatMap((hint) => (hint.of === 'sought' ? [hint.name] : [])));
@@ -76,7 +80,7 @@ export function factsOf(
     ...tells,
     ...hollow,
     ...neverExecuted(answers),
-    ...distinct([...facts, ...devices, ...stopped]),
+    ...distinct([...facts, ...devices, ...stopped], cases),
   ].slice(0, MOST_FACTS);
 }
 
@@ -305,10 +309,13 @@ function textLine(told: readonly string[], index: number): readonly TextLine[] {
   return [{ file, number: Number(number), text, after: after.filter((line) => !/^\s*(?:#|$)/.test(line)) }];
 }
 
-function distinct(facts: readonly Fact[]): readonly Fact[] {
+/** What is seen again before the next case is told says nothing new. */
+function distinct(facts: readonly Fact[], cases: readonly number[]): readonly Fact[] {
+  const places = [...cases].sort((a, b) => a - b);
   const seen = new Set<string>();
-  return facts.filter((fact) => {
-    const key = JSON.stringify(fact);
+  return facts.filter(({ at, ...fact }) => {
+    const next = at === undefined ? 'anywhere' : places.findIndex((place) => place >= at);
+    const key = `${next} ${JSON.stringify(fact)}`;
     if (seen.has(key)) return false;
     seen.add(key);
     return true;

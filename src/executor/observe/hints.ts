@@ -28,6 +28,8 @@ const LONGEST_LINE = 4000;
 /** Gathers, while a test runs, what may have kept it from running, in the order of its output. */
 export class Hints {
   readonly all: Hint[] = [];
+  /** Where cases were told. */
+  readonly cases: number[] = [];
   private readonly places = new Places();
   private readonly printed = new Map<string, number[]>();
   private printedCases = 0;
@@ -94,6 +96,7 @@ export class Hints {
     const short = name.slice(name.lastIndexOf(' / ') + 1).replace(/^\/ /, '');
     const place = this.printed.get(`${short} ${result}`)?.shift() ?? this.places.upTo(at);
     this.lastCase = Math.max(this.lastCase, place);
+    if (this.cases.length < MOST_CASES) this.cases.push(place);
     return place;
   }
 

@@ -56,6 +56,6 @@ export class Observer {
     const hints = this.hints.all.filter(
       (hint) => hint.of !== 'called' || hint.call.of !== 'refresh' || this.hints.isLast(hint),
     );
-    return factsOf(hints, told, { watched: this.watched, wanted: asked.wanted });
+    return factsOf(hints, told, { watched: this.watched, wanted: asked.wanted, cases: this.hints.cases });
   }
 }

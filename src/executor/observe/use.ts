@@ -50,6 +50,7 @@ export function useInLine(
     return 'none';
   if (asksFor(name, text)) {
     if (asksInVain(line) && !isReplaced(after)) return 'needed';
+    if (!/\b(?:if|elif|while|until)\b/.test(line) && looksBack(after[0] ?? '', readers)) return 'needed';
     return isAlone(line) ? 'tolerated' : 'asked';
   }
   if (isKept(line.replace(new RegExp(`>>?\\s*["']?${word}["']?`), ''))) return 'needed';

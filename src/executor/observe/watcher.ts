@@ -64,7 +64,7 @@ sub rooms {
 my %times;
 sub sought {
   my ($name, $pid) = @_;
-  return if ++$times{$name} > 50;
+  return if ++$times{$name} > 400;
   my $line = '';
   if (open(my $f, '<', "/proc/$pid/cmdline")) { local $/; $line = <$f> // ''; close $f; }
   $line =~ tr/\\0/ /;

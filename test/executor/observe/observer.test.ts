@@ -149,6 +149,11 @@ calcx 1 && report a pass || report a fail`,
         /^could_not_run: .*needs cmd:interpreter/,
       ],
       [
+        'one that is called for each of many cases',
+        'for n in $(seq 60); do\n  x=$(iperf3 $n 2>/dev/null; iperf3 $n 2>/dev/null; iperf3 2>/dev/null)\n  [ "$x" = 1 ] && report "a$n" pass || report "a$n" fail\ndone',
+        /^could_not_run: cases a1, a2, a3, a4, a5 and 55 more for want of the command iperf3/,
+      ],
+      [
         'and 127 of one that can be started is red',
         `printf '#!/bin/sh\\necho "t.sh: 9: calcx: not found" >&2; exit 127\\n' >/usr/local/bin/calcx; chmod 755 /usr/local/bin/calcx
 calcx 1 && report a pass || report a fail`,
