@@ -115,8 +115,8 @@ function readPackages(fields: Fields, { resources }: StepSurroundings): StepActi
     from: readRepositories(below, by, resources),
     ...(root === undefined ? {} : { root }),
   };
-  const { install, remove, hold, unhold, files } = action;
-  if ([install, remove, hold, unhold, files].every((list) => list.length === 0))
+  const { install, remove } = action;
+  if (['install', 'remove', 'hold', 'unhold', 'files'].every((key) => !below.has(key)))
     below.wrong(
       below.start,
       "say what becomes of packages: 'install', 'remove', 'hold', 'unhold' or 'files'",
