@@ -27,6 +27,7 @@ export function surroundingsOf(
   return { resources, images, files, gridSteps: grid?.gridSteps ?? false };
 }
 
+/** Each has an exit code of its own by which it is told apart. */
 const MOST_REPOSITORIES = 16;
 const PATH = /^\/(?!\/)[^\p{Cc}]{1,999}$/u;
 const PACKAGE = /^[A-Za-z0-9][A-Za-z0-9.+:_-]{0,199}$/;

@@ -53,7 +53,9 @@ describe.skipIf(obstacle)(
 
     it('loads a module anew that is there with other parameters, and names one that there is not', async () => {
       for (const wanted of ['2', '5']) {
-        expect((await bench.run(host(), [loop([`max_loop=${wanted}`])])).outcome.kind).toBe('ended');
+        expect((await bench.run(host(), [loop([`max_loop=${wanted}`])])).outcome).toMatchObject({
+          kind: 'ended',
+        });
         expect((await exec('cat /sys/module/loop/parameters/max_loop')).stdout).toBe(`${wanted}\n`);
       }
       const none = aStep(
@@ -70,7 +72,7 @@ describe.skipIf(obstacle)(
 
     it('boots the kernel anew, and what was loaded is loaded no more', async () => {
       const bootId = async () => (await exec('cat /proc/sys/kernel/random/boot_id')).stdout.trim();
-      expect((await bench.run(host(), [loop(['max_loop=4'])])).outcome.kind).toBe('ended');
+      expect((await bench.run(host(), [loop(['max_loop=4'])])).outcome).toMatchObject({ kind: 'ended' });
       const before = await bootId();
       const reboot = aStep(
         'reboot',
