@@ -197,3 +197,9 @@ export class PlainHost {
     });
   }
 }
+
+class NoImages extends Images {
+  override restore(): Promise<never> {
+    return Promise.reject(new Error('a benchmark restores nothing'));
+  }
+}
