@@ -18,6 +18,7 @@ import type { Catalogue, TagSpec, Value } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { mappingFields } from './inventory-lava.js';
 import { actionFields, copiedFiles, imageFields, repositoryFields } from './inventory-print-steps.js';
+import { tellingFields } from './inventory-telling.js';
 import type { InventoryFiles } from './inventory-thing.js';
 import { readTestFile } from './test-file.js';
 import { printYaml, type Written } from './yaml-print.js';
@@ -52,6 +53,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
         grid_steps: grid.gridSteps ? 'yes' : undefined,
         handlers: grid.handlers && handlerFields(grid.handlers),
         trusted_projects: grid.trustedProjects,
+        ...tellingFields(grid),
       }),
     ),
   );
@@ -147,9 +149,9 @@ function valueText(value: Value): string {
   }
 }
 
-function poolFields({ meaning, owner, projects, cap }: PoolSpec): Fields {
+function poolFields({ meaning, owner, projects, cap, healthCheck }: PoolSpec): Fields {
   const capText = cap && ('hosts' in cap ? `${cap.hosts}` : `${cap.percent}%`);
-  return { meaning, owner, projects, cap: capText };
+  return { meaning, owner, projects, cap: capText, health_check: healthCheck };
 }
 
 function typeFields(type: HostType): Fields {
@@ -157,6 +159,7 @@ function typeFields(type: HostType): Fields {
   return {
     meaning,
     owner,
+    health_check: type.healthCheck,
     pool,
     seats: seats === undefined ? undefined : `${seats}`,
     expendable,

@@ -18,6 +18,7 @@ import { secretsIn } from './inventory-secrets.js';
 import { surroundingsOf } from './inventory-step-actions.js';
 import { readStep, STEP_KEYS } from './inventory-steps.js';
 import { ALIAS_KEYS, readTags, TAG_KEYS, TAG_OR_FAMILY } from './inventory-tags.js';
+import { addressless } from './inventory-telling.js';
 import type { InventoryFiles, InventoryProblem, Thing } from './inventory-thing.js';
 import { GRID_KEYS, POOL_KEYS, RESOURCE_KEYS, readGrid, readPool, readResource } from './inventory-things.js';
 import { unprovided } from './inventory-unprovided.js';
@@ -90,8 +91,12 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
     steps: byName(steps),
     tests: byName(tests),
   };
-  const where = (kind: 'step' | 'test', name: string) => reading.placeOf(kind, name);
-  const warnings = [...reading.warnings(grid.admin), ...unprovided(inventory, catalogue, where)];
+  const where = (kind: string, name: string) => reading.placeOf(kind, name);
+  const warnings = [
+    ...reading.warnings(grid.admin),
+    ...unprovided(inventory, catalogue, where),
+    ...addressless(inventory, where),
+  ];
   return { ok: true, inventory, warnings: inPlace(warnings) };
 }
 

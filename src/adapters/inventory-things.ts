@@ -11,23 +11,18 @@ import type { RepositorySpec } from '../domain/repository.js';
 import { wrongUrl } from '../domain/submit/source.js';
 import type { Catalogue } from '../domain/tag.js';
 import { readHandlers } from './handler-list.js';
+import { readHealthCheck, readTelling } from './inventory-telling.js';
 import type { Thing } from './inventory-thing.js';
 import { type Fields, NAME } from './source-fields.js';
 import { shown } from './yaml-source.js';
 
 /** What `grid.yaml` can say. */
 export const GRID_KEYS = [
-  'name',
-  'admin',
-  'default',
-  'halt',
-  'sources',
-  'grid_steps',
-  'handlers',
-  'trusted_projects',
+  ...['name', 'admin', 'default', 'halt', 'sources', 'grid_steps', 'handlers', 'trusted_projects'],
+  ...['people', 'mail', 'web_hooks', 'health_check'],
 ];
 /** What can be said of a pool. */
-export const POOL_KEYS = ['meaning', 'owner', 'projects', 'cap'];
+export const POOL_KEYS = ['meaning', 'owner', 'projects', 'cap', 'health_check'];
 /** What can be said of a resource. */
 export const RESOURCE_KEYS = [
   'meaning',
@@ -55,6 +50,7 @@ export function readGrid(fields: Fields, catalogue: Catalogue): GridSpec {
     ...(fields.flag('grid_steps') === true ? { gridSteps: true } : {}),
     ...(handlers.size === 0 ? {} : { handlers: Object.fromEntries(handlers) }),
     ...(trusted.length === 0 ? {} : { trustedProjects: [...trusted].sort() }),
+    ...readTelling(fields),
   };
 }
 
@@ -95,6 +91,7 @@ export function readPool({ name, fields }: Thing): PoolSpec {
     ...(owner === undefined ? {} : { owner }),
     ...(projects.length === 0 ? {} : { projects: [...projects].sort() }),
     ...(cap === undefined ? {} : { cap }),
+    ...readHealthCheck(fields),
   };
 }
 

@@ -15,12 +15,13 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   const [grids, tags, aliases, pools, resources, images, types, hosts, steps, tests] = await Promise.all([
     sql.rows<Required<Inventory['grid']>>(
       `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources,
-         lava_mapping AS lava, handlers, trusted_projects AS "trustedProjects", grid_steps AS "gridSteps" FROM grid`,
+         lava_mapping AS lava, handlers, trusted_projects AS "trustedProjects", grid_steps AS "gridSteps", people, mail,
+         web_hooks AS "webHooks", health_check AS "healthCheck" FROM grid`,
     ),
     specs<'tags'>(sql, `SELECT spec FROM tag WHERE removed_at IS NULL`),
     specs<'aliases'>(sql, `SELECT spec FROM alias`),
     sql.rows<Maybe<PoolSpec>>(
-      `SELECT name, meaning, owner, projects, cap FROM pool WHERE removed_at IS NULL`,
+      `SELECT name, meaning, owner, projects, cap, health_check AS "healthCheck" FROM pool WHERE removed_at IS NULL`,
     ),
     specs<'resources'>(sql, `SELECT spec FROM resource WHERE removed_at IS NULL`),
     sql.rows<{ spec: ImageSpec }>(`SELECT spec FROM image`),
