@@ -6,6 +6,7 @@ const statements = [
   `ALTER TABLE incident ADD COLUMN resource text`,
   `ALTER TABLE incident ADD COLUMN pool text`,
   `ALTER TABLE incident ADD COLUMN image text`,
+  `ALTER TABLE incident ADD COLUMN change text`,
   // Whose failure it is has been told; until then checks look for what tells the suspects apart.
   `ALTER TABLE incident ADD COLUMN settled_at timestamptz`,
   `UPDATE incident i SET settled_at = opened_at WHERE scope <> 'host' OR EXISTS (SELECT FROM evidence e

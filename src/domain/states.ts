@@ -55,6 +55,7 @@ export type IncidentState =
   | 'step'
   | 'step_on_host'
   | 'image'
+  | 'change'
   | 'resource'
   | 'pool'
   | 'grid'
@@ -66,6 +67,7 @@ export const INCIDENT_MOVES: readonly Move<IncidentState>[] = [
   { from: 'opened', to: 'host', by: 'work failed there; a canary will tell' },
   { from: 'opened', to: 'step', by: 'it fails on two hosts and works on none since' },
   { from: 'opened', to: 'image', by: 'what puts it onto hosts fails' },
+  { from: 'opened', to: 'change', by: 'what puts it in fails' },
   { from: 'opened', to: 'resource', by: 'what needs it fails' },
   { from: 'opened', to: 'pool', by: 'its hosts fail' },
   { from: 'opened', to: 'grid', by: 'hosts of all pools fail' },
@@ -73,18 +75,23 @@ export const INCIDENT_MOVES: readonly Move<IncidentState>[] = [
   { from: 'host', to: 'step', by: 'a canary works there, or it fails elsewhere too' },
   { from: 'host', to: 'step_on_host', by: 'a canary works there, and the step elsewhere' },
   { from: 'host', to: 'image', by: 'it fails elsewhere too' },
+  { from: 'host', to: 'change', by: 'what puts it in fails elsewhere too' },
   { from: 'host', to: 'resource', by: 'what shares it fails' },
   { from: 'host', to: 'pool', by: 'its other hosts fail' },
   { from: 'host', to: 'grid', by: 'hosts of other pools fail' },
   { from: 'step_on_host', to: 'host', by: 'another step fails there' },
   { from: 'step_on_host', to: 'step', by: 'it fails elsewhere too' },
   { from: 'step_on_host', to: 'image', by: 'it fails elsewhere too' },
+  { from: 'step_on_host', to: 'change', by: 'what puts it in fails elsewhere too' },
   { from: 'step_on_host', to: 'resource', by: 'what shares it fails' },
   { from: 'step', to: 'step_on_host', by: 'it works elsewhere' },
   { from: 'step', to: 'host', by: 'it works elsewhere, and another fails there' },
   { from: 'step', to: 'image', by: 'another with this image fails' },
+  { from: 'step', to: 'change', by: 'another that puts it in fails' },
   { from: 'step', to: 'resource', by: 'another that uses it fails' },
   { from: 'step', to: 'pool', by: 'its hosts fail at other work too' },
+  { from: 'change', to: 'resource', by: 'what is without it fails too' },
+  { from: 'change', to: 'step_on_host', by: 'it works elsewhere' },
   { from: 'image', to: 'resource', by: 'another image fails' },
   { from: 'image', to: 'step_on_host', by: 'it works elsewhere' },
   { from: 'resource', to: 'pool', by: 'it works in other pools' },
@@ -94,6 +101,7 @@ export const INCIDENT_MOVES: readonly Move<IncidentState>[] = [
   { from: 'step', to: 'closed', by: 'the step works again, or is no more' },
   { from: 'step_on_host', to: 'closed', by: 'the step works again, is no more, or is broken everywhere' },
   { from: 'image', to: 'closed', by: 'it can be put onto a host again' },
+  { from: 'change', to: 'closed', by: 'it can be put in again' },
   { from: 'resource', to: 'closed', by: 'what needs it works again' },
   { from: 'pool', to: 'closed', by: 'a canary works on one of its hosts again' },
   { from: 'grid', to: 'closed', by: 'a canary works again' },

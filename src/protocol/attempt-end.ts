@@ -34,7 +34,7 @@ const Observed = z
         at,
         names: z.array(text).max(100),
         manager: text,
-        why: z.enum(['unknown', 'unreachable', 'not_root', 'space', 'failed']),
+        why: z.enum(['unknown', 'unreachable', 'not_root', 'space', 'failed', 'unfinished']),
       }),
       z.object({ kind: kind('module'), at, name: text }),
       z.object({ kind: kind('device'), at, path: text }),

@@ -1,6 +1,6 @@
 import type { Cause } from '../domain/recover/cause.js';
 import { signatureOf } from '../domain/recover/signature.js';
-import { doesRestore } from '../domain/step.js';
+import { doesRestore, type StepSpec, versionsIn } from '../domain/step.js';
 import { type Incident, type NewIncident, ownerOfShared } from '../store/blaming.js';
 import type { Sql } from '../store/store.js';
 import type { World } from '../store/world.js';
@@ -52,8 +52,8 @@ export async function about(
     }
     case 'image': {
       const { image } = cause;
-      const owner =
-        world.steps.find((step) => doesRestore(step, image) && step.owner !== undefined)?.owner ?? admin;
+      const owners = world.steps.filter((step) => doesRestore(step, image)).map(ownerOfRestore);
+      const owner = owners.find((one) => one !== undefined) ?? admin;
       return {
         ...base,
         scope: 'image',
@@ -61,6 +61,12 @@ export async function about(
         title: `image ${image} cannot be put onto hosts: ${message}`,
         owner,
       };
+    }
+    case 'change': {
+      const { change } = cause;
+      const steps = world.steps.filter((step) => versionsIn(step).includes(change));
+      const owner = steps.find((step) => step.owner !== undefined)?.owner ?? admin;
+      return { ...base, scope: 'change', change, title: `${change} cannot be put in: ${message}`, owner };
     }
     case 'resource': {
       const { resource } = cause;
@@ -87,12 +93,17 @@ export async function about(
     case 'grid':
       return { ...base, scope: 'grid', title: `hosts of all pools fail together: ${message}`, owner: admin };
     case 'test':
-      throw new Error('unreachable: what a test does to its hosts is for the judge to say');
+    case 'chance':
+      throw new Error(`unreachable: ${cause.kind} is nobody's incident`);
   }
 }
 
+function ownerOfRestore({ action, owner }: StepSpec): string | undefined {
+  return (action.kind === 'restore' ? action.spec?.owner : undefined) ?? owner;
+}
+
 /** What an open incident is about, as a cause. */
-export function causeOf({ scope, hostId, step, resource, pool, image }: Incident): Cause {
+export function causeOf({ scope, hostId, step, resource, pool, image, change }: Incident): Cause {
   switch (scope) {
     case 'host':
       return { kind: 'host', host: hostId ?? '' };
@@ -106,6 +117,8 @@ export function causeOf({ scope, hostId, step, resource, pool, image }: Incident
       return { kind: 'pool', pool: pool ?? '' };
     case 'image':
       return { kind: 'image', image: image ?? '' };
+    case 'change':
+      return { kind: 'change', change: change ?? '' };
     case 'grid':
       return { kind: 'grid' };
     case 'test':

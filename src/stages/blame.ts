@@ -112,7 +112,8 @@ export async function reconsider(
   if (top === undefined) return;
   const looked = canarySince(incident, records);
   // Whether a test takes its hosts down is the judge's to say; until then canaries look whether they live.
-  if (isSure(suspects) && top.cause.kind !== 'test' && (top.cause.kind !== 'host' || looked !== 'not yet')) {
+  const isNobodys = top.cause.kind === 'test' || top.cause.kind === 'chance';
+  if (isSure(suspects) && !isNobodys && (top.cause.kind !== 'host' || looked !== 'not yet')) {
     await settle(tx, incident, top, world, settings);
     return;
   }
@@ -151,21 +152,28 @@ export async function settle(
   world: World,
   settings: Settings,
 ): Promise<void> {
+  if (cause.kind === 'chance' || cause.kind === 'test') {
+    const why = 'it happened once, and nothing that could show its cause fails: nobody is told';
+    await closeIncident(tx, incident.id, why);
+    if (incident.scope === 'host') await trustAgain(tx, incident, world, why);
+    return;
+  }
   const to = await about(tx, cause, failureBehind(incident), world, settings);
   const others = (await openIncidents(tx)).filter((one) => one.id !== incident.id && one.scope !== 'test');
-  const twin = others.find((one) => isSameCause(causeOf(one), cause));
-  const stays = twin ?? incident;
-  if (twin !== undefined) await joinIncident(tx, incident.id, twin.id);
-  else if (incident.scope !== cause.kind && !(await moveIncident(tx, incident.id, to))) return;
-  if (!stays.settled || (twin === undefined && incident.scope !== cause.kind))
+  const isPart = (one: Incident) =>
+    isSameCause(causeOf(one), cause) ||
+    (width(causeOf(one)) < width(cause) && explains.some((work) => isBehind(one, work)));
+  const parts = others.filter(isPart);
+  // Whoever was told of a part of it is told on in the same thread.
+  const stays = [incident, ...parts].sort((a, b) => threadFirst(a, b, cause))[0] ?? incident;
+  const isThere = isSameCause(causeOf(stays), cause);
+  if (!isThere && !(await moveIncident(tx, stays.id, to))) return;
+  if (!isThere || !stays.settled)
     await tellOwner(tx, stays.id, { scope: cause.kind, owner: to.owner, title: to.title });
-  if (incident.scope === 'host' && cause.kind !== 'host')
-    await trustAgain(tx, incident, world, `the blame moved: ${to.title}`);
-  for (const part of others) {
-    const isPart = width(causeOf(part)) < width(cause) && explains.some((one) => isBehind(part, one));
-    if (part.id === stays.id || !isPart) continue;
-    await joinIncident(tx, part.id, stays.id);
-    if (part.scope === 'host') await trustAgain(tx, part, world, `the blame moved: ${to.title}`);
+  for (const part of [incident, ...parts]) {
+    if (part.id !== stays.id) await joinIncident(tx, part.id, stays.id);
+    if (part.scope === 'host' && !isSameCause(causeOf(part), cause))
+      await trustAgain(tx, part, world, `the blame moved: ${to.title}`);
   }
   if (cause.kind === 'host') await condemn(tx, incident.failedOn, explains, world);
   // Of a host a canary has told already.
@@ -256,6 +264,12 @@ function isPossible(cause: Cause, suspects: readonly Suspect[]): boolean {
 /** Where a failure belongs: to what is known, rather than to what is looked into; and to the wider one. */
 function firmFirst(a: Incident, b: Incident): number {
   return Number(b.settled) - Number(a.settled) || width(causeOf(b)) - width(causeOf(a));
+}
+
+/** Of incidents that are one: that of the cause, then the one that was told first. */
+function threadFirst(a: Incident, b: Incident, cause: Cause): number {
+  const isIt = (one: Incident) => Number(isSameCause(causeOf(one), cause));
+  return isIt(b) - isIt(a) || Number(b.settled) - Number(a.settled) || Number(a.id) - Number(b.id);
 }
 
 function isBehind({ failedOn, work }: Incident, one: { readonly host: Id; readonly work: string }): boolean {

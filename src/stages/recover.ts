@@ -128,6 +128,7 @@ const WORKS: Readonly<Record<Incident['scope'], string>> = {
   step: 'the step works',
   step_on_host: 'the step works',
   image: 'it can be put',
+  change: 'it can be put in',
   resource: 'what needs it works',
   pool: 'a canary works',
   grid: 'a canary works',

@@ -12,12 +12,13 @@ import type { Sql } from './store.js';
 /** An incident as the grid works on it. */
 export interface Incident {
   readonly id: Id;
-  readonly scope: Cause['kind'];
+  readonly scope: Exclude<Cause['kind'], 'chance'>;
   readonly hostId: Id | null;
   readonly step: string | null;
   readonly resource: string | null;
   readonly pool: string | null;
   readonly image: string | null;
+  readonly change: string | null;
   readonly testName: string | null;
   readonly projectId: Id | null;
   readonly signature: string;
@@ -38,7 +39,7 @@ export interface Incident {
   readonly lostUnderTest: number;
 }
 
-const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.resource, i.pool, i.image,
+const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.resource, i.pool, i.image, i.change,
     i.test_name AS "testName", i.project_id AS "projectId", i.signature, i.title, i.owner, i.checks,
     i.settled_at IS NOT NULL AS settled, extract(epoch FROM grid_now() - i.opened_at)::float8 AS "ageS",
     e.work, e.attempt_id AS attempt, e.host_id AS "failedOn", extract(epoch FROM e.at)::float8 * 1000 AS "failedAtMs", e.detail,
@@ -100,6 +101,7 @@ export interface NewIncident {
   readonly resource?: string;
   readonly pool?: string;
   readonly image?: string;
+  readonly change?: string;
   readonly testName?: string;
   readonly projectId?: Id;
   readonly signature: string;
@@ -113,8 +115,8 @@ export interface NewIncident {
 export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id> {
   const [row] = await sql.rows<{ id: Id }>(
     `INSERT INTO incident (scope, host_id, step, test_name, project_id, signature, title, owner, next_check_at,
-       resource, pool, image)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, grid_now() + $9 * interval '1 s', $10, $11, $12) RETURNING id`,
+       resource, pool, image, change)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, grid_now() + $9 * interval '1 s', $10, $11, $12, $13) RETURNING id`,
     [
       incident.scope,
       incident.hostId ?? null,
@@ -128,6 +130,7 @@ export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id>
       incident.resource ?? null,
       incident.pool ?? null,
       incident.image ?? null,
+      incident.change ?? null,
     ],
   );
   if (row === undefined) throw new Error('an insert gives its row');
@@ -145,7 +148,7 @@ export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id>
 export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<boolean> {
   const moved = await sql.rows(
     `UPDATE incident SET scope = $2, host_id = $3, step = $4, title = $5, owner = $6, checks = 0,
-       next_check_at = grid_now() + $7 * interval '1 s', resource = $9, pool = $10, image = $11
+       next_check_at = grid_now() + $7 * interval '1 s', resource = $9, pool = $10, image = $11, change = $12
      WHERE id = $1 AND closed_at IS NULL AND scope = ANY($8::text[]) RETURNING id`,
     [
       id,
@@ -159,6 +162,7 @@ export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<b
       to.resource ?? null,
       to.pool ?? null,
       to.image ?? null,
+      to.change ?? null,
     ],
   );
   if (moved.length === 0) return false;

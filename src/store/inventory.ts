@@ -7,6 +7,7 @@ import { readAppliedInventory } from './applied-inventory.js';
 import { resumePool } from './blaming.js';
 import { chronicle } from './chronicle.js';
 import { hostInUse, hostsAtWork, type InUse, tagsAskedFor, unknownProjects } from './inventory-in-use.js';
+import { PROBE_OF_GIVEN } from './recording.js';
 import { type Store, type Transaction, wake } from './store.js';
 import { listAsInventory } from './test.js';
 
@@ -168,7 +169,7 @@ async function applyCatalogue(
      dropped AS (
        DELETE FROM host_stack k USING changed c WHERE k.host_id = c.host_id AND layer_rank(k.layer) >= c.rank
        RETURNING k.host_id, k.layer, k.gives),
-     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND p.probe = ANY (d.gives))
+     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND ${PROBE_OF_GIVEN})
      UPDATE host h SET used_since_stack = true, dirty_from = least_layer(h.dirty_from,
        (SELECT d.layer FROM dropped d WHERE d.host_id = h.id ORDER BY layer_rank(d.layer) LIMIT 1))
      FROM changed c WHERE h.id = c.host_id`,

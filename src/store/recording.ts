@@ -89,6 +89,9 @@ export async function endedBy(
   return new Set(rows.map((r) => r.id));
 }
 
+/** Of a row `d` of what a step gave (`tag`, or `tag = value`) the tags, as `p` is a probe of one. */
+export const PROBE_OF_GIVEN = `p.probe IN (SELECT split_part(item, ' ', 1) FROM unnest(d.gives) AS item)`;
+
 /** Purposes of runs whose verdict does not wait for the end: what checks a host has to leave it well, too. */
 export const JUDGED_EARLY = `'test', 'trial'`;
 
@@ -429,7 +432,7 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
           `WITH dropped AS (
              DELETE FROM host_stack WHERE host_id = ${host} AND layer_rank(layer) >= layer_rank($3) RETURNING gives),
            forgotten AS (DELETE FROM host_probe p USING dropped d
-             WHERE p.host_id = ${host} AND p.probe = ANY(d.gives))
+             WHERE p.host_id = ${host} AND ${PROBE_OF_GIVEN})
            UPDATE host SET dirty_from = CASE WHEN layer_rank(dirty_from) < layer_rank($3) THEN dirty_from END
            WHERE id = ${host}`,
           [...at, change.layer],
@@ -440,7 +443,7 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
            DELETE FROM host_stack WHERE host_id = ${host} AND (layer_rank(layer) > layer_rank($3) OR step = $4)
            RETURNING step, gives),
          forgotten AS (DELETE FROM host_probe p USING dropped d
-           WHERE p.host_id = ${host} AND d.step <> $4 AND p.probe = ANY(d.gives)),
+           WHERE p.host_id = ${host} AND d.step <> $4 AND ${PROBE_OF_GIVEN}),
          added AS (
            INSERT INTO host_stack (host_id, position, layer, step, key, gives, attempt_id)
            SELECT h.id, coalesce((SELECT max(position) FROM host_stack WHERE host_id = h.id), 0) + 1, $3, $4, $5, $6, $1
@@ -481,7 +484,7 @@ async function dropFrom(sql: Sql, host: string, at: readonly unknown[], layer: L
      dropped AS (
        DELETE FROM host_stack k USING hit WHERE k.host_id = hit.id AND layer_rank(k.layer) >= layer_rank(hit.layer)
        RETURNING k.host_id, k.gives),
-     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND p.probe = ANY(d.gives))
+     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND ${PROBE_OF_GIVEN})
      UPDATE host h SET dirty_from = hit.layer, step_layer = NULL, used_since_stack = true,
        version = nextval('host_version_seq')
      FROM hit WHERE h.id = hit.id AND (h.dirty_from IS DISTINCT FROM hit.layer OR h.step_layer IS NOT NULL

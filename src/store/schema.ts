@@ -496,6 +496,13 @@ export const SCHEMA = {
     },
   ),
 
+  /** What steps and tests took on hosts of each type; see the migration that made it. */
+  learnedCost: table(
+    'learned_cost',
+    { what: key(text()), hostType: key(text()), tried: double(), worked: double(), seconds: double() },
+    { checks: { learned_cost_ck: 'tried >= worked AND worked >= 0 AND seconds >= 0' } },
+  ),
+
   /** What somebody asked for. */
   submission: table(
     'submission',
@@ -951,6 +958,7 @@ export const SCHEMA = {
       resource: orNull(text()),
       pool: orNull(text()),
       image: orNull(text()),
+      change: orNull(text()),
       settledAt: orNull(instant()),
     },
     {

@@ -151,6 +151,7 @@ describe('the heartbeat', () => {
 
   look('', assigning.liveExecutors, [], { rowsEach: 30 });
   look('', assigning.unitsTaken, []);
+  look('', assigning.limitedResources, []);
   look('', assigning.seatsTaken, []);
   look(
     '50 at once',

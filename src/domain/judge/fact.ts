@@ -55,4 +55,6 @@ export type PackageTrouble =
   /** There was no room. */
   | 'space'
   /** It was found and could not be installed. */
-  | 'failed';
+  | 'failed'
+  /** It was being installed when the time of the test was over. */
+  | 'unfinished';

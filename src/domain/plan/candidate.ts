@@ -19,6 +19,8 @@ export interface OpenIncident {
   readonly resource?: string;
   readonly pool?: string;
   readonly image?: string;
+  /** A version of a package: `name version`. */
+  readonly change?: string;
   readonly title: string;
   /** False while it is not yet known whose failure it is. */
   readonly settled?: boolean;

@@ -1,6 +1,6 @@
 import type { Demand } from '../demand.js';
 import type { Id } from '../id.js';
-import { doesRestore, type StepSpec } from '../step.js';
+import { doesRestore, type StepSpec, versionsIn } from '../step.js';
 import type { Candidate, LaterCode, OpenIncident } from './candidate.js';
 import { shutByPool } from './pool.js';
 
@@ -80,12 +80,13 @@ export function shutSteps(
 
 /** The names of the steps that an incident keeps from a host. */
 function shutBy(incident: OpenIncident, host: Id, steps: readonly StepSpec[]): readonly string[] {
-  const { scope, step, hostId, resource, image } = incident;
+  const { scope, step, hostId, resource, image, change } = incident;
   const which = (isShut: (one: StepSpec) => boolean) => steps.filter(isShut).map(({ name }) => name);
   if (scope === 'step' && step !== undefined) return [step];
   if (scope === 'step_on_host' && step !== undefined) return hostId === host ? [step] : [];
   if (scope === 'resource' && resource !== undefined)
     return which(({ uses }) => uses?.includes(resource) === true);
+  if (scope === 'change' && change !== undefined) return which((one) => versionsIn(one).includes(change));
   return scope === 'image' && image !== undefined ? which((one) => doesRestore(one, image)) : [];
 }
 

@@ -69,7 +69,7 @@ export function planChain(wish: Wish, host: HostFacts, steps: readonly StepSpec[
     return {
       ok: true,
       steps: withKeys(chosen, host),
-      costS: costOf(chosen),
+      costS: costOf(chosen, host),
       fresh: host.isolated || chosen.some(isRestore) || (!host.used && host.dirtyFrom === undefined),
     };
   }
@@ -99,8 +99,10 @@ function cheapest(search: Search): readonly StepSpec[] | undefined {
   let best: { readonly steps: readonly StepSpec[]; readonly costS: number } | undefined;
   let nodes = 0;
   const seen = new Set<string>();
+  const byCost = (a: StepSpec, b: StepSpec) =>
+    costOn(a, search.host) - costOn(b, search.host) || (a.name < b.name ? -1 : 1);
   const explore = (chosen: readonly StepSpec[]): void => {
-    const costS = costOf(chosen);
+    const costS = costOf(chosen, search.host);
     if (++nodes > MOST_NODES || (best !== undefined && costS >= best.costS)) return;
     const ordered = inOrder(chosen, search.host);
     const answers = answersTo(search, chosen, ordered);
@@ -183,12 +185,13 @@ function withoutStack(host: HostFacts): TagFacts {
     host.stack.some((entry) => doesGive(entry, tag)) ? { presence: 'absent' } : host.facts(tag);
 }
 
-function costOf(steps: readonly StepSpec[]): number {
-  return steps.reduce((sum, step) => sum + step.costS, 0);
+/** What a step is expected to cost on a host, in seconds: as it did on its type before, else as declared. */
+export function costOn(step: StepSpec, { expectedS }: HostFacts): number {
+  return expectedS?.get(step.name) ?? step.costS;
 }
 
-function byCost(a: StepSpec, b: StepSpec): number {
-  return a.costS - b.costS || (a.name < b.name ? -1 : 1);
+function costOf(steps: readonly StepSpec[], host: HostFacts): number {
+  return steps.reduce((sum, step) => sum + costOn(step, host), 0);
 }
 
 /** A key is the digest of the step and of what it stands on: lower layers, and of its own what it needs. */

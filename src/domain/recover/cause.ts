@@ -1,5 +1,5 @@
 import type { Id } from '../id.js';
-import { doesRestore, type StepSpec } from '../step.js';
+import { doesRestore, type StepSpec, versionsIn } from '../step.js';
 
 /** What a failure can be due to, and so what an incident can be about. */
 export type Cause =
@@ -13,10 +13,14 @@ export type Cause =
   | { readonly kind: 'pool'; readonly pool: string }
   /** What steps put onto a host as its root file system. */
   | { readonly kind: 'image'; readonly image: string }
+  /** A version of a package that more steps than one put in: `name version`. */
+  | { readonly kind: 'change'; readonly change: string }
   /** The test that ran there takes its hosts down with it. */
   | { readonly kind: 'test'; readonly on: Id }
   /** What every host shares: the network of the grid. */
-  | { readonly kind: 'grid' };
+  | { readonly kind: 'grid' }
+  /** Nothing that lasts: it happened once. */
+  | ({ readonly kind: 'chance' } & Work);
 
 /** A piece of work on a host, as `WorkRecord` names it. */
 export interface Work {
@@ -48,18 +52,26 @@ export function stepOf(work: string): string | undefined {
 export function causesOf({ host, work }: Work, lab: Lab): readonly Cause[] {
   const there = lab.byId.get(host);
   const name = stepOf(work);
-  const causes: Cause[] = [{ kind: 'host', host }];
+  const causes: Cause[] = [
+    { kind: 'host', host },
+    { kind: 'chance', host, work },
+  ];
   if (there !== undefined && work !== 'clean') {
     causes.push({ kind: 'pool', pool: there.pool });
     for (const resource of there.resources ?? []) causes.push({ kind: 'resource', resource });
   }
   if (name === undefined) return work === 'clean' ? causes : [...causes, { kind: 'grid' }];
   const step = lab.steps.find((one) => one.name === name);
-  causes.push({ kind: 'step', step: name }, { kind: 'step_on_host', step: name, host });
+  causes.push({ kind: 'step_on_host', step: name, host });
+  // What a restore does is all in its image.
+  if (step?.action.kind === 'restore') causes.push({ kind: 'image', image: step.action.image });
+  else causes.push({ kind: 'step', step: name });
   if (step === undefined) return causes;
+  for (const change of versionsIn(step))
+    if (lab.steps.filter((one) => versionsIn(one).includes(change)).length > 1)
+      causes.push({ kind: 'change', change });
   for (const resource of step.uses ?? [])
     if (!there?.resources?.includes(resource)) causes.push({ kind: 'resource', resource });
-  if (step.action.kind === 'restore') causes.push({ kind: 'image', image: step.action.image });
   return causes;
 }
 
@@ -69,6 +81,8 @@ export function doesCover(cause: Cause, work: Work, lab: Lab): boolean {
   switch (cause.kind) {
     case 'host':
       return work.host === cause.host;
+    case 'chance':
+      return work.host === cause.host && work.work === cause.work;
     case 'step':
       return name === cause.step;
     case 'step_on_host':
@@ -85,6 +99,8 @@ export function doesCover(cause: Cause, work: Work, lab: Lab): boolean {
         (lab.byId.get(work.host)?.resources?.includes(cause.resource) === true ||
           lab.steps.some((step) => step.name === name && step.uses?.includes(cause.resource) === true))
       );
+    case 'change':
+      return lab.steps.some((step) => step.name === name && versionsIn(step).includes(cause.change));
     case 'image':
       return lab.steps.some((step) => step.name === name && doesRestore(step, cause.image));
   }

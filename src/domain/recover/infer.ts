@@ -41,9 +41,11 @@ const PRIOR: Readonly<Record<Cause['kind'], { readonly step: number; readonly ot
   step_on_host: { step: 1, other: 0 },
   resource: { step: 3, other: 1 },
   image: { step: 4, other: 0 },
+  change: { step: 4, other: 0 },
   pool: { step: 0.05, other: 2 },
   test: { step: 0, other: 10 },
   grid: { step: 0, other: 0.2 },
+  chance: { step: 2, other: 2 },
 };
 
 /** How often something else breaks, or something fails for a reason of its own, while one cause is looked for. */
@@ -82,7 +84,8 @@ export function infer(
     const left = all.filter((record) => !explains.includes(record));
     // Hosts that one run lost one after the other have not broken by themselves.
     const apart = cause.kind === 'test' ? 0 : faultsIn(left) + Math.max(0, lost - 1);
-    const weight = PRIOR[cause.kind][kind] * NOISE ** apart * shareWell(cause, failed, records);
+    const again = cause.kind === 'chance' && hasFailedAgain(failed, records) ? NOISE : 1;
+    const weight = PRIOR[cause.kind][kind] * NOISE ** apart * shareWell(cause, failed, records) * again;
     return { cause, explains, weight };
   });
   const sum = weighed.reduce((total, { weight }) => total + weight, 0);
@@ -93,7 +96,7 @@ export function infer(
 
 /** How likely it is that a piece of work fails while this cause is at fault. */
 export function failsUnder(cause: Cause, work: Work, lab: Lab): number {
-  if (!doesCover(cause, work, lab)) return NOISE;
+  if (cause.kind === 'chance' || !doesCover(cause, work, lab)) return NOISE;
   if (cause.kind !== 'host' && cause.kind !== 'test') return FAILS.other;
   return work.work === 'canary' ? FAILS.canary : FAILS.host;
 }
@@ -110,7 +113,7 @@ function explained(
   const covered = records.filter((record) => doesCover(cause, record, lab));
   const worked = lastOf(covered.filter((record) => doesClear(cause, failed, record)).map(({ ok }) => ok));
   // Of both the host may come back.
-  const mayComeBack = cause.kind === 'host' || cause.kind === 'test';
+  const mayComeBack = ['host', 'test', 'chance'].includes(cause.kind);
   if (worked !== undefined && !mayComeBack && isLater(worked, failed.moment)) return [];
   const others = covered.filter((record) => {
     const { bad, badSince = bad, ok } = record;
@@ -140,6 +143,12 @@ function shareWell(cause: Cause, failed: Failing, records: readonly WorkRecord[]
   );
 }
 
+function hasFailedAgain({ host, work, moment }: Failing, records: readonly WorkRecord[]): boolean {
+  return records.some(
+    (one) => one.host === host && one.work === work && one.bad !== undefined && isLater(one.bad, moment),
+  );
+}
+
 /** How many things must have broken by themselves for these to fail. */
 function faultsIn(records: readonly Work[]): number {
   const hosts = new Set(records.map(({ host }) => host));
@@ -158,5 +167,16 @@ function lastOf(moments: readonly (Moment | undefined)[]): Moment | undefined {
 
 /** How much a cause takes down: of equally likely ones the narrowest is said. */
 export function width({ kind }: Cause): number {
-  return ['step_on_host', 'host', 'step', 'test', 'image', 'resource', 'pool', 'grid'].indexOf(kind);
+  return [
+    'chance',
+    'step_on_host',
+    'host',
+    'step',
+    'test',
+    'change',
+    'image',
+    'resource',
+    'pool',
+    'grid',
+  ].indexOf(kind);
 }

@@ -1,3 +1,5 @@
+import { SYSTEMD } from '../../domain/judge/lack.js';
+
 /** What a line that was printed complains of; only a hint until the host itself has been asked. */
 export type Complaint =
   /** By a shell or by what starts commands for others; `line` is that of the script in which it was called. */
@@ -52,6 +54,8 @@ export function complaintOf(line: string): Complaint | undefined {
   const device = FOLDERS.exec(line);
   if (device?.[1] !== undefined && ABSENT.test(line))
     return { of: 'path', path: device[1].replace(/[.,:]+$/, '') };
+  if (line.startsWith('System has not been booted with systemd as init system'))
+    return { of: 'path', path: SYSTEMD };
   const network = INTERFACE.exec(line);
   const name = network?.[1] ?? network?.[2];
   if (name !== undefined) return { of: 'path', path: `/sys/class/net/${name}` };

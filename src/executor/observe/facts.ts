@@ -1,6 +1,7 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
+import type { Call } from './calls.js';
 import type { Hint } from './hints.js';
-import { namedBy } from './question.js';
+import { namesOf } from './question.js';
 import { isCalled, isCondition, isShown, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
 
 /** What the host said when it was asked. */
@@ -35,6 +36,7 @@ interface Answers {
   readonly readers: ReadonlySet<string>;
 }
 
+const LATE = 'not there when the time was over';
 /** So many lines after one that is sought are told with it. */
 const LINES_AFTER = 4;
 /** More facts than this are not told. */
@@ -129,7 +131,8 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     }
     case 'path':
     case 'asked-path': {
-      return answers.paths.has(hint.path) && useAt(namedBy(hint.path), answers) === 'needed'
+      return answers.paths.has(hint.path) &&
+        namesOf(hint.path).some((name) => useAt(name, answers) === 'needed')
         ? [{ kind: 'device', path: hint.path }]
         : [];
     }
@@ -146,19 +149,20 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     }
     case 'places':
       return [{ kind: 'places', call: hint.call }];
+    case 'under-way':
+      return lacksOfWait(hint.call);
     default:
       return [];
   }
 }
 
-function lacksOfCall(
-  call: Extract<Hint, { of: 'called' }>['call'],
-  hints: readonly Hint[],
-  answers: Answers,
-): readonly Lack[] {
+function lacksOfCall(call: Call, hints: readonly Hint[], answers: Answers): readonly Lack[] {
   switch (call.of) {
     case 'install': {
-      const names = call.names.filter((name) => answers.packages.has(name) && !isRemoved(name, hints));
+      const absent = call.names.filter((name) => answers.packages.has(name) && !isRemoved(name, hints));
+      // For want of one that nobody has none of them is installed.
+      const unknown = absent.filter((name) => answers.packages.get(name) === 'unknown');
+      const names = unknown.length > 0 ? unknown : absent;
       const [first] = names;
       if (first === undefined || answers.full.length > 0) return spaceOr(answers, first);
       const why = answers.packages.get(first) ?? 'failed';
@@ -174,6 +178,20 @@ function lacksOfCall(
       const why = answers.fetches.get(call.from);
       return why === undefined ? [] : [{ kind: 'download', from: call.from, why }];
     }
+    default:
+      return [];
+  }
+}
+
+/** What had not come when the time was over. */
+function lacksOfWait(call: Call): readonly Lack[] {
+  switch (call.of) {
+    case 'install':
+      return [{ kind: 'package', names: call.names, manager: call.manager, why: 'unfinished' }];
+    case 'refresh':
+      return [{ kind: 'download', from: 'the lists of packages', why: LATE }];
+    case 'fetch':
+      return [{ kind: 'download', from: call.from, why: LATE }];
     default:
       return [];
   }

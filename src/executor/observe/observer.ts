@@ -6,6 +6,7 @@ import { factsOf } from './facts.js';
 import { Hints } from './hints.js';
 import { askedOf, LOGS, questionOf } from './question.js';
 import { START_SCRIPT } from './start-script.js';
+import { UNDER_WAY, underWay } from './under-way.js';
 
 /**
  * Watches a test that does its own set-up: what it asks the host for, and what the host did not have. The test meets
@@ -24,6 +25,11 @@ export class Observer {
   async begin(session: Session): Promise<void> {
     const begun = await session.ask(`${markComparisons(this.lava.folder)}${START_SCRIPT}`);
     this.watched = begun?.includes('watched') ?? false;
+    session.onLate = async (phase) => {
+      if (phase !== 'setup' && phase !== 'test') return;
+      const call = underWay((await session.ask(UNDER_WAY)) ?? []);
+      if (call !== undefined) this.hints.late(call);
+    };
   }
 
   /** What the test printed. */

@@ -1,3 +1,4 @@
+import { SYSTEMD } from '../../domain/judge/lack.js';
 import { quote } from '../wrapper.js';
 import type { Hint } from './hints.js';
 
@@ -63,7 +64,7 @@ export function questionOf(asked: Asked, folder: string): string {
     ...asked.files,
     ...asked.commands,
     ...plain,
-    ...asked.paths.map(namedBy),
+    ...asked.paths.flatMap(namesOf),
     ...asked.packages,
     ...asked.modules,
   ];
@@ -91,11 +92,13 @@ export function questionOf(asked: Asked, folder: string): string {
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
 }
 
-/** By what a text names a path: of interfaces and what belongs to the kernel that runs, only by the end of it. */
-export function namedBy(path: string): string {
+/** By what a text names a path: of interfaces and what belongs to the kernel that runs only by the end of it. */
+export function namesOf(path: string): readonly string[] {
   const end = path.lastIndexOf('/');
-  if (path.startsWith('/sys/class/net/')) return path.slice(end + 1);
-  return path.startsWith('/lib/modules/') ? path.slice(end) : path;
+  if (path === SYSTEMD)
+    return ['systemctl', 'timedatectl', 'hostnamectl', 'localectl', 'systemd-analyze', 'journalctl'];
+  if (path.startsWith('/sys/class/net/')) return [path.slice(end + 1)];
+  return [path.startsWith('/lib/modules/') ? path.slice(end) : path];
 }
 
 /** Which commands that are there never ran: those that are declared to be under test, or those that it had installed. */
@@ -184,9 +187,19 @@ can_fetch() {
 }
 no_repository() {
   command -v apt-get >/dev/null || return
-  for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\)'.*/\\1/p" | sort -u | head -n 3); do
-    reach_by_apt "$n" || say repository "$n" "$why"
+  for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\)'.*/\\1/p" | sort -u | head -n 6); do
+    reach_by_apt "$n" && is_offered "$n" || say repository "$n" "$why"
   done
+}
+# Whether a repository gives what it says of itself; one that says nothing may still have packages. apt goes its own way.
+is_offered() {
+  for name in InRelease Release Packages Packages.gz Packages.xz; do
+    answer=$(timeout 10 /usr/lib/apt/apt-helper -o Acquire::Retries=0 download-file "\${1%/*}/$name" "$d/.offered" 2>&1) && { rm -f "$d/.offered"; return 0; }
+    code=$(printf '%s\\n' "$answer" | sed -n 's/^ *\\([45][0-9][0-9]\\) .*/\\1/p' | head -n 1)
+    why="HTTP $code"
+    case $code in '') return 0 ;; 404) ;; *) return 1 ;; esac
+  done
+  return 1
 }
 uid=$(id -u)
 no_module() {

@@ -42,8 +42,9 @@ export function useInLine(
   { text, after }: Pick<TextLine, 'text' | 'after'>,
   readers: ReadonlySet<string>,
 ): Use {
-  const line = withoutComment(text);
   const word = escaped(name);
+  if (new RegExp(`^#!(?:\\S*/)?env\\s+(?:-\\S+\\s+)*${word}(?:\\s|$)`).test(text)) return 'needed';
+  const line = withoutComment(text);
   if (!new RegExp(`(?:^|[^A-Za-z0-9_./-])${word}(?![A-Za-z0-9_-])`).test(line)) return 'none';
   if (/^\s*(?:echo|printf|info_msg|warn_msg|error_msg)\b/.test(line) && !isWrittenTo(word, line))
     return 'none';

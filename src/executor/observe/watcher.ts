@@ -68,7 +68,7 @@ sub sought {
   my $line = '';
   if (open(my $f, '<', "/proc/$pid/cmdline")) { local $/; $line = <$f> // ''; close $f; }
   $line =~ tr/\\0/ /;
-  mark('sought', $name, substr($line, 0, 300));
+  mark('sought', $name, substr($line, 0, 300), readlink("/proc/$pid/exe") // '');
 }
 my %calls = $machine eq 'x86_64' ? (begin => 300, mark => 301, close => 3) : (begin => 262, mark => 263, close => 57);
 my (%ran, %marked, $runs, $isLost);

@@ -38,6 +38,8 @@ describe('what a line of shell does with a command', () => {
     ['if ! command -v fio; then\n    echo no\nfi\nx=1', 'needed'],
     ['echo "running fio"', 'none'],
     ['# fio is great', 'none'],
+    ['#!/usr/bin/env fio', 'needed'],
+    ['#!/usr/bin/env fio-2', 'none'],
     ['fio-helper', 'none'],
     ['/opt/fio', 'none'],
     ['my_fio', 'none'],

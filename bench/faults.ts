@@ -1,0 +1,135 @@
+import { inspect } from 'node:util';
+import { type Fault, KINDS } from './faults/fault.js';
+import { figuresOf } from './faults/figures.js';
+import { isFailing, lab } from './faults/lab.js';
+import { asked, dice, report } from './parts/report.js';
+import { startSimDatabase } from './sim/database.js';
+import type { Piece, Turn } from './sim/fate.js';
+import { SimGrid } from './sim/grid.js';
+
+/**
+ * Faults of twenty kinds, each known to whoever injects it, in a grid whose hosts are made up and whose scheduler, stages
+ * and database are the real ones, in set time. Some tests truly fail. What the grid made of it is held against the truth:
+ * whose failure it said it was, who was told, what it did to hosts, and what became of the runs. `mixed`: several
+ * faults at once, of any kinds.
+ */
+const options = asked({
+  faults: 100,
+  pools: 3,
+  hosts: 4,
+  tests: 30,
+  failing: 0.2,
+  load: 0.35,
+  mixed: 0,
+  only: -1,
+  show: 0,
+});
+const roll = dice(options.seed);
+const size = {
+  pools: options.pools,
+  hostsPerPool: options.hosts,
+  tests: options.tests,
+  failing: options.failing,
+};
+const inventory = lab(size, roll);
+const SPACING_S = options.mixed > 0 ? 400 : 900;
+const WARM_UP_S = 600;
+const lastsS = () => 360 + 120 * roll();
+/** A test takes a minute or two; every other second as long as it lasts is the chain's. */
+const testS = (n: number) => 40 + ((n * 37) % 100);
+const RUN_S = 120;
+
+const names = Object.keys(KINDS);
+const faults = Array.from({ length: options.faults }, (_, id): Fault => {
+  const kind = names[options.only >= 0 ? options.only : id % names.length] ?? '';
+  const make = KINDS[kind];
+  if (make === undefined) throw new Error(`no kind ${kind}`);
+  const fromS = WARM_UP_S + id * SPACING_S + (options.mixed > 0 ? 300 * roll() : 0);
+  const untilS = fromS + lastsS();
+  return { id, kind, fromS, untilS, ...make({ inventory, id, fromS, untilS, roll }) };
+});
+let mended = 0;
+let tests = inventory.tests;
+const untilS = WARM_UP_S + options.faults * SPACING_S;
+
+/** Which faults struck which attempts: from their runs' point of view they are lost to them. */
+const struck = new Map<string, Set<number>>();
+const chance = dice(options.seed + 1);
+const database = await startSimDatabase();
+const grid = await SimGrid.open({ url: database.url, inventory, fate });
+let atS = 0;
+while (atS < untilS) {
+  atS += (-Math.log(1 - roll()) * RUN_S) / (options.load * inventory.hosts.length);
+  grid.submit(atS, { test: `test-${Math.floor(roll() * options.tests)}` });
+}
+for (const fault of faults.filter(({ kind }) => kind === 'executor dies')) {
+  grid.at(fault.fromS, () => grid.executor().die());
+  grid.at(fault.fromS + 60, () => grid.executor().start());
+}
+for (const fault of faults.filter(({ kind }) => kind === 'setup broken by its author')) {
+  // Its author corrects it.
+  grid.at(fault.untilS, () => mend(fault.truth.of));
+}
+if (options.show > 1)
+  for (let s = 600; s < untilS; s += 600)
+    grid.at(s, () => console.error(s, grid.nowS, ((performance.now() - began) / 1000).toFixed(1)));
+const began = performance.now();
+await grid.run({ untilS: untilS + 4 * 3600, untilDone: true });
+const wallS = (performance.now() - began) / 1000;
+
+const { figures, notes } = await figuresOf({ store: grid.store, faults, struck, inventory, untilS, isRed });
+if (options.show > 0) for (const note of notes) console.log(inspect(note, { breakLength: 180, depth: 5 }));
+for (const line of grid.logged.slice(0, 5)) console.error(line);
+await grid.close();
+await database.stop();
+const ok = report('faults', { ...figures, wall_s: { value: wallS } }, options);
+process.exitCode = ok ? 0 : 1;
+
+function isRed(test: string): boolean {
+  return isFailing(Number(test.slice('test-'.length)), size);
+}
+
+function fate(piece: Piece): Turn | undefined {
+  let turn = usual(piece);
+  for (const fault of faults) {
+    if (piece.atS < fault.fromS || piece.atS >= fault.untilS) continue;
+    const stroke = fault.strike(piece, turn, chance);
+    if (stroke === undefined) continue;
+    turn = stroke;
+    const { attempt } = piece.assignment;
+    struck.set(attempt, (struck.get(attempt) ?? new Set()).add(fault.id));
+  }
+  return cutShort(piece, turn);
+}
+
+function usual({ what, assignment }: Piece): Turn | undefined {
+  // What takes no time is told together with what comes next: that is quicker to simulate.
+  if (what === 'chain') return undefined;
+  if (what !== 'test') return { takesS: 0 };
+  if (assignment.test.name === 'canary') return undefined;
+  const n = Number(assignment.test.name.slice('test-'.length));
+  return { takesS: testS(n), exit: isRed(assignment.test.name) ? 1 : 0 };
+}
+
+/** A host that goes away in the middle of a piece takes that with it. */
+function cutShort(piece: Piece, turn: Turn | undefined): Turn | undefined {
+  const takesS = turn?.takesS ?? piece.takesS;
+  const next = faults
+    .filter(
+      ({ fromS, disables }) =>
+        disables.includes(piece.host.name) && fromS > piece.atS && fromS < piece.atS + takesS,
+    )
+    .sort((a, b) => a.fromS - b.fromS)[0];
+  if (next === undefined) return turn;
+  const stroke = next.strike(piece, turn, chance);
+  if (stroke?.lost === undefined) return turn;
+  const { attempt } = piece.assignment;
+  struck.set(attempt, (struck.get(attempt) ?? new Set()).add(next.id));
+  return { ...stroke, takesS: next.fromS - piece.atS + 45 };
+}
+
+async function mend(test: string): Promise<void> {
+  mended += 1;
+  tests = tests.map((one) => (one.name === test ? { ...one, setup: `prepare ${mended}` } : one));
+  await grid.declare({ ...inventory, tests });
+}
