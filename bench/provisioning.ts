@@ -21,6 +21,7 @@ const grid = await TracedGrid.open(database.url, trace, options.hosts);
 const ours = await grid.carryOut(trace);
 const tookS = (performance.now() - from) / 1000;
 const wrong = grid.wrongEnvironments;
+const notAtFirst = await grid.notAtFirst(trace);
 await grid.sim.close();
 await database.stop();
 
@@ -39,6 +40,7 @@ const held = report(
       bound: { kind: 'most', than: 1.05 },
     },
     wrong_environments: { value: wrong, bound: { kind: 'exactly', than: 0 } },
+    not_passed_at_first: { value: notAtFirst, bound: { kind: 'exactly', than: 0 } },
     vs_blind_label: { value: ours.provisioningS / blind.provisioningS },
     provisioning_s_per_run: { value: ours.provisioningS / options.runs },
     wait_p50_s: { value: quantile(ours.waitsS, 0.5) },
