@@ -61,8 +61,22 @@ export function readCall(tool: string, args: readonly string[]): Call | undefine
     case 'git':
       return readGit(args);
     default:
-      return readUrl(args);
+      return readUrl(args) ?? readHost(args);
   }
+}
+
+/** Options of wget and curl whose next word is no address. */
+const NO_ADDRESS =
+  /^-(?:[a-zA-Z]*[oOdHuAebcmTFXKwCrEtPaiUQlDIRyY]|-(?:output|output-document|header|user|data|tries|timeout))$/;
+
+/** `curl -fsSL get.example.org`: nothing but a host. */
+function readHost(args: readonly string[]): Call | undefined {
+  const from = args.find(
+    (arg, index) =>
+      /^[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?::[0-9]+)?$/i.test(arg) &&
+      !NO_ADDRESS.test(args[index - 1] ?? ''),
+  );
+  return from === undefined ? undefined : { of: 'fetch', from: from.slice(0, 500) };
 }
 
 function readInstall(manager: string, [verb = '', ...names]: readonly string[]): Call | undefined {

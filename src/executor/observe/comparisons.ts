@@ -24,6 +24,7 @@ own_scripts | tr '\\n' '\\0' | xargs -0 sed -nE ${quote(READS)} 2>/dev/null | so
   find "$home" -maxdepth 5 -type f -size -200k -name "$name" ! -path "$own/*" -print 2>/dev/null | head -n 3
 done >"$d/.libraries"
 scripts() { own_scripts; cat "$d/.libraries"; }
+traces=$(scripts | tr '\\n' '\\0' | xargs -0 grep -lE ${quote(TRACES)} /dev/null 2>/dev/null | head -n 1)
 printf %s ${quote(MARKING)} >"$d/.marking"
 printf '#!/bin/sh\\nd="%s"\\n' "$d" >"$d/.both-empty"
 printf %s ${quote(BOTH_EMPTY)} >>"$d/.both-empty"
@@ -31,11 +32,8 @@ chmod 755 "$d/.both-empty"
 : >"$d/.comparisons"
 scripts | while IFS= read -r f; do
   IFS= read -r first 2>/dev/null <"$f" || continue
-  steps= library=
-  [ "$f" = "$d/test" ] && steps=1
   if grep -qxF -e "$f" "$d/.libraries"; then
     grep -qE ${quote(NOTICES)} "$f" && continue
-    library=1
     case $first in '#!'*sh | '#!'*'sh -'*) ;; '#!'*) continue ;; *) first='#!/bin/sh' ;; esac
   fi
   case $f:$first in
@@ -47,7 +45,7 @@ scripts | while IFS= read -r f; do
   rm -f "$d/.new"
   from=$(wc -l <"$d/.comparisons")
   # Nothing is printed where its quotes do not come out even.
-  awk -v steps="$steps" -v library="$library" -v told="$d/.new" -v from="$from" -v call="$d/.both-empty" -f "$d/.marking" "$f" "$f" >"$d/.marked" 2>/dev/null </dev/null || continue
+  awk -v traces="$traces" -v told="$d/.new" -v from="$from" -v call="$d/.both-empty" -f "$d/.marking" "$f" "$f" >"$d/.marked" 2>/dev/null </dev/null || continue
   [ -s "$d/.new" ] && touch -r "$f" "$d/.marked" && cat "$d/.marked" >"$f" && cat "$d/.new" >>"$d/.comparisons" && touch -r "$d/.marked" "$f"
 done
 chmod 644 "$d/.comparisons"
@@ -64,6 +62,10 @@ const NOTICES = [
   '(declare|typeset)[[:space:]]+-[a-zA-Z]*f|shellcheck[[:space:]]+[^a-z]|checkbashisms',
   'sum[[:space:]]+(-c|--check)|git[[:space:]]+(diff|status|stash)',
 ].join('|');
+
+/** In texts that show what they run, what runs stays as it is. */
+const TRACES =
+  '(^|[[:space:];&|])set[[:space:]]+([-+][a-zA-Z]+[[:space:]]+)*[-+][a-zA-Z]*x|xtrace|sh[[:space:]]+-[a-zA-Z]*x';
 
 /** Gives the names of files that a shell reads. */
 const READS = String.raw`s/^[[:space:]]*([.]|source)[[:space:]]+"?([^" ;|&]*\/)?([A-Za-z0-9_.-]+)"?[[:space:]]*(#.*)?$/\3/p`;
@@ -109,15 +111,14 @@ function values(text,   found, one) {
   return found
 }
 function literals(text) { gsub(printing, "", text); gsub(value, "", text); gsub(/"/, "", text); return text }
-# What prints is to be run once: its output is kept, by a way that neither looks at how it ends nor lets the shell do so.
-function kept(name, side) { return (shell ~ /bash/ ? "declare " name "=" side : name "=" side " :") "; " }
-# Sets both to what is empty where nothing was compared, nothing to what that is then, and first, then, to what comes before.
-function sides_of(one, other, keep) {
+# What prints is to be run once: its output is kept, by a way on which no shell looks at how it ended.
+function kept(name, side) { return "unset " name "; : \"$" "{" name "=" substr(side, 2, length(side) - 2) "}\"; " }
+# Sets both to what is empty where nothing was compared, nothing to what that is then, and before to what comes before it.
+function sides_of(one, other) {
   before = ""
   nothing = ""
   if (one !~ printing && other !~ printing) { both = values(one) values(other); return both != "" && values(one) != "" && values(other) != "" && values(one) != values(other) && is_printed(both) }
-  # A library may be read by any shell, and what runs may be shown.
-  if (!keep || shell == "" || one !~ /^"/ || other !~ /^"/ || (one other) ~ /[$][{]?[?_]/) return 0
+  if (traces || one !~ /^"/ || other !~ /^"/ || (one other) ~ /[$][{]?[?_]/) return 0
   if ((one !~ printing && values(one) == "") || (other !~ printing && values(other) == "")) return 0
   before = kept("_ty_one", one) kept("_ty_other", other)
   nothing = literals(one) "/" literals(other)
@@ -158,7 +159,7 @@ function comparison(text,   sides, first, second, rest, bracket) {
   operator = substr(second, 1, RLENGTH)
   second = substr(second, RLENGTH + 1)
   if (whole ~ /RANDOM/ || literals(first) != literals(second)) return 0
-  if (!sides_of(first, second, !traces)) return 0
+  if (!sides_of(first, second)) return 0
   if (!closing_of(rest, bracket)) return 0
   whole = whole substr(rest, 1, RLENGTH)
   changed = whole
@@ -176,8 +177,6 @@ function is_printed(both,   names, n) {
   return 0
 }
 NR == FNR {
-  if (NR == 1) shell = library ? "" : $0 ~ /^#!/ ? $0 : steps ? "sh" : ""
-  if ($0 ~ /(^|[ \t;&|])set[ \t]+([-+][a-zA-Z]+[ \t]+)*[-+][a-zA-Z]*x|xtrace|(sh|dash|bash)[ \t]+-[a-zA-Z]*x/) traces = 1
   text = $0
   while (match(text, assigned)) {
     one = substr(text, RSTART, RLENGTH)

@@ -187,7 +187,7 @@ can_fetch() {
 }
 no_repository() {
   command -v apt-get >/dev/null || return
-  for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\)'.*/\\1/p" | sort -u | head -n 6); do
+  for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\/InRelease\\)'.*/\\1/p" | sort -u | head -n 6); do
     reach_by_apt "$n" && is_offered "$n" || say repository "$n" "$why"
   done
 }
