@@ -151,7 +151,7 @@ async function carryOut(
     if (variant.network === 'down') await loseRouteTo(host, mirror.address);
     return await tryFile(fixture.file, host, {
       tree: fixture.tree,
-      environment: { SOURCE_URL: `${at}/corpus.txt` },
+      environment: { SOURCE_URL: `${at}/corpus.txt`, ...variant.parameters },
       timeoutMs: variant.hangs ? HANG_MS : TIME_OUT_MS,
     });
   } catch (error) {

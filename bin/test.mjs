@@ -14,6 +14,11 @@ installDebian({
   openssl: 'openssl',
   rpm: 'rpm',
   git: 'git',
+  gpg: 'gnupg',
+  'apt-ftparchive': 'apt-utils',
+  rpmbuild: 'rpm',
+  dnf: 'dnf',
+  createrepo_c: 'createrepo-c',
   // The virtual machine that shows what only a kernel of its own can: with firmware, cards and disks.
   'qemu-system-x86_64': 'qemu-system-x86',
   busybox: 'busybox-static',

@@ -6,6 +6,7 @@ import { readTestFile } from './adapters/test-file.js';
 import { AccessController } from './http/access.controller.js';
 import { BlobController } from './http/blob.controller.js';
 import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
+import { EnvironmentController } from './http/environment.controller.js';
 import { EventController } from './http/event.controller.js';
 import { ExecutorController } from './http/executor.controller.js';
 import { ExplainController } from './http/explain.controller.js';
@@ -41,6 +42,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       SubmissionController,
       BlobController,
       RunController,
+      EnvironmentController,
       ExplainController,
       EventController,
       AccessController,

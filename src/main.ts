@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
 import { CommandImages } from './adapters/command-images.js';
+import { Cron } from './adapters/cron.js';
 import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
 import { FolderBlobs } from './adapters/folder-blobs.js';
 import { Git } from './adapters/git.js';
@@ -15,14 +16,18 @@ import { ImageStore } from './adapters/image-store.js';
 import { readInventory } from './adapters/inventory-files.js';
 import { LocalShell } from './adapters/local.js';
 import { ProcessCommands } from './adapters/process-commands.js';
+import { Smtp } from './adapters/smtp.js';
 import { SshShell } from './adapters/ssh.js';
+import { SignedWebHooks } from './adapters/web-hook.js';
 import { type Config, readConfig } from './config.js';
 import { Executor } from './executor/executor.js';
 import { startApi } from './http/server.js';
 import type { GridLink } from './protocol/grid-link.js';
 import { Claims } from './stages/claims.js';
+import { HealthChecks } from './stages/health-check.js';
 import { Heartbeat } from './stages/heartbeat.js';
 import { RecordDesk } from './stages/record.js';
+import { Sender } from './stages/send.js';
 import { ensureAdminToken, newSecret } from './store/access.js';
 import { applyInventory } from './store/inventory.js';
 import { migrate } from './store/migrate.js';
@@ -78,6 +83,12 @@ export async function startGrid(options: {
       const heartbeat = new Heartbeat(hot, config.settings, log, claims);
       heartbeat.start(wakeup);
       started.push(() => heartbeat.stop());
+      const sender = new Sender(store, { mailer: new Smtp(), webHooks: new SignedWebHooks() }, log);
+      sender.start(wakeup);
+      started.push(() => sender.stop());
+      const checks = new HealthChecks(store, new Cron(), log);
+      checks.start();
+      started.push(() => checks.stop());
     }
     let apiUrl = '';
     if (roles.includes('api')) {
@@ -152,7 +163,7 @@ async function startHands(
     here,
     source: new Git(path.join(stateDir, 'step-sources')),
     keepDir: path.join(stateDir, 'steps'),
-    handlers: new ProcessHandlers(readHandlerList(config.handlersFile)),
+    handlers: new ProcessHandlers(readHandlerList(config.handlersFile), [stateDir]),
     name: name.replace(/[^A-Za-z0-9._-]/g, '-'),
     capacity: config.capacity,
     spoolDir: path.join(stateDir, 'spool'),

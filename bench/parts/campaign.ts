@@ -23,6 +23,12 @@ const TAGS = `tags:
   prepared:
     meaning: A file that a step has put there.
     probe: test -e /var/tmp/ty-prepared
+  tool:
+    meaning: Something that is installed on the image.
+    probe: test -e /opt/tool
+  built:
+    meaning: Something that was built with the tool.
+    probe: test -e /opt/built
 `;
 
 const STEPS = `steps:
@@ -46,6 +52,30 @@ const PRISTINE = `  pristine:
     timeout: 2m
     restore: minbase
     no_undo: the next image takes its place
+  tool:
+    layer: packages
+    owner: steps@example.org
+    needs: [pristine-image]
+    gives: [tool]
+    cost: 1s
+    timeout: 60s
+    script: |
+      date +%s%N >/opt/tool.part
+      sleep 0.5
+      mv /opt/tool.part /opt/tool
+    undo: rm -f /opt/tool /opt/tool.part
+  built:
+    layer: build
+    owner: steps@example.org
+    needs: [tool]
+    gives: [built]
+    cost: 1s
+    timeout: 60s
+    script: |
+      cp /opt/tool /opt/built.part
+      sleep 0.5
+      mv /opt/built.part /opt/built
+    undo: rm -f /opt/built /opt/built.part
 `;
 
 /** A grid in pieces, on real hosts: API, scheduler, two executors and PostgreSQL, each to be broken by itself. */

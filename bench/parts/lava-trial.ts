@@ -87,7 +87,7 @@ async function carryOut(run: PlannedRun, place: RunPlace, asked: Asked): Promise
   const id =
     transport.kind === 'local' ? String(9_100_000_000_000 + process.pid) : seatOf(`${name}-${randomUUID()}`);
   const host = { id, name, transport, expendable: [] };
-  const attempt = new RunAttempt(place, planned, [witness], [], host);
+  const attempt = new RunAttempt(place, planned, [witness], false, host);
   const from = performance.now();
   const done = await attempt.carryOut([]);
   return { done, end, output: Buffer.concat(output), seconds: (performance.now() - from) / 1000 };

@@ -12,6 +12,7 @@ export interface Plants {
   readonly space?: boolean;
   readonly net?: boolean;
   readonly compares?: boolean;
+  readonly idle?: Readonly<Record<string, string>>;
 }
 
 /** What was done to the host or to the tools before a definition runs there. */
@@ -28,6 +29,8 @@ export interface Variant {
   readonly furniture?: Omit<Furniture, 'sources'>;
   /** The way to the mirror is lost: at once, or once the packages have been installed. */
   readonly network?: 'down';
+  /** Parameters that are given to the definition. */
+  readonly parameters?: Readonly<Record<string, string>>;
   /** The packages of the definition are on the host before it begins. */
   readonly installed?: boolean;
 }
@@ -80,9 +83,12 @@ function asVariant(defect: Defect, of: (plant: Plant) => Planting): Variant {
 type Of = (plant: Plant) => Planting;
 
 function plainLacks(plants: Plants, tested: string, of: Of): readonly Variant[] {
-  const { tools, modules = [], devices = [], space, net, compares } = plants;
+  const { tools, modules = [], devices = [], space, net, compares, idle } = plants;
   const [tool = ''] = tools;
   const variants: Variant[] = [
+    ...(idle === undefined
+      ? []
+      : [{ name: 'never_called', truth: 'nothing' as const, offer: offering(), parameters: idle }]),
     {
       name: 'tool_missing',
       truth: 'lack',

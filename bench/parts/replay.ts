@@ -4,8 +4,10 @@ import { Client, type ClientChannel } from 'ssh2';
 import { SshShell } from '../../src/adapters/ssh.js';
 import { carryOut } from '../../src/executor/carry-out.js';
 import { Connections } from '../../src/executor/connections.js';
+import { EnvironmentRecorder } from '../../src/executor/environment/recorder.js';
 import { systemTiming } from '../../src/executor/system-timing.js';
 import { quote } from '../../src/executor/wrapper.js';
+import { Images } from '../../src/ports/images.js';
 import { Shell, type ShellConnection, type ShellProcess, type ShellTarget } from '../../src/ports/shell.js';
 import type { Assignment, AttemptEvent } from '../../src/protocol/messages.js';
 import type { InventoryHost } from './grid.js';
@@ -19,8 +21,20 @@ export interface Recording {
   readonly steps: readonly ({ readonly write: Buffer } | { readonly hear: string })[];
 }
 
-/** Carries out an assignment as an executor does, and gives what went over each channel it opened. */
+/**
+ * Carries out an assignment as an executor does that has been on the host before, and gives what went over each channel
+ * it opened.
+ */
 export async function record(assignment: Assignment): Promise<readonly Recording[]> {
+  const recorder = new EnvironmentRecorder();
+  await carriedOut(assignment, recorder);
+  return await carriedOut(assignment, recorder);
+}
+
+async function carriedOut(
+  assignment: Assignment,
+  recorder: EnvironmentRecorder,
+): Promise<readonly Recording[]> {
   const shell = new RecordingShell(new SshShell());
   const connections = new Connections(shell, systemTiming, 60_000);
   const events: AttemptEvent[] = [];
@@ -37,13 +51,14 @@ export async function record(assignment: Assignment): Promise<readonly Recording
     assignment,
     {
       connections,
-      images: { restore: () => Promise.reject(new Error('a benchmark restores nothing')) },
+      images: new NoImages(),
       timing: systemTiming,
       limits,
       artefact: () => Promise.reject(new Error('nothing was uploaded')),
-      keep: () => Promise.reject(new Error('nothing is kept')),
+      keep: async () => '',
       handlers: undefined,
       localFence: new Map(),
+      recorder,
       onEvent: (event) => events.push(event),
       onSegment: () => {},
     },
@@ -54,6 +69,12 @@ export async function record(assignment: Assignment): Promise<readonly Recording
   if (last?.kind !== 'ended' || last.end.outcome.kind !== 'ended')
     throw new Error(`the run to be recorded did not end well: ${JSON.stringify(last)}`);
   return shell.recordings.map(({ command, steps }) => ({ command, steps, nonce: nonceOf(steps) }));
+}
+
+class NoImages extends Images {
+  override restore(): Promise<never> {
+    return Promise.reject(new Error('a benchmark restores nothing'));
+  }
 }
 
 function nonceOf(steps: Recording['steps']): string {

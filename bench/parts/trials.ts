@@ -16,7 +16,10 @@ export function trial(n: number, roll: () => number, seconds: number): Trial {
   const fails = n % 5 === 0;
   const byCase = roll() < 0.4;
   const around = roll() < 0.5;
-  const chain = roll() < 0.3;
+  const needs = roll();
+  const chain = needs < 0.4;
+  // Of three steps: an image, what is installed on it, what was built with that.
+  const long = needs < 0.12;
   const leaves = roll() < 0.4;
   const name = `${fails ? 'bad' : 'good'}-${n}-${createHash('sha256').update(`${n}`).digest('hex').slice(0, 4)}`;
   const script = [
@@ -27,6 +30,7 @@ export function trial(n: number, roll: () => number, seconds: number): Trial {
     ...(leaves
       ? ['(setsid sleep 1000 >/dev/null 2>&1 &)', '(env -i setsid sleep 1000 >/dev/null 2>&1 &)']
       : []),
+    ...(long ? ['cmp /opt/tool /opt/built || { echo STALE-CHAIN; exit 56; }'] : []),
     'echo started',
     `sleep ${(seconds * (0.5 + roll())).toFixed(2)}`,
     ...(byCase ? [`testyard-case outcome ${fails ? 'fail' : 'pass'}`] : []),
@@ -40,7 +44,7 @@ export function trial(n: number, roll: () => number, seconds: number): Trial {
     'owner: qe@example.org',
     'timeout: 120s',
     'dirties: use',
-    ...(chain ? ['requires: [prepared]'] : []),
+    ...(chain ? [`requires: [${long ? 'built' : 'prepared'}]`] : []),
     ...(around ? ['setup: sleep 0.5', 'teardown: sleep 0.4'] : []),
     'run: |',
     block(script),

@@ -19,6 +19,8 @@ export interface SimOptions {
   /** What becomes of each piece of work; undefined: all goes well, a test takes 2 s. */
   readonly fate?: Fate;
   readonly settings?: Partial<Settings>;
+  /** Seconds between two looks of the scheduler while nothing happens, and two renewals of leases. */
+  readonly tickS?: number;
   /** Names of executors; one that reaches every host unless said. */
   readonly executors?: readonly string[];
 }
@@ -30,10 +32,12 @@ export interface SimSubmission {
   readonly variant?: Readonly<Record<string, string>>;
   readonly actor?: string;
   readonly priority?: number;
+  /** The one host it is for; undefined: any. */
+  readonly host?: string;
 }
 
 const BEGIN = Date.parse('2026-01-01T00:00:00Z');
-/** Between two looks of the scheduler while nothing happens, and two renewals. */
+/** Between two looks of the scheduler while nothing happens, and two renewals; unless said. */
 const TICK_S = 30;
 const DAY_S = 86_400;
 
@@ -65,6 +69,7 @@ export class SimGrid {
   private coming = 0;
   private day = 0;
   private lastTickS = 0;
+  private readonly tickS: number;
   private catalogue: Awaited<ReturnType<Heartbeat['world']>>['catalogue'] | undefined;
 
   private constructor(
@@ -72,11 +77,12 @@ export class SimGrid {
     private readonly wakeup: Wakeup,
     options: SimOptions,
   ) {
+    this.tickS = options.tickS ?? TICK_S;
     const settings = {
       ...SETTINGS,
-      beatMs: 2 * TICK_S * 1000,
-      leaderTtlMs: 600_000,
-      leaseTtlMs: 180_000,
+      beatMs: 5 * this.tickS * 1000,
+      leaderTtlMs: 20 * this.tickS * 1000,
+      leaseTtlMs: 6 * this.tickS * 1000,
       ...options.settings,
     };
     const claims = new Claims();
@@ -139,15 +145,21 @@ export class SimGrid {
   }
 
   /** Somebody submits a test at a moment. */
-  submit(seconds: number, { test, variant = {}, actor = 'qe', priority = 0 }: SimSubmission): void {
+  submit(seconds: number, { test, variant = {}, actor = 'qe', priority = 0, host }: SimSubmission): void {
     this.coming += 1;
     this.at(seconds, async () => {
       this.coming -= 1;
       const made = await this.store.rows(
         `INSERT INTO submission (project_id, source, actor, tests, variants, targets, priority)
-         SELECT p.id, 'user', $2, ARRAY[max(t.id)], $3, '[{}]', $4 FROM project p JOIN test t ON t.project_id = p.id
+         SELECT p.id, 'user', $2, ARRAY[max(t.id)], $3, $5, $4 FROM project p JOIN test t ON t.project_id = p.id
          WHERE p.name = 'default' AND t.name = $1 GROUP BY p.id RETURNING id`,
-        [test, actor, JSON.stringify([variant]), priority],
+        [
+          test,
+          actor,
+          JSON.stringify([variant]),
+          priority,
+          JSON.stringify([host === undefined ? {} : { host }]),
+        ],
       );
       if (made.length === 0) throw new Error(`no test ${test}`);
     });
@@ -157,12 +169,12 @@ export class SimGrid {
   async run({ untilS = Number.POSITIVE_INFINITY, untilDone = false }): Promise<void> {
     if (untilS === Number.POSITIVE_INFINITY && !untilDone) throw new Error('the simulation would never end');
     for (;;) {
-      const nextS = Math.min(this.agenda.nextS ?? Number.POSITIVE_INFINITY, this.lastTickS + TICK_S);
+      const nextS = Math.min(this.agenda.nextS ?? Number.POSITIVE_INFINITY, this.lastTickS + this.tickS);
       if (nextS > untilS) return;
       if (this.agenda.nextS !== nextS) this.agenda.at(nextS, () => true);
       this.agenda.advance();
       await this.setClock();
-      if (nextS >= this.lastTickS + TICK_S) await this.tick();
+      if (nextS >= this.lastTickS + this.tickS) await this.tick();
       let isNews = false;
       for (let act = this.agenda.take(); act !== undefined; act = this.agenda.take()) {
         if (await act()) isNews = true;

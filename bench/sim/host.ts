@@ -2,7 +2,7 @@ import type { Fingerprint } from '../../src/domain/host.js';
 import type { HostSpec } from '../../src/domain/inventory.js';
 import { LAYERS, type Layer, reaches } from '../../src/domain/layer.js';
 import { holds } from '../../src/domain/match/holds.js';
-import { givenBy, isRestore, needsOf, type StepSpec } from '../../src/domain/step.js';
+import { clearsItsLayer, givenBy, isRestore, needsOf, type StepSpec } from '../../src/domain/step.js';
 import type { Catalogue, Sighting } from '../../src/domain/tag.js';
 
 /** What something left on a host, and in which layer it lies. */
@@ -40,16 +40,16 @@ export class SimHost {
     const can = holds(needsOf(step), (tag) => this.sees(tag), catalogue) === 'yes';
     this.begin(step);
     if (!can) return false;
-    if (isRestore(step)) this.forget(this.spoilt, step.layer);
+    if (clearsItsLayer(step)) this.forget(this.spoilt, step.layer);
     for (const { tag, value = '' } of step.gives.map(givenBy))
       this.left.set(tag, { layer: step.layer, raw: value });
     if (isRestore(step) || step.layer === 'boot') this.boot();
     return true;
   }
 
-  /** A step has begun: what lies above it is gone, and of a restore what lies beside it. */
+  /** A step has begun: what lies above it is gone, and what lies beside it where it clears its layer. */
   begin(step: StepSpec): void {
-    const from = isRestore(step) ? step.layer : LAYERS[LAYERS.indexOf(step.layer) + 1];
+    const from = clearsItsLayer(step) ? step.layer : LAYERS[LAYERS.indexOf(step.layer) + 1];
     for (const [tag, { layer }] of this.left)
       if (from !== undefined && reaches(from, layer)) this.left.delete(tag);
   }

@@ -90,6 +90,25 @@ export async function linksOf(
   return all.filter((entry) => entry.mode === SUBMODULE && isNamed(entry));
 }
 
+/** Reads one file of a commit that is there. */
+export async function readFileAt(
+  folder: string,
+  commit: string,
+  path: string,
+  mostBytes: number,
+  signal: AbortSignal,
+): Promise<SourceFile | SourceTrouble> {
+  const [entry] = await list(folder, [commit, '--', path], signal);
+  if (entry === undefined || entry.mode === FOLDER)
+    return wrong(`there is no file ${path} (at ${commit.slice(0, 12)})`);
+  const flaw = refusal(entry);
+  if (flaw !== undefined) return wrong(flaw);
+  if (entry.size > mostBytes)
+    return wrong(`${shown(path)} has ${entry.size} bytes; at most ${mostBytes} are taken`);
+  const [file] = await contents(folder, [entry], signal);
+  return { path, bytes: file?.bytes ?? new Uint8Array() };
+}
+
 /** So much of a repository is read at a time. */
 const PORTION_BYTES = 16 * 1024 * 1024;
 /** A single file may be as large as git may say at once. */

@@ -6,6 +6,7 @@ import { isCommit } from '../domain/submit/source.js';
 import {
   type PackedSource,
   Source,
+  type SourceFile,
   type SourceTests,
   type SourceTrouble,
   type TreeEntry,
@@ -13,7 +14,7 @@ import {
 } from '../ports/source.js';
 import { type GitEnd, git, LARGEST_PACK_BYTES } from './git-command.js';
 import { type Submodule, submodulesOf } from './git-submodules.js';
-import { filesOf, readTree } from './git-tree.js';
+import { filesOf, readFileAt, readTree } from './git-tree.js';
 import { archiveOf, TreeTooLarge } from './tree-archive.js';
 
 /** All files of repositories that are fetched for a definition, together: they are held in memory. */
@@ -95,6 +96,18 @@ export class Git extends Source {
     signal: AbortSignal,
   ): Promise<SourceTests | SourceTrouble> {
     return await this.with(url, commit, signal, (folder) => readTree(folder, commit, at, signal));
+  }
+
+  override async fileAt(
+    url: string,
+    commit: string,
+    at: string,
+    mostBytes: number,
+    signal: AbortSignal,
+  ): Promise<SourceFile | SourceTrouble> {
+    return await this.with(url, commit, signal, (folder) =>
+      readFileAt(folder, commit, at, mostBytes, signal),
+    );
   }
 
   override async pack<Kept>(

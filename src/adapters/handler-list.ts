@@ -1,15 +1,7 @@
 import { readFileSync } from 'node:fs';
+import type { HandlerSpec } from '../domain/handler.js';
 import { Fields, NAME } from './source-fields.js';
 import { readYaml, shown } from './yaml-source.js';
-
-/** A handler as the admin declares it: one of our own, or any program; tests can only name it. */
-export interface HandlerSpec {
-  readonly use?: 'duration' | 'sampler';
-  readonly command: readonly string[];
-  readonly parameters: Readonly<Record<string, string>>;
-  /** It acts for every test, and not only for those that name it. */
-  readonly always: boolean;
-}
 
 const OWN = ['duration', 'sampler'] as const;
 const PARAMETER = /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/;
@@ -20,12 +12,22 @@ export function readHandlerList(file: string | undefined): ReadonlyMap<string, H
   const yaml = readYaml(readFileSync(file, 'utf8'));
   if (!yaml.ok) throw wrongs(file, yaml.problems);
   const top = new Fields(yaml.root.kind === 'map' ? yaml.root.entries : [], ['handlers'], yaml.root.at);
-  const handlers = top.source('handlers');
-  if (handlers?.kind !== 'map') {
-    top.wrong(handlers?.at ?? yaml.root.at, "here stands 'handlers:', and below it each handler by its name");
-    throw wrongs(file, top.problems);
-  }
+  if (!top.has('handlers'))
+    top.wrong(yaml.root.at, "here stands 'handlers:', and below it each handler by its name");
+  const list = readHandlers(top);
+  if (top.problems.length > 0) throw wrongs(file, top.problems);
+  return list;
+}
+
+/** Reads what stands below `handlers:`, in a file of their own or in `grid.yaml`. */
+export function readHandlers(top: Fields): ReadonlyMap<string, HandlerSpec> {
   const list = new Map<string, HandlerSpec>();
+  const handlers = top.source('handlers');
+  if (handlers === undefined) return list;
+  if (handlers.kind !== 'map') {
+    top.wrong(handlers.at, "below 'handlers:' stands each handler by its name");
+    return list;
+  }
   for (const { key, value } of handlers.entries) {
     if (!NAME.test(key)) top.wrong(value.at, `'${shown(key)}' is no name for a handler`);
     if (value.kind === 'map') {
@@ -34,7 +36,6 @@ export function readHandlerList(file: string | undefined): ReadonlyMap<string, H
       top.problems.push(...fields.problems);
     } else top.wrong(value.at, `here stands what the handler is: 'use: duration', or 'command: [...]'`);
   }
-  if (top.problems.length > 0) throw wrongs(file, top.problems);
   return list;
 }
 

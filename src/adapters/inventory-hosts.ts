@@ -11,6 +11,7 @@ import {
   type SshLogin,
 } from '../domain/inventory.js';
 import type { Catalogue } from '../domain/tag.js';
+import { readHealthCheck } from './inventory-telling.js';
 import type { Thing } from './inventory-thing.js';
 import { type Fields, NAME } from './source-fields.js';
 
@@ -31,7 +32,7 @@ export const HOST_KEYS = [
   ],
 ];
 /** What can be said of a host type. */
-export const TYPE_KEYS = ['meaning', ...HOST_KEYS.filter((key) => key !== 'type')];
+export const TYPE_KEYS = ['meaning', 'health_check', ...HOST_KEYS.filter((key) => key !== 'type')];
 
 const HOST_KEY = /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,}={0,3}( .*)?$/;
 /** A name or an address; not one that ssh could take for an option. */
@@ -62,6 +63,7 @@ export function readType(
   return {
     name,
     ...(meaning === undefined ? {} : { meaning }),
+    ...readHealthCheck(fields),
     ...said.parts,
     tags: said.tags,
     ...(ssh === undefined ? {} : { ssh: readLogin(ssh, file, base) }),

@@ -1,5 +1,6 @@
 import { makeCatalogue } from '../domain/catalogue.js';
 import { digestOf } from '../domain/digest.js';
+import type { HandlerSpec } from '../domain/handler.js';
 import { declaredText } from '../domain/inventory/declared.js';
 import {
   DEFAULT_POOL,
@@ -17,6 +18,7 @@ import type { Catalogue, TagSpec, Value } from '../domain/tag.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
 import { mappingFields } from './inventory-lava.js';
 import { actionFields, copiedFiles, imageFields, repositoryFields } from './inventory-print-steps.js';
+import { tellingFields } from './inventory-telling.js';
 import type { InventoryFiles } from './inventory-thing.js';
 import { readTestFile } from './test-file.js';
 import { printYaml, type Written } from './yaml-print.js';
@@ -49,6 +51,9 @@ export function printInventory(inventory: Inventory): InventoryFiles {
         ...{ name, admin, default: grid.default ? [grid.default] : undefined, halt: grid.halt },
         sources: grid.sources,
         grid_steps: grid.gridSteps ? 'yes' : undefined,
+        handlers: grid.handlers && handlerFields(grid.handlers),
+        trusted_projects: grid.trustedProjects,
+        ...tellingFields(grid),
       }),
     ),
   );
@@ -67,6 +72,7 @@ export function printInventory(inventory: Inventory): InventoryFiles {
         repository: repository && repositoryFields(repository),
         limit: limit === undefined ? undefined : `${limit}`,
         ...(instrument && { instrument: 'true', with: instrument.with, units: `${instrument.units}` }),
+        address: instrument?.address,
       },
     ]),
   });
@@ -88,6 +94,20 @@ export function printInventory(inventory: Inventory): InventoryFiles {
   if ('problems' in made) throw new Error('a checked inventory has a catalogue');
   for (const test of tests) files.set(...testFile(test, made.catalogue));
   return files;
+}
+
+function handlerFields(handlers: Readonly<Record<string, HandlerSpec>>): Written {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, { use, command, parameters, always }]) => [
+      name,
+      {
+        use,
+        command: use === undefined ? command : undefined,
+        parameters: Object.keys(parameters).length === 0 ? undefined : parameters,
+        always: always ? 'true' : undefined,
+      },
+    ]),
+  );
 }
 
 /** `default` is there without being said. */
@@ -129,9 +149,9 @@ function valueText(value: Value): string {
   }
 }
 
-function poolFields({ meaning, owner, projects, cap }: PoolSpec): Fields {
+function poolFields({ meaning, owner, projects, cap, healthCheck }: PoolSpec): Fields {
   const capText = cap && ('hosts' in cap ? `${cap.hosts}` : `${cap.percent}%`);
-  return { meaning, owner, projects, cap: capText };
+  return { meaning, owner, projects, cap: capText, health_check: healthCheck };
 }
 
 function typeFields(type: HostType): Fields {
@@ -139,6 +159,7 @@ function typeFields(type: HostType): Fields {
   return {
     meaning,
     owner,
+    health_check: type.healthCheck,
     pool,
     seats: seats === undefined ? undefined : `${seats}`,
     expendable,
@@ -214,13 +235,15 @@ function hostTags(own: readonly DeclaredTag[], ofType: readonly DeclaredTag[]): 
 }
 
 function stepFields(step: StepSpec): Fields {
-  const { owner, layer, needs, gives, destroys, uses, artefacts, action, undo, timeoutMs, costS } = step;
+  const { owner, layer, needs, gives, destroys, clears, uses, artefacts, action, undo, timeoutMs, costS } =
+    step;
   return {
     layer,
     owner,
     needs: needs === '' ? undefined : [needs],
     gives,
     destroys,
+    clears: clears ? 'yes' : undefined,
     uses,
     artefacts,
     ...actionFields(action),

@@ -1,3 +1,4 @@
+import { filesBeside } from '../domain/handler.js';
 import {
   DEFAULT_POOL,
   DEFAULT_TYPE,
@@ -17,6 +18,7 @@ import { secretsIn } from './inventory-secrets.js';
 import { surroundingsOf } from './inventory-step-actions.js';
 import { readStep, STEP_KEYS } from './inventory-steps.js';
 import { ALIAS_KEYS, readTags, TAG_KEYS, TAG_OR_FAMILY } from './inventory-tags.js';
+import { addressless } from './inventory-telling.js';
 import type { InventoryFiles, InventoryProblem, Thing } from './inventory-thing.js';
 import { GRID_KEYS, POOL_KEYS, RESOURCE_KEYS, readGrid, readPool, readResource } from './inventory-things.js';
 import { unprovided } from './inventory-unprovided.js';
@@ -89,8 +91,12 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
     steps: byName(steps),
     tests: byName(tests),
   };
-  const where = (kind: 'step' | 'test', name: string) => reading.placeOf(kind, name);
-  const warnings = [...reading.warnings(grid.admin), ...unprovided(inventory, catalogue, where)];
+  const where = (kind: string, name: string) => reading.placeOf(kind, name);
+  const warnings = [
+    ...reading.warnings(grid.admin),
+    ...unprovided(inventory, catalogue, where),
+    ...addressless(inventory, where),
+  ];
   return { ok: true, inventory, warnings: inPlace(warnings) };
 }
 
@@ -230,6 +236,12 @@ class Reading {
       const start = { line: 1, column: 1 };
       if (result.spec.lava !== undefined) {
         const message = 'a LAVA definition is submitted with what lies around it: testyard submit';
+        this.note(file, [{ ...start, message }]);
+        return [];
+      }
+      const [own] = filesBeside(result.spec.handlers);
+      if (own !== undefined) {
+        const message = `'./${own}' is for tests that are submitted: list it in grid.yaml below 'handlers', and name it here`;
         this.note(file, [{ ...start, message }]);
         return [];
       }

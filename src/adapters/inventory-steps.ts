@@ -9,7 +9,19 @@ import { type Fields, NAME } from './source-fields.js';
 
 /** What can be said of a step. */
 export const STEP_KEYS = [
-  ...['layer', 'needs', 'gives', 'destroys', 'uses', 'artefacts', ...STEP_KINDS, 'on', 'undo', 'no_undo'],
+  ...[
+    'layer',
+    'needs',
+    'gives',
+    'destroys',
+    'clears',
+    'uses',
+    'artefacts',
+    ...STEP_KINDS,
+    'on',
+    'undo',
+    'no_undo',
+  ],
   ...['owner', 'timeout', 'cost'],
 ];
 
@@ -39,6 +51,7 @@ export function readStep({ name, fields }: Thing, catalogue: Catalogue, around: 
     needs: fields.requirement('needs', catalogue),
     gives,
     ...(destroys === undefined ? {} : { destroys }),
+    ...(fields.flag('clears') === true ? { clears: true } : {}),
     ...(uses.size === 0 ? {} : { uses: [...uses].sort() }),
     ...(artefacts.size === 0 ? {} : { artefacts: [...artefacts].sort() }),
     action,

@@ -10,21 +10,37 @@ import {
 import type { RepositorySpec } from '../domain/repository.js';
 import { wrongUrl } from '../domain/submit/source.js';
 import type { Catalogue } from '../domain/tag.js';
+import { readHandlers } from './handler-list.js';
+import { readHealthCheck, readTelling } from './inventory-telling.js';
 import type { Thing } from './inventory-thing.js';
 import { type Fields, NAME } from './source-fields.js';
 import { shown } from './yaml-source.js';
 
 /** What `grid.yaml` can say. */
-export const GRID_KEYS = ['name', 'admin', 'default', 'halt', 'sources', 'grid_steps'];
+export const GRID_KEYS = [
+  ...['name', 'admin', 'default', 'halt', 'sources', 'grid_steps', 'handlers', 'trusted_projects'],
+  ...['people', 'mail', 'web_hooks', 'health_check'],
+];
 /** What can be said of a pool. */
-export const POOL_KEYS = ['meaning', 'owner', 'projects', 'cap'];
+export const POOL_KEYS = ['meaning', 'owner', 'projects', 'cap', 'health_check'];
 /** What can be said of a resource. */
-export const RESOURCE_KEYS = ['meaning', 'owner', 'instrument', 'with', 'units', 'repository', 'limit'];
+export const RESOURCE_KEYS = [
+  'meaning',
+  'owner',
+  'instrument',
+  'with',
+  'units',
+  'repository',
+  'limit',
+  'address',
+];
 
 /** Reads what `grid.yaml` says. */
 export function readGrid(fields: Fields, catalogue: Catalogue): GridSpec {
   const halt = readHalt(fields);
   const sources = readSources(fields);
+  const handlers = readHandlers(fields);
+  const trusted = fields.words('trusted_projects', NAME, 'the name of a project');
   return {
     name: fields.required('name', fields.name('name'), "the grid's name"),
     admin: fields.required('admin', fields.line('admin'), 'who is told wherever no owner is declared'),
@@ -32,6 +48,9 @@ export function readGrid(fields: Fields, catalogue: Catalogue): GridSpec {
     ...(halt === undefined ? {} : { halt }),
     ...(sources.length === 0 ? {} : { sources }),
     ...(fields.flag('grid_steps') === true ? { gridSteps: true } : {}),
+    ...(handlers.size === 0 ? {} : { handlers: Object.fromEntries(handlers) }),
+    ...(trusted.length === 0 ? {} : { trustedProjects: [...trusted].sort() }),
+    ...readTelling(fields),
   };
 }
 
@@ -72,6 +91,7 @@ export function readPool({ name, fields }: Thing): PoolSpec {
     ...(owner === undefined ? {} : { owner }),
     ...(projects.length === 0 ? {} : { projects: [...projects].sort() }),
     ...(cap === undefined ? {} : { cap }),
+    ...readHealthCheck(fields),
   };
 }
 
@@ -105,7 +125,8 @@ export function readResource({ name, fields }: Thing): ResourceSpec {
       fields.at('with'),
       `'${name}' is an instrument: say which hosts it is attached to, with: [HOST]`,
     );
-  for (const key of ['with', 'units'])
+  const address = fields.line('address');
+  for (const key of ['with', 'units', 'address'])
     if (!isInstrument && fields.has(key))
       fields.wrong(
         fields.at(key),
@@ -115,7 +136,9 @@ export function readResource({ name, fields }: Thing): ResourceSpec {
     name,
     meaning: fields.required('meaning', fields.text('meaning'), 'what it is'),
     ...(owner === undefined ? {} : { owner }),
-    ...(isInstrument ? { instrument: { with: [...hosts].sort(), units } } : {}),
+    ...(isInstrument
+      ? { instrument: { with: [...hosts].sort(), units, ...(address === undefined ? {} : { address }) } }
+      : {}),
     ...(repository === undefined ? {} : { repository }),
     ...(limit === undefined ? {} : { limit }),
   };

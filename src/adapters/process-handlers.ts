@@ -2,8 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { type HandlerNews, type HandlerProcess, Handlers, type HandlerWord } from '../ports/handlers.js';
-import type { HandlerSpec } from './handler-list.js';
+import type { HandlerSpec } from '../domain/handler.js';
+import {
+  type HandlerCode,
+  type HandlerNews,
+  type HandlerProcess,
+  Handlers,
+  type HandlerWord,
+} from '../ports/handlers.js';
+import { apart } from './bundled-handler.js';
 
 /** More than this on its standard output ends a handler. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -34,29 +41,39 @@ const Line = z.union([
 
 /** Handlers as programs that speak lines of JSON over their standard input and output. */
 export class ProcessHandlers extends Handlers {
-  readonly known: ReadonlyMap<string, { readonly always: boolean }>;
-
-  constructor(private readonly list: ReadonlyMap<string, HandlerSpec>) {
+  constructor(
+    override readonly known: ReadonlyMap<string, HandlerSpec>,
+    /** Folders that no handler which came with a test may see. */
+    private readonly masked: readonly string[] = [],
+  ) {
     super();
-    this.known = list;
   }
 
-  override start(name: string, heard: (word: HandlerWord) => void): HandlerProcess {
-    const spec = this.list.get(name);
-    if (spec === undefined) throw new Error(`there is no handler '${name}'`);
-    const [program = '', ...args] = spec.use === undefined ? spec.command : ownCommand(spec.use);
+  override start(
+    name: string,
+    code: HandlerCode,
+    environment: Readonly<Record<string, string>>,
+    heard: (word: HandlerWord) => void,
+  ): HandlerProcess {
+    const way =
+      'program' in code
+        ? apart(name, code.program, this.masked)
+        : {
+            command: code.use === undefined ? code.command : ownCommand(code.use),
+            folder: tmpdir(),
+            remove: () => {},
+          };
+    const [program = '', ...args] = way.command;
     // A group of its own, so that what it started ends with it. None of our variables are its business.
     const child = spawn(program, args, {
-      cwd: tmpdir(),
+      cwd: way.folder,
       detached: true,
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
+      env: { ...environment, PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.once('close', way.remove);
+    child.once('error', way.remove);
     return new Running(name, child, heard);
-  }
-
-  override parametersOf(name: string): Readonly<Record<string, string>> {
-    return this.list.get(name)?.parameters ?? {};
   }
 }
 

@@ -29,6 +29,7 @@ const ENV_RULE = 'a name for the environment: letters, digits and _, and not TES
 const COMMAND = /^[A-Za-z0-9_+./][A-Za-z0-9_+./@:-]{0,199}$/;
 /** Printable and of one line: it is shown in lists and written to JUnit XML. */
 const CASE = /^[^\p{Cc}]{1,500}$/u;
+const HANDLER = /^(?:\.\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/;
 const DIRTIES = ['nothing', 'use', 'boot', 'packages', 'image'] as const;
 const LAVA_KEYS = TEST_KEYS.filter((key) => !['name', 'output'].includes(key));
 const YAML_KEYS = ['testyard', ...TEST_KEYS, 'matrix', 'run', 'setup', 'teardown'];
@@ -163,7 +164,11 @@ function common(fields: Fields, fileName: string, catalogue: Catalogue | undefin
   const owner = fields.line('owner');
   const dirties = fields.oneOf('dirties', DIRTIES);
   const output = fields.oneOf('output', TAP_FORMS);
-  const handlers = fields.words('handlers', NAME, 'the name of a handler');
+  const handlers = fields.words(
+    'handlers',
+    HANDLER,
+    'the name of a handler, or ./FILE for one that lies beside the test',
+  );
   const { requirement, prefer } = fields.formula('requires', catalogue, 'prefer');
   return {
     name: fields.has('name') ? (fields.name('name') ?? '') : defaultName(fields, fileName),

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AnswerView,
   BlobView,
+  DiffView,
+  EnvironmentView,
   EventView,
   GridView,
   HostsForView,
@@ -93,6 +95,11 @@ export class Client {
   host = (host: string) => this.get<HostView>(`/hosts/${encodeURIComponent(host)}`);
   runs = (query: Query) => this.get<Page<RunView>>('/runs', query);
   run = (run: string) => this.get<RunDetail>(`/runs/${encodeURIComponent(run)}`);
+  environment = (run: string) => this.get<EnvironmentView>(`/runs/${encodeURIComponent(run)}/environment`);
+  diff = (before: string, after: string) =>
+    this.get<DiffView>(`/runs/${encodeURIComponent(before)}/diff`, { with: after });
+  changed = (test: string, project: string | undefined) =>
+    this.get<DiffView>(`/tests/${encodeURIComponent(test)}/changed`, { project });
   submission = (id: string) => this.get<SubmissionView>(`/submissions/${encodeURIComponent(id)}`);
   incidents = (query: Query = {}) => this.get<Page<IncidentView>>('/incidents', query);
   incident = (id: string) => this.get<IncidentView>(`/incidents/${encodeURIComponent(id)}`);

@@ -1,9 +1,10 @@
+import type { Environment } from '../domain/environment/environment.js';
 import { type Judged, judgedOf } from '../domain/judge/attribution.js';
 import { type Decision, judge } from '../domain/judge/judge.js';
 import { attributed } from '../domain/judge/said.js';
 import type { AttemptEnd, Verdict } from '../domain/outcome.js';
 import type { TestSpec } from '../domain/test.js';
-import type { Assignment, AttemptEvent, PlacePlan, TagProbe, TagSeen } from '../protocol/messages.js';
+import type { Assignment, AttemptEvent, PlacePlan, TagSeen } from '../protocol/messages.js';
 import { executeHere } from './local-executor.js';
 import { LocalLink } from './local-link.js';
 import type { Needs } from './local-tags.js';
@@ -66,29 +67,27 @@ export class RunAttempt {
   private readonly link: LocalLink;
   private readonly cases: SaidCase[] = [];
   private readonly steps = new Map<number, string>();
-  private readonly observed: ReadonlySet<string>;
   private tail = Buffer.alloc(0);
   private end: AttemptEnd | undefined;
   private testStarted = false;
   private durationMs: number | undefined;
   private broken: unknown;
   private readonly kept = new Map<string, Buffer>();
-  /** All that was seen of the machine before the test, for the environment record. */
-  seen: Extract<AttemptEvent, { kind: 'verified' }> | undefined;
+  private seen: Extract<AttemptEvent, { kind: 'verified' }> | undefined;
+  /** What the test ran on; undefined: it was not looked at. */
+  environment: Environment | undefined;
 
   constructor(
     private readonly place: RunPlace,
     private readonly run: PlannedRun,
     private readonly witnesses: readonly Witness[],
-    observe: readonly TagProbe[],
+    /** What the test runs on is recorded. */
+    private readonly isRecorded: boolean,
     private readonly host: PlacePlan['host'],
     private readonly underTest?: UnderTest,
   ) {
-    const verify = 'lacks' in run.needs ? [] : run.needs.verify;
-    const asked = new Set(verify.map(({ tag }) => tag));
-    this.observed = new Set(observe.map(({ tag }) => tag).filter((tag) => !asked.has(tag)));
     this.link = new LocalLink(
-      this.assignment(observe),
+      this.assignment(),
       {
         event: (event) => this.heard(event),
         output: (bytes) => this.printed(bytes),
@@ -123,9 +122,10 @@ export class RunAttempt {
     };
   }
 
-  private assignment(observe: readonly TagProbe[]): Assignment {
+  private assignment(): Assignment {
     const { spec, needs } = this.run;
     const isLocal = this.host.transport.kind === 'local';
+    const { handlers } = this.place.inventory?.grid ?? {};
     return {
       run: '1',
       // A host over ssh refuses a number lower than one that it has seen.
@@ -138,13 +138,14 @@ export class RunAttempt {
           seat: 1,
           chain: [],
           ...('lacks' in needs ? { verify: [] } : needs),
-          ...(observe.length === 0 ? {} : { observe }),
           fresh: isLocal,
+          record: this.isRecorded,
         },
       ],
       test: { ...spec, environment: { ...spec.environment, ...this.underTest?.environment } },
       outputLimitBytes: OUTPUT_LIMIT_BYTES,
       ...(this.underTest === undefined ? {} : { artefacts: this.underTest.artefacts }),
+      ...(handlers === undefined ? {} : { handlers }),
     };
   }
 
@@ -155,10 +156,10 @@ export class RunAttempt {
     if (event.kind === 'step_ended' && this.steps.get(event.seq) === 'test')
       this.durationMs = event.durationMs;
     if (event.kind === 'verified') this.seen = event;
+    if (event.kind === 'environment') this.environment = this.recorded(event.parts);
     if (event.kind === 'ended') this.end = event.end;
     if (event.kind === 'attachment') this.left(event);
-    const told = this.withoutObserved(event);
-    this.tell((witness) => witness.event(told));
+    this.tell((witness) => witness.event(event));
   }
 
   private left(attachment: Attachment): void {
@@ -177,10 +178,15 @@ export class RunAttempt {
     }
   }
 
-  /** What was looked at for the environment record alone is no news. */
-  private withoutObserved(event: AttemptEvent): AttemptEvent {
-    if (this.observed.size === 0 || !('tags' in event)) return event;
-    return { ...event, tags: event.tags.filter(({ tag }) => !this.observed.has(tag)) };
+  /** The parts that were kept just before. */
+  private recorded(parts: Extract<AttemptEvent, { kind: 'environment' }>['parts']): Environment {
+    const bytes = Object.entries(parts).map(([part, digest]) => [part, this.kept.get(digest)] as const);
+    for (const digest of Object.values(parts)) this.kept.delete(digest);
+    return Object.fromEntries(
+      bytes.flatMap(([part, content]) =>
+        content === undefined ? [] : [[part, JSON.parse(content.toString('utf8'))]],
+      ),
+    );
   }
 
   private printed(bytes: Uint8Array): void {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Git } from '../adapters/git.js';
 import { writeArchive } from '../adapters/tree-archive.js';
+import { LARGEST_HANDLER_BYTES } from '../domain/handler.js';
 import type { LavaRepository } from '../domain/lava/definition.js';
 import { type TestSource, wrongPath, wrongRef, wrongUrl } from '../domain/submit/source.js';
 import { Failure } from './failure.js';
@@ -15,6 +16,8 @@ export interface FromRepository {
   readonly others: readonly string[];
   /** Packs all of the commit, with repositories in it, for a test that wants it beside itself. */
   readonly tree: (repositories: readonly LavaRepository[]) => Promise<PackedTree>;
+  /** A file of the commit, by its path. */
+  readonly fileAt: (path: string) => Promise<Uint8Array | undefined>;
 }
 
 /** Tests of a repository at the commit for which a name stands now; it is kept only for as long as the command runs. */
@@ -56,7 +59,9 @@ async function fetched(
       const packed = wellOr(await git.pack(wanted, (archive) => writeArchive(archive, file), signal));
       return { ...packed, tree: packed.kept, file, paths: new Set(packed.paths) };
     });
-  return { files: [...files.values()], others, tree };
+  const fileAt = async (path: string) =>
+    wellOr(await git.fileAt(url, commit, path, LARGEST_HANDLER_BYTES, signal)).bytes;
+  return { files: [...files.values()], others, tree, fileAt };
 }
 
 function refuse(what: string, wrong: string | undefined): void {

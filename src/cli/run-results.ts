@@ -1,14 +1,11 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { digestOf } from '../domain/digest.js';
-import type { AttemptEvent, TagProbe } from '../protocol/messages.js';
+import type { Environment } from '../domain/environment/environment.js';
+import type { AttemptEvent } from '../protocol/messages.js';
 import { Failure } from './failure.js';
 import type { RunPlace } from './place.js';
 import type { Attachment, DoneRun, PlannedRun, Witness } from './run-attempt.js';
-import { environmentRecord, OBSERVED } from './run-environment.js';
-
-/** What is looked at on top, for the environment record. */
-export const WHAT_IS_OBSERVED: readonly TagProbe[] = OBSERVED;
 
 /** A folder of results: for each run a folder with its verdict, log, cases, events and environment. */
 export class Results {
@@ -62,7 +59,7 @@ export class RunResult implements Witness {
   }
 
   /** Writes what came of it; the verdict last, so that where there is one all of it is there. */
-  end(done: DoneRun, place: RunPlace, seen: Extract<AttemptEvent, { kind: 'verified' }> | undefined): void {
+  end(done: DoneRun, place: RunPlace, environment: Environment | undefined): void {
     const { run, verdict, cases, lacks, startedAt, durationMs } = done;
     const said = cases.map(({ name, result, message, measurement, judged }) => ({
       name,
@@ -72,7 +69,8 @@ export class RunResult implements Witness {
       judged,
     }));
     this.write('cases.json', text(said));
-    if (seen !== undefined) this.write('environment.json', text(environmentRecord(seen, place.name)));
+    if (environment !== undefined)
+      this.write('environment.json', text({ host: place.name, at: startedAt, parts: environment }));
     this.write(
       'verdict.json',
       text({

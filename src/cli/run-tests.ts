@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { isWebAddress } from '../adapters/download.js';
 import { readTestFile, type TestFileResult } from '../adapters/test-file.js';
 import type { FileProblem } from '../adapters/yaml-source.js';
+import { handlersAmong } from '../domain/handler.js';
 import { mappingWith } from '../domain/lava/mapping.js';
 import { ownParams, withParams, wrongParam } from '../domain/lava/params.js';
 import type { TestSource } from '../domain/submit/source.js';
@@ -29,6 +30,8 @@ export interface TestOptions {
   readonly tree?: string;
   /** Values for parameters of LAVA definitions. */
   readonly param?: Readonly<Record<string, string>>;
+  /** Handlers that lie beside tests may be started on this machine. */
+  readonly trustHandlers?: boolean;
 }
 
 /** The runs that files, folders and names of an inventory's tests come to, with what was passed over on the way. */
@@ -87,7 +90,8 @@ async function planned(
     const read = await readAt(file, place);
     const { name, source } = file;
     if (read.ok) {
-      const spec = source === undefined ? read.spec : { ...read.spec, source };
+      const own = source === undefined ? read.spec : { ...read.spec, source };
+      const spec = await withPrograms(own, file, options);
       const along = spec.lava === undefined ? { spec } : await withTree(spec, file, options, trees);
       tests.push({ file: name, ...along });
       notes.set(name, [...(read.notes ?? []), ...(await notesOn(along))]);
@@ -99,7 +103,13 @@ async function planned(
     }
   }
   if (mistakes.length > 0) throw new Failure(mistakes.slice(0, 50).join('\n'));
-  const selected = select(tests, options);
+  const handlers = handlersAmong(
+    tests.map(({ file = '', spec }) => ({ path: file, handlers: spec.handlers })),
+  );
+  const selected = select(
+    tests.filter(({ file = '' }) => !handlers.has(file)),
+    options,
+  );
   refuseParams(selected, options);
   const known = new Map<string, Needs>();
   const runs: PlannedRun[] = [];
@@ -111,6 +121,23 @@ async function planned(
       runs.push({ ...one, needs });
     }
   return { runs, others, notes };
+}
+
+/** A test with the handlers that lie beside it, where whoever types trusts them. */
+async function withPrograms(
+  spec: TestSpec,
+  file: RunFile,
+  { trustHandlers }: TestOptions,
+): Promise<TestSpec> {
+  const own = spec.handlers?.find((handler) => handler.startsWith('./'));
+  if (own === undefined) return spec;
+  if (!trustHandlers)
+    throw new Failure(
+      `${file.name}: '${own}' in 'handlers' is a program that comes with the test and would run on this machine, beside the test: read it, and say --trust-handlers`,
+    );
+  const { programsBeside } = await import('./run-handlers.js');
+  const programs = await programsBeside(spec, file);
+  return programs === undefined ? spec : { ...spec, programs };
 }
 
 /** What of the tree is left out, and whether the first step could go where it wants to. */
@@ -169,6 +196,8 @@ interface RunFile {
   readonly folder?: string;
   /** Packs what is around it, where that is not here. */
   readonly tree?: FromRepository['tree'];
+  /** Gives a file in its folder, where that is not here. */
+  readonly beside?: (file: string) => Promise<Uint8Array | undefined>;
 }
 
 async function filesOf(
@@ -181,8 +210,11 @@ async function filesOf(
   refusePlaces(what, options);
   if (url !== undefined) {
     const { fromRepository } = await import('./run-git.js');
-    const { files, others, tree } = await fromRepository(url, ref, what, await trees());
-    return { named: [], files: files.map((file) => ({ ...file, tree })), others };
+    const { files, others, tree, fileAt } = await fromRepository(url, ref, what, await trees());
+    const beside = (name: string) => (file: string) =>
+      fileAt(`${name.slice(0, name.lastIndexOf('/') + 1)}${file}`);
+    const whole = files.map((file) => ({ ...file, tree, beside: beside(file.name) }));
+    return { named: [], files: whole, others };
   }
   if (ref !== undefined)
     throw new Failure('--ref says which branch, tag or commit of a repository: name that with --git');

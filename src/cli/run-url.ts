@@ -25,6 +25,8 @@ export interface FileFromUrl {
   readonly bytes: Uint8Array;
   /** Packs what is around it, with repositories in it, for a test that wants it beside itself. */
   readonly tree: (repositories: readonly LavaRepository[]) => Promise<PackedTree>;
+  /** A file in its folder. */
+  readonly beside: (file: string) => Promise<Uint8Array | undefined>;
 }
 
 /** Tests from an address of the web. */
@@ -118,7 +120,7 @@ async function alone(url: string, file: string, trees: PackedTrees): Promise<Fil
   const entry: TreeEntry = { kind: 'file', path: name, isExecutable: false, content: async () => bytes };
   const tree = (wanted: readonly LavaRepository[]) =>
     trees.packedOnce(url, async () => ({ entries: [entry], notes: [] }), wanted);
-  return { name, bytes, tree };
+  return { name, bytes, tree, beside: async () => undefined };
 }
 
 /** The last part of an address as a name for a file. */
@@ -148,7 +150,15 @@ async function inArchive(
   if (tests.size > MOST_TESTS) throw new BadArchive(`it has ${tests.size} tests; name some with --path`);
   const tree = (wanted: readonly LavaRepository[]) => trees.packedOnce(url, async () => found, wanted);
   const files: FileFromUrl[] = [];
-  for (const entry of tests.values()) files.push({ name: entry.path, bytes: await entry.content(), tree });
+  const all = found.entries;
+  for (const entry of tests.values()) {
+    const folder = entry.path.slice(0, entry.path.lastIndexOf('/') + 1);
+    const beside = async (file: string) => {
+      const found = all.find(({ kind, path }) => kind === 'file' && path === `${folder}${file}`);
+      return found?.kind === 'file' ? await found.content() : undefined;
+    };
+    files.push({ name: entry.path, bytes: await entry.content(), tree, beside });
+  }
   return { files, others };
 }
 

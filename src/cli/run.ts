@@ -67,7 +67,6 @@ async function runPlanned(
     place,
     results,
     artefacts,
-    observe: keeping?.WHAT_IS_OBSERVED ?? [],
     show: new Show(screen, json, runs.length > 1),
     // The token of a grid on this machine is no test's business.
     masked: [stateFolder(common.stateDir)],
@@ -88,7 +87,6 @@ interface Yard {
   readonly place: RunPlace;
   readonly results: Results | undefined;
   readonly artefacts: UnderTest | undefined;
-  readonly observe: ConstructorParameters<typeof RunAttempt>[3];
   readonly show: Show;
   readonly masked: readonly string[];
   readonly interrupt: Interrupt;
@@ -115,7 +113,7 @@ async function oneAfterAnother(runs: readonly PlannedRun[], yard: Yard): Promise
 
 async function carryOut(
   run: PlannedRun,
-  { place, results, artefacts, observe, show, masked, interrupt }: Yard,
+  { place, results, artefacts, show, masked, interrupt }: Yard,
 ): Promise<DoneRun> {
   const result = results?.begin(run);
   if ('lacks' in run.needs) {
@@ -129,10 +127,10 @@ async function carryOut(
   // Nothing is expendable: no step and no power action is ever carried out from here.
   const host = { id, name, transport, expendable: [] };
   const witnesses = result === undefined ? [show] : [show, result];
-  const attempt = new RunAttempt(place, run, witnesses, observe, host, artefacts);
+  const attempt = new RunAttempt(place, run, witnesses, result !== undefined, host, artefacts);
   interrupt.of(attempt);
   const one = await attempt.carryOut(masked);
-  result?.end(one, place, attempt.seen);
+  result?.end(one, place, attempt.environment);
   return one;
 }
 

@@ -47,9 +47,18 @@ export async function filesToSubmit(what: readonly string[], sending: Sending): 
   const trees = new UploadedTrees(sending);
   try {
     const named = await namedBy(what, trees);
-    const tests: WantedTest[] = [];
-    for (const one of named) tests.push(one.isTest ? { name: one.name } : { file: await fileOf(one, trees) });
-    return { tests, names: named.map(({ name }) => name) };
+    const found: { readonly name: string; readonly test: WantedTest }[] = [];
+    for (const one of named)
+      found.push({ ...one, test: one.isTest ? { name: one.name } : { file: await fileOf(one, trees) } });
+    const handlers = new Set(
+      found.flatMap(({ name, test }) =>
+        Object.keys(('file' in test && test.file.programs) || {}).map((file) =>
+          path.join(path.dirname(name), file),
+        ),
+      ),
+    );
+    const tests = found.filter(({ name, test }) => !('file' in test && handlers.has(path.normalize(name))));
+    return { tests: tests.map(({ test }) => test), names: tests.map(({ name }) => name) };
   } finally {
     await trees.remove();
   }
@@ -82,13 +91,16 @@ async function fileOf(named: Named, trees: UploadedTrees) {
   const { name, fetched } = named;
   const bytes = fetched?.bytes ?? (await bytesOf(name));
   const file = { name: path.basename(name), content: Buffer.from(bytes).toString('base64') };
-  // Whatever is wrong with it, the API says.
-  if (!/\.ya?ml$/i.test(name)) return file;
+  // Whatever is wrong with it, the API says. Most scripts bring nothing along.
+  if (!/\.ya?ml$/i.test(name) && !Buffer.from(bytes).includes('testyard: handlers')) return file;
   const { readTestFile } = await import('../adapters/test-file.js');
   const read = readTestFile({ name, bytes }, undefined);
-  if (!read.ok || read.spec.lava === undefined) return file;
-  const tree = await trees.around(named, read.spec);
-  return tree === undefined ? file : { ...file, tree };
+  if (!read.ok) return file;
+  const { programsBeside } = await import('./run-handlers.js');
+  const programs = await programsBeside(read.spec, { name, ...fetched });
+  const more = { ...file, ...(programs === undefined ? {} : { programs }) };
+  const tree = read.spec.lava === undefined ? undefined : await trees.around(named, read.spec);
+  return tree === undefined ? more : { ...more, tree };
 }
 
 async function bytesOf(name: string): Promise<Uint8Array> {

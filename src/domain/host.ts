@@ -66,6 +66,8 @@ export interface HostFacts {
   /** True where something ran since the stack was put in place. */
   readonly used: boolean;
   readonly fingerprint?: Fingerprint;
+  /** What steps are expected to cost on it, by name, in seconds: by what they cost on its type before. Unnamed ones: as declared. */
+  readonly expectedS?: ReadonlyMap<string, number>;
   /** What is known of its tags now, what its stack gave among it; derived ones are computed, never asked for. */
   readonly facts: TagFacts;
   /** What the tags mean. */

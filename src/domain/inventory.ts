@@ -1,9 +1,11 @@
+import type { HandlerSpec } from './handler.js';
 import type { ImageSpec } from './image.js';
 import type { LavaMapping } from './lava/mapping.js';
 import type { Layer } from './layer.js';
 import type { RepositorySpec } from './repository.js';
 import type { StepSpec } from './step.js';
 import type { Alias, Instance, TagSpec } from './tag.js';
+import type { MailSpec, WebHookSpec } from './tell/telling.js';
 import type { TestSpec } from './test.js';
 
 /** The lab as its admins wrote it down; plain values, checked against each other, each list in order of names. */
@@ -38,6 +40,18 @@ export interface GridSpec {
   readonly gridSteps?: boolean;
   /** What words of LAVA metadata ask of a host, where it is not what they mean without it. */
   readonly lava?: Partial<LavaMapping>;
+  /** Grid-side code that answers signals of tests, on the machine of the executor. */
+  readonly handlers?: Readonly<Record<string, HandlerSpec>>;
+  /** Projects whose tests may bring handlers of their own; undefined: none. */
+  readonly trustedProjects?: readonly string[];
+  /** Addresses of owners that are no addresses themselves. */
+  readonly people?: Readonly<Record<string, string>>;
+  /** How mail goes out; undefined: nobody is sent any. */
+  readonly mail?: MailSpec;
+  /** Addresses of the web that are told what people are, by name. */
+  readonly webHooks?: Readonly<Record<string, WebHookSpec>>;
+  /** When idle hosts get a canary, as a line of cron; undefined: they get none by the clock. */
+  readonly healthCheck?: string;
 }
 
 /** Scopes of incidents for which a policy can be declared. */
@@ -60,6 +74,8 @@ export interface PoolSpec {
   readonly projects?: readonly string[];
   /** How many of its hosts may be quarantined before it halts; undefined: the larger of 1 and 10 %. */
   readonly cap?: PoolCap;
+  /** When its idle hosts get a canary, in place of what the grid says. */
+  readonly healthCheck?: string;
 }
 
 /** A number of hosts, or a share of a pool's hosts in percent. */
@@ -70,8 +86,13 @@ export interface ResourceSpec {
   readonly name: string;
   readonly meaning: string;
   readonly owner?: string;
-  /** Of an instrument: the hosts it is attached to, and how many of them it serves at a time. */
-  readonly instrument?: { readonly with: readonly string[]; readonly units: number };
+  /** Of an instrument: the hosts it is attached to, how many of them it serves at a time, where it answers. */
+  readonly instrument?: {
+    readonly with: readonly string[];
+    readonly units: number;
+    /** In words that its handlers understand; undefined: they need none. */
+    readonly address?: string;
+  };
   /** How package managers find it, where it is a repository of packages. */
   readonly repository?: RepositorySpec;
   /** How many steps may use it at a time; undefined: any number. */
@@ -83,6 +104,8 @@ export interface HostType {
   readonly name: string;
   readonly meaning?: string;
   readonly owner?: string;
+  /** When its idle hosts get a canary, in place of what pool and grid say. */
+  readonly healthCheck?: string;
   readonly pool?: string;
   readonly seats?: number;
   readonly expendable?: readonly Layer[];

@@ -18,6 +18,8 @@ export interface StepSpec {
   readonly action: StepAction;
   /** Names of artefacts of the submission that it works with. */
   readonly artefacts?: readonly string[];
+  /** It leaves its whole layer as it says, whatever was there and above: what tests have changed there is gone too. */
+  readonly clears?: boolean;
   readonly undo: Undo;
   readonly timeoutMs: number;
   /** Expected cost in seconds of host time. */
@@ -68,11 +70,6 @@ export function isRestore(step: StepSpec): boolean {
   return step.action.kind === 'restore';
 }
 
-/** Whether a step puts this image onto a host. */
-export function doesRestore(step: StepSpec, image: string): boolean {
-  return step.action.kind === 'restore' && step.action.image === image;
-}
-
 /** The versions of packages that a step puts in, each `name version`. */
 export function versionsIn({ action }: StepSpec): readonly string[] {
   if (action.kind !== 'packages') return [];
@@ -81,7 +78,7 @@ export function versionsIn({ action }: StepSpec): readonly string[] {
 
 /** True where a step takes away whatever else its own layer had. */
 export function clearsItsLayer(step: StepSpec): boolean {
-  return isRestore(step) || step.action.kind === 'reboot';
+  return isRestore(step) || step.action.kind === 'reboot' || step.clears === true;
 }
 
 /**
@@ -91,4 +88,9 @@ export function clearsItsLayer(step: StepSpec): boolean {
 export function isOfItsMoment({ artefacts, action }: StepSpec): boolean {
   if (artefacts !== undefined) return true;
   return (action.kind === 'fetch' || action.kind === 'build') && pinnedCommit(action.git) === undefined;
+}
+
+/** Whether a step puts this image onto a host. */
+export function doesRestore(step: StepSpec, image: string): boolean {
+  return step.action.kind === 'restore' && step.action.image === image;
 }

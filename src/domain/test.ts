@@ -40,8 +40,10 @@ export interface TestSpec {
   readonly network: boolean;
   /** The repository and commit it was fetched from; undefined: it was sent, or is the inventory's. */
   readonly source?: TestSource;
-  /** Handlers that it wants, by the names that the admin gives them. */
+  /** Handlers that it wants: by the names that the admin gives them, or as `./FILE` one that lies beside it. */
   readonly handlers?: readonly string[];
+  /** The programs of those that lie beside it, in base64, by the name of the file. */
+  readonly programs?: Readonly<Record<string, string>>;
   /** It is a LAVA definition: `run` holds its text, and the executor makes the scripts of it. */
   readonly lava?: LavaDefinition;
   /** What is put beside it on the host. */

@@ -119,7 +119,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const files = await takeArtefacts(place, state);
   place.artefacts = files;
   const tree = await takeTree(place, state);
-  const observer = test.lava && new Observer(test.lava);
+  const observer = test.lava && new Observer(test.lava, test.underTest);
   const cases = new Cases(
     place.plan.role,
     (event) => {
@@ -145,7 +145,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   const seen: Extract<AttemptEvent, { readonly kind: 'case' }>[] = [];
   const { handlers } = place.hands;
   const handling = handlers && new Handling(handlers, place.assignment, place.plan, seen);
-  const handled = handling !== undefined && handling.wanted.length > 0;
+  const handled = handling?.isWanted ?? false;
   const bundle = { handled, ...bundleOf(place, bytes, files), ...(setup === '' ? {} : { setup }), ...lava };
   const hearing = new Hearing(test, cases, observer, attachments, handling);
   const session = await openForTest(place, state, bundle, (spoken) => hearing.heard(spoken));
@@ -153,16 +153,35 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   await observer?.begin(session);
   const failed = setup === '' ? undefined : await runSetup(place, state, session, observer);
   if (failed) return failed;
+  const recorded = await record(place, session, setup !== '');
   place.phase = 'test';
   try {
     await handling?.begin();
     const outcome = await runTest(place, state, session, bytes, started, hearing);
     await attachments.bring((script) => session.ask(script));
     await handling?.end(attachments, (event) => place.emit(event));
+    await recorded();
     return outcome;
   } finally {
     handling?.stop();
   }
+}
+
+/**
+ * Looks at what the test will run on, where that is wanted. The record is told while the test runs; what comes back
+ * resolves when it is. One that cannot be kept is none: no test waits for it.
+ */
+async function record(place: Place, session: Session, hasChanged: boolean): Promise<() => Promise<void>> {
+  const { plan, hands, stop } = place;
+  if (plan.record !== true) return async () => {};
+  const environment = await hands.recorder.look(session, plan.host.id, hasChanged);
+  const told = hands.recorder
+    .keep(environment, (bytes) => hands.keep(bytes, stop))
+    .then(
+      (parts) => place.emit({ kind: 'environment', role: plan.role, parts }),
+      () => {},
+    );
+  return () => told;
 }
 
 /** What is under test is here before anything is done to the host: without it nothing there makes sense. */

@@ -8,10 +8,18 @@ import type { Shell } from '../ports/shell.js';
 import type { Source } from '../ports/source.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Assignment, AttemptEvent, Claimed, Registered } from '../protocol/messages.js';
-import { LeaseDead, PROTOCOL, Refused, takesAttachments, takesDecided } from '../protocol/terms.js';
+import {
+  LeaseDead,
+  PROTOCOL,
+  Refused,
+  takesAttachments,
+  takesDecided,
+  takesEnvironment,
+} from '../protocol/terms.js';
 import { BlobCache } from './blob-cache.js';
 import { carryOut } from './carry-out.js';
 import { Connections, shellFor } from './connections.js';
+import { EnvironmentRecorder } from './environment/recorder.js';
 import { Outbox } from './outbox.js';
 import type { Hands, Limits, StopReason } from './place.js';
 import { systemTiming } from './system-timing.js';
@@ -110,6 +118,7 @@ export class Executor {
   private readonly connections: Connections;
   private readonly blobs: BlobCache;
   private readonly localFence = new Map<string, bigint>();
+  private readonly recorder = new EnvironmentRecorder();
   private readonly closing = new AbortController();
   private readonly all = new Set<Promise<void>>();
   private tenure: Tenure | undefined;
@@ -291,6 +300,7 @@ export class Executor {
     const onEvent = (event: AttemptEvent) => {
       if (stop.signal.reason === 'quiet') return;
       if (event.kind === 'measured' && !takesAttachments(tenure.registered.protocol)) return;
+      if (event.kind === 'environment' && !takesEnvironment(tenure.registered.protocol)) return;
       if (event.kind === 'decided' && !takesDecided(tenure.registered.protocol)) return;
       const entry = { run, attempt, seq: ++seq, event };
       const isUrgent = event.kind === 'decided' || event.kind === 'ended';
@@ -305,6 +315,7 @@ export class Executor {
       artefact: (digest: string, stopped: AbortSignal) =>
         this.blobs.take(digest, () => this.options.link.blob(tenure.registered.lease, digest), stopped),
       keep: (bytes: Buffer, stopped: AbortSignal) => this.keep(tenure, bytes, stopped),
+      recorder: this.recorder,
       handlers: this.options.handlers,
       ...this.stepHands(),
       onEvent,

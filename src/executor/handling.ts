@@ -1,4 +1,5 @@
-import type { HandlerNews, HandlerProcess, Handlers, HandlerWord } from '../ports/handlers.js';
+import { fileBeside, type LeasedInstrument } from '../domain/handler.js';
+import type { HandlerCode, HandlerNews, HandlerProcess, Handlers, HandlerWord } from '../ports/handlers.js';
 import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.js';
 import type { Attachments } from './attachments.js';
 
@@ -29,28 +30,48 @@ export class Handling {
     private readonly cases: readonly SeenCase[],
   ) {}
 
-  /** Names of those that act for this test: those it asks for that the admin has, and those that always do. */
-  get wanted(): readonly string[] {
-    const { handlers: asked = [] } = this.assignment.test;
-    const { known } = this.handlers;
-    const always = [...known].filter(([, { always }]) => always).map(([name]) => name);
-    return [...new Set([...asked.filter((name) => known.has(name)), ...always])];
+  /** Whether any acts for this test. */
+  get isWanted(): boolean {
+    return this.wanted().size > 0;
   }
 
-  /** Starts them; a name that is in no list is noted. */
+  /** Starts them; one that cannot be had is noted. */
   async begin(): Promise<void> {
     const { run, attempt, test } = this.assignment;
-    for (const name of test.handlers ?? [])
-      if (!this.handlers.known.has(name))
-        this.notes.push({ handler: name, why: 'no handler of this name is in the list of the admin' });
-    for (const name of this.wanted)
-      this.running.push(this.handlers.start(name, (word) => this.heard(name, word)));
-    const about = { run, attempt, test: test.name, host: this.plan.host.name };
-    await this.each(START_MS, (name) => ({
-      event: 'run_start',
-      ...about,
-      parameters: this.handlers.parametersOf(name),
-    }));
+    const { host, instruments = [] } = this.plan;
+    const wanted = this.wanted();
+    for (const asked of test.handlers ?? []) {
+      const name = fileBeside(asked) ?? asked;
+      if (!wanted.has(name)) this.notes.push({ handler: name, why: whyNot(asked) });
+    }
+    for (const [name, code] of wanted)
+      this.running.push(
+        this.handlers.start(name, code, variables(instruments), (word) => this.heard(name, word)),
+      );
+    const about = { run, attempt, test: test.name, host: host.name, instruments };
+    const parameters = (name: string) => {
+      const code = wanted.get(name);
+      return code !== undefined && 'parameters' in code ? code.parameters : {};
+    };
+    await this.each(START_MS, (name) => ({ event: 'run_start', ...about, parameters: parameters(name) }));
+  }
+
+  /** Those that act for this test: those it asks for that an admin has or that came with it, and those that always do. */
+  private wanted(): ReadonlyMap<string, HandlerCode> {
+    const { handlers: asked = [], programs = {} } = this.assignment.test;
+    // The machine's own admin has the last word on what runs there.
+    const listed = new Map([...Object.entries(this.assignment.handlers ?? {}), ...this.handlers.known]);
+    const found = new Map<string, HandlerCode>();
+    for (const one of asked) {
+      const file = fileBeside(one);
+      const program = file === undefined ? undefined : programs[file];
+      const spec = listed.get(one);
+      if (file !== undefined && program !== undefined)
+        found.set(file, { program: Buffer.from(program, 'base64') });
+      else if (spec !== undefined) found.set(one, spec);
+    }
+    for (const [name, spec] of listed) if (spec.always && !found.has(name)) found.set(name, spec);
+    return found;
   }
 
   /** Something happened on the host; resolves when all have acted upon it. */
@@ -121,4 +142,20 @@ export class Handling {
     const of = caseSeq === undefined ? {} : { caseSeq };
     return { kind: 'measured', role: this.plan.role, seq, handler, name, ...of, measurement };
   }
+}
+
+function whyNot(asked: string): string {
+  return fileBeside(asked) === undefined
+    ? 'no handler of this name is in the list of the admin'
+    : 'its project is not trusted with handlers that come with tests';
+}
+
+/** Where the leased instruments answer, for handlers that would rather not read JSON. */
+function variables(instruments: readonly LeasedInstrument[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    instruments.map(({ name, address = '' }) => [
+      `INSTRUMENT_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`,
+      address,
+    ]),
+  );
 }

@@ -11,6 +11,7 @@ import type { Assignment, AttemptEvent, PlacePlan } from '../protocol/messages.j
 import { BlobUnavailable, type KeptBlob } from './blob-cache.js';
 import type { Bundle, BundledFile } from './bundle.js';
 import type { Connections, Seat } from './connections.js';
+import type { EnvironmentRecorder } from './environment/recorder.js';
 import { Output } from './output.js';
 import { Session, type SessionLimits, type SessionPlan, SessionRefused } from './session.js';
 import { pause, type Timing } from './timing.js';
@@ -38,6 +39,7 @@ export interface Hands {
   readonly artefact: (digest: string, stop: AbortSignal) => Promise<KeptBlob>;
   /** Keeps bytes that a test or a handler left, and gives their digest. */
   readonly keep: (bytes: Buffer, stop: AbortSignal) => Promise<string>;
+  readonly recorder: EnvironmentRecorder;
   readonly handlers: Handlers | undefined;
   /** Runs what an admin has carried out on this machine itself; undefined: nothing is. */
   readonly here?: OwnCommands;

@@ -14,6 +14,7 @@ import { reboot } from './steps/reboot.js';
 import { restore } from './steps/restore.js';
 import { environmentOf, runHere, scriptWork } from './steps/script.js';
 import { failed, type StepResult } from './steps/step-result.js';
+import { undoText } from './steps/undo-text.js';
 
 /**
  * Carries out the steps of a chain one after another. A script runs in a session of its own and in the host's own
@@ -133,7 +134,7 @@ async function runBrought(place: Place, step: ChainStep, work: BuildWork | Told)
 }
 
 async function runThere(place: Place, step: ChainStep, work: HostWork): Promise<StepResult> {
-  const undo = 'script' in step.undo ? step.undo.script : 'own' in step.undo ? work.undo : undefined;
+  const undo = undoText(step);
   const session = await place.session('step', {
     test: Buffer.alloc(0),
     step: work.script,

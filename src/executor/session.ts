@@ -93,6 +93,8 @@ export class Session {
   probes: readonly (number | undefined)[] = [];
   /** What those printed of which that is wanted, line by line; undefined for the others. */
   told: readonly (readonly string[] | undefined)[] = [];
+  /** Called when the time of a phase is over, while it still runs. */
+  onLate: (name: PhaseName) => Promise<void> = async () => {};
   private readonly lines: ControlLine[] = [];
   private wake: () => void = () => {};
   private failure: Error | undefined;
@@ -255,6 +257,7 @@ export class Session {
       const ended = await this.endOf(phase, began + timeoutMs, stop);
       if (ended) return readEnd(ended);
       const afterMs = timing.monotonicMs() - began;
+      if (!stop?.aborted) await this.onLate(name);
       this.say('kill');
       await this.killed(phase);
       return stop?.aborted ? { kind: 'stopped' } : { kind: 'timed_out', afterMs };
@@ -277,7 +280,7 @@ export class Session {
   }
 
   /**
-   * Runs shell text on the host, outside of the test's environment, while no phase runs: the lines that it prints;
+   * Runs shell text on the host, outside of the test's environment, while no phase runs or its time is over: the lines that it prints;
    * undefined where it ran out of time, and was killed with all that still ran in the session.
    */
   async ask(script: string): Promise<readonly string[] | undefined> {

@@ -224,7 +224,7 @@ if [ "$1" = inner ]; then
   while read -r dev at rest; do case $at in /proc/*) below="$below $at" ;; esac; done </proc/mounts
   if [ -n "$below" ]; then
     mkdir .proc && mount -t proc proc .proc || exit 1
-    for at in $below; do mount --rbind "$at" ".$at" 2>/dev/null; done
+    for at in $below; do mount --rbind "$at" ".proc\${at#/proc}" 2>/dev/null; done
     mount --move .proc /proc || exit 1
   else
     mount -t proc proc /proc || exit 1

@@ -1,3 +1,4 @@
+import { LARGEST_HANDLER_BYTES } from '../domain/handler.js';
 import type { LavaRepository, TestTree } from '../domain/lava/definition.js';
 import { isAllowed, type TestSource } from '../domain/submit/source.js';
 import type { TestSpec } from '../domain/test.js';
@@ -37,6 +38,22 @@ export class TreePacking {
     const { kept, repositories } = packed;
     const folder = source.path.includes('/') ? source.path.slice(0, source.path.lastIndexOf('/')) : '';
     return { ...spec, lava: withRepositories({ ...lava, folder }, repositories), tree: kept };
+  }
+
+  /** Programs that lie beside a test in its repository, in base64 by their names; or why one cannot be had. */
+  async programs(
+    { url, commit, path }: TestSource,
+    names: readonly string[],
+  ): Promise<{ readonly programs: Readonly<Record<string, string>> } | { readonly problem: string }> {
+    const folder = path.slice(0, path.lastIndexOf('/') + 1);
+    const programs: Record<string, string> = {};
+    for (const name of names) {
+      const at = `${folder}${name}`;
+      const found = await this.source.fileAt(url, commit, at, LARGEST_HANDLER_BYTES, this.signal);
+      if ('trouble' in found) return { problem: `'./${name}' in 'handlers': ${found.message}` };
+      programs[name] = Buffer.from(found.bytes).toString('base64');
+    }
+    return { programs };
   }
 
   private pack({ url, commit }: TestSource, repositories: readonly LavaRepository[]) {

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { AskedTarget } from '../domain/demand.js';
+import { handlersAmong } from '../domain/handler.js';
 import type { Id } from '../domain/id.js';
 import { wrongParam } from '../domain/lava/params.js';
 import { nearest } from '../domain/requirement.js';
 import { clashes } from '../domain/submit/artefact.js';
 import { unfoldMatrix, whereInMatrix } from '../domain/submit/matrix.js';
-import { wrongPath } from '../domain/submit/source.js';
 import {
   type Asked,
   type AskedTest,
@@ -16,14 +16,16 @@ import {
 } from '../domain/submit/unfold.js';
 import type { TestSpec } from '../domain/test.js';
 import { unfoldIn } from '../stages/submit.js';
+import { readTrustedProjects } from '../store/grid.js';
 import type { Sql, Store } from '../store/store.js';
 import { blobSizes, type NewSubmission } from '../store/submission.js';
 import { type FoundTest, findTests, putTests, readTestNames } from '../store/test.js';
 import { WorldReader } from '../store/world.js';
+import { alongWith } from './along.js';
 import type { SubmissionRequest } from './contract.js';
 import type { NamedBytes, ReadTestFile } from './deps.js';
 import type { Fetched } from './fetch-tests.js';
-import { type TreePacking, withRepositories } from './pack-trees.js';
+import type { TreePacking } from './pack-trees.js';
 import { type Mistake, unprocessable } from './problem.js';
 import { findSelected } from './select.js';
 
@@ -204,25 +206,29 @@ async function readFiles(
   const files = [
     ...wanted.tests.flatMap((test, index) => {
       if (!('file' in test)) return [];
-      const { name, content, tree } = test.file;
-      return [{ index, name, bytes: () => Buffer.from(content, 'base64'), source: undefined, tree }];
+      const { name, content, tree, programs } = test.file;
+      return [
+        { index, name, bytes: () => Buffer.from(content, 'base64'), source: undefined, tree, programs },
+      ];
     }),
-    ...fetched.files.map(({ bytes, ...file }) => ({ ...file, bytes: () => bytes, tree: undefined })),
+    ...fetched.files.map(({ bytes, ...file }) => ({
+      ...file,
+      bytes: () => bytes,
+      tree: undefined,
+      programs: undefined,
+    })),
   ];
   const uploaded = files.flatMap(({ tree }) => (tree === undefined ? [] : [tree.blob]));
   const sizes = uploaded.length === 0 ? new Map<string, number>() : await blobSizes(sql, uploaded);
-  for (const [at, { name, bytes, index, source, tree }] of files.entries()) {
+  const isTrusted = (await readTrustedProjects(sql)).includes(wanted.project);
+  const untrusted = isTrusted ? undefined : wanted.project;
+  for (const [at, { name, bytes, index, source, tree, programs }] of files.entries()) {
     if (at % FILES_AT_ONCE === FILES_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
     const read = readTestFile({ name, bytes: bytes() });
     const where = `tests[${index}].${source === undefined ? 'file' : 'git'} (${name})`;
     if (read.ok) {
       const own = source === undefined ? read.spec : { ...read.spec, source };
-      const spec =
-        packing === undefined
-          ? own
-          : source === undefined
-            ? withTree(own, tree, sizes)
-            : await packing.along(own, source);
+      const spec = await alongWith(own, { tree, programs }, { packing, sizes, untrusted });
       if ('problem' in spec) mistakes.push({ where, message: spec.problem });
       else specs.set(index, [...(specs.get(index) ?? []), spec]);
     } else {
@@ -230,39 +236,21 @@ async function readFiles(
     }
     if (mistakes.length >= 100) break;
   }
-  return { specs, mistakes };
+  return { specs: withoutHandlers(specs), mistakes };
 }
 
-type TreeSpec = NonNullable<Extract<Wanted['tests'][number], { file: unknown }>['file']['tree']>;
-
-/** A definition with the archive that was uploaded for it; or what is wrong with that. */
-function withTree(
-  spec: TestSpec,
-  tree: TreeSpec | undefined,
-  sizes: ReadonlyMap<string, number>,
-): TestSpec | { readonly problem: string } {
-  const { lava } = spec;
-  if (lava === undefined)
-    return tree === undefined
-      ? spec
-      : { problem: 'only a LAVA definition has a tree beside it: leave it out' };
-  const asked = lava.repositories ?? [];
-  if (tree === undefined && asked.length === 0) return spec;
-  if (tree === undefined || tree.commits.length !== asked.length)
-    return {
-      problem: `'install.git-repos' names ${asked.length} repositories: they lie in the tree that is uploaded, whose 'commits' names as many`,
-    };
-  const bytes = sizes.get(tree.blob);
-  if (bytes === undefined) return { problem: `there is no such blob as ${tree.blob}: upload it first` };
-  const wrong = wrongPath(tree.path);
-  if (wrong !== undefined) return { problem: `tree.path: ${wrong}` };
-  const folder = tree.path.includes('/') ? tree.path.slice(0, tree.path.lastIndexOf('/')) : '';
-  const repositories = asked.map((one, index) => ({ ...one, commit: tree.commits[index] ?? '' }));
-  return {
-    ...spec,
-    lava: withRepositories({ ...lava, folder }, repositories),
-    tree: { blob: tree.blob, bytes },
-  };
+/** A folder of a repository may have programs in it that its tests name as handlers, and that are no tests. */
+function withoutHandlers(
+  specs: ReadonlyMap<number, readonly TestSpec[]>,
+): ReadonlyMap<number, readonly TestSpec[]> {
+  return new Map(
+    [...specs].map(([index, all]) => {
+      const handlers = handlersAmong(
+        all.map(({ source, handlers }) => ({ path: source?.path ?? '', handlers })),
+      );
+      return [index, all.filter(({ source }) => source === undefined || !handlers.has(source.path))];
+    }),
+  );
 }
 
 async function checkTheRest(sql: Sql, wanted: Wanted): Promise<readonly Mistake[]> {

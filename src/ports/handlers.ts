@@ -1,3 +1,5 @@
+import type { HandlerSpec, LeasedInstrument } from '../domain/handler.js';
+
 /** What a handler is told; each is answered before the next one is told. */
 export type HandlerNews =
   | {
@@ -7,6 +9,8 @@ export type HandlerNews =
       readonly test: string;
       readonly host: string;
       readonly parameters: Readonly<Record<string, string>>;
+      /** Leased with the host for this attempt. */
+      readonly instruments: readonly LeasedInstrument[];
     }
   | { readonly event: 'case_start' | 'case_end'; readonly case: string }
   /** A signal of the test's own. */
@@ -42,12 +46,18 @@ export interface HandlerProcess {
   end(): void;
 }
 
-/** Grid-side code that answers signals, from the admin's list; what a test names beside it is nothing. */
+/** What a handler is: as an admin declares it, or the bytes of a program that came with the test. */
+export type HandlerCode = HandlerSpec | { readonly program: Buffer };
+
+/** Grid-side code that answers signals. */
 export abstract class Handlers {
-  /** The names in the list, and whether each acts for every test. */
-  abstract readonly known: ReadonlyMap<string, { readonly always: boolean }>;
-  /** Starts one in a process of its own; what it says comes to `heard`. */
-  abstract start(name: string, heard: (word: HandlerWord) => void): HandlerProcess;
-  /** What the list gives it. */
-  abstract parametersOf(name: string): Readonly<Record<string, string>>;
+  /** The list of this machine's admin. */
+  abstract readonly known: ReadonlyMap<string, HandlerSpec>;
+  /** Starts one in a process of its own, with these variables; what it says comes to `heard`. */
+  abstract start(
+    name: string,
+    code: HandlerCode,
+    environment: Readonly<Record<string, string>>,
+    heard: (word: HandlerWord) => void,
+  ): HandlerProcess;
 }

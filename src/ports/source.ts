@@ -56,6 +56,14 @@ export abstract class Source {
     path: string,
     signal: AbortSignal,
   ): Promise<SourceTests | SourceTrouble>;
+  /** One file of a commit, by its path; of at most so many bytes. */
+  abstract fileAt(
+    url: string,
+    commit: string,
+    path: string,
+    mostBytes: number,
+    signal: AbortSignal,
+  ): Promise<SourceFile | SourceTrouble>;
   /**
    * All files of a commit as an archive (tar, gzip), with other repositories inside it, for `keep` to take; `notes` say
    * what is left out.

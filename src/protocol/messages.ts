@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { SEEN_PARTS } from '../domain/environment/environment.js';
+import type { HandlerSpec, LeasedInstrument } from '../domain/handler.js';
 import type { Fingerprint } from '../domain/host.js';
 import { LAYERS } from '../domain/layer.js';
 import { isSettled } from '../domain/outcome.js';
@@ -125,6 +127,12 @@ export interface PlacePlan {
   readonly expected?: Fingerprint;
   /** True where nothing will have run since the stack was put in place. */
   readonly fresh: boolean;
+  /** What the host will carry when the chain is done: keys by layer and step (since 1.5). */
+  readonly stack?: Readonly<Record<string, string>>;
+  /** What the test runs on is to be recorded (since 1.5). */
+  readonly record?: boolean;
+  /** Leased with the host, for its handlers (since 1.5); undefined: none. */
+  readonly instruments?: readonly LeasedInstrument[];
 }
 
 /** All that an executor needs to carry out one attempt; the same for a grid and for `testyard run`. */
@@ -138,6 +146,8 @@ export interface Assignment {
   readonly outputLimitBytes: number;
   /** What is under test and is to be a file on every host, named by its variable; since 1.3, undefined: nothing. */
   readonly artefacts?: readonly ArtefactFile[];
+  /** The grid's handlers that may act for this test, beside those of the executor's own machine; since 1.5. */
+  readonly handlers?: Readonly<Record<string, HandlerSpec>>;
 }
 
 /** What happened in an attempt, in order; `role` says at which place. */
@@ -179,6 +189,12 @@ export const AttemptEvent = z.discriminatedUnion('kind', [
     role,
     tags: z.array(TagSeen).max(1000),
     fingerprint: fingerprint.optional(),
+  }),
+  /** What the test runs on, looked at just before it (since 1.5): the digest of each part, whose bytes were kept before. */
+  z.strictObject({
+    kind: z.literal('environment'),
+    role,
+    parts: z.partialRecord(z.enum(SEEN_PARTS), digest),
   }),
   /** The test's own process started. */
   z.strictObject({ kind: z.literal('test_started') }),

@@ -1,5 +1,5 @@
 /** The version of the protocol between executors and the grid; a different major is refused. */
-export const PROTOCOL = '1.4';
+export const PROTOCOL = '1.5';
 
 /** Whether somebody who speaks this version understands the event `decided`; who says no version is older. */
 export function takesDecided(version = '1.1'): boolean {
@@ -9,6 +9,11 @@ export function takesDecided(version = '1.1'): boolean {
 /** Whether somebody who speaks this version keeps what tests and handlers leave. */
 export function takesAttachments(version = '1.1'): boolean {
   return isAtLeast(version, 4);
+}
+
+/** Whether somebody who speaks this version takes environment records. */
+export function takesEnvironment(version = '1.1'): boolean {
+  return isAtLeast(version, 5);
 }
 
 function isAtLeast(version: string, least: number): boolean {

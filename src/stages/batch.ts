@@ -58,6 +58,9 @@ export function batchOf(entries: readonly CountedEntry[], segments: Report['segm
         place(entry, event.role, { verified: event.tags });
         batch.tags.push(...seenTags(attempt, event));
         break;
+      case 'environment':
+        place(entry, event.role, { environment: event.parts });
+        break;
       case 'step_started':
         batch.stepsStarted.push({ ...ids, kind: event.what, ...pick(event) });
         break;

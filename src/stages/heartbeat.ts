@@ -18,6 +18,7 @@ import { releaseChanged } from './release.js';
 import { endReservations } from './reserve.js';
 import type { Settings } from './settings.js';
 import { readPending, unfolding } from './submit.js';
+import { Underway } from './underway.js';
 
 /**
  * The one that decides. A beat reads the world, lets each stage decide and commit, and never waits for
@@ -29,6 +30,7 @@ export class Heartbeat {
   private readonly reader = new WorldReader();
   private readonly drifts = new Drifts();
   private readonly fits = new FitIndex();
+  private readonly underway = new Underway();
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private wanted = false;
@@ -100,6 +102,7 @@ export class Heartbeat {
       if (epoch === null) {
         this.knowsAgeing = false;
         this.drifts.forget();
+        this.underway.forget();
         return false;
       }
       // What was seen before another one led is old.
@@ -127,7 +130,7 @@ export class Heartbeat {
     if (felt.overdue) done += await endOverdue(store, epoch);
     if (felt.crashWaits) done += await endCrashWaits(store, epoch, world);
     if (felt.changedTests) done += await releaseChanged(store, epoch, world);
-    const means = { settings, claims: this.claims, fits: this.fits };
+    const means = { settings, claims: this.claims, fits: this.fits, underway: this.underway };
     let planned = NOTHING;
     if (felt.pending) planned = await planAfter(unfolding(store, world, pending), store, epoch, world, means);
     else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../domain/digest.js';
 import { type Layer, lowest, reaches } from '../domain/layer.js';
 import type { AttemptEnd } from '../domain/outcome.js';
-import { isRestore } from '../domain/step.js';
+import { clearsItsLayer, isRestore } from '../domain/step.js';
 import type { PlacePlan, Report } from '../protocol/messages.js';
 import type { StackChange } from '../store/recording.js';
 import type { Sql } from '../store/store.js';
@@ -85,7 +85,7 @@ function isNews(change: StackChange, about: About): boolean {
       about.fingerprint = null;
       if (change.kind !== 'step_ok') return true;
       if (change.restore) Object.assign(about, { used: false, dirtyFrom: null });
-      if (change.reboot && about.dirtyFrom !== null && reaches(change.layer, about.dirtyFrom))
+      if (change.clears && about.dirtyFrom !== null && reaches(change.layer, about.dirtyFrom))
         about.dirtyFrom = null;
       return true;
   }
@@ -128,7 +128,7 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
           key,
           gives,
           restore: isRestore(step),
-          reboot: step.action.kind === 'reboot',
+          clears: clearsItsLayer(step) && !isRestore(step),
         },
       ];
     }

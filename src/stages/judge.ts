@@ -27,6 +27,7 @@ import {
   writeVerdicts,
 } from '../store/judging.js';
 import { decide } from '../store/leader.js';
+import { learn } from '../store/learning.js';
 import { keepForFailure } from '../store/reserving.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
@@ -162,7 +163,15 @@ async function answer(
   }
   if (demands.size > 0) await ensureDemands(tx, demands);
   const written = await recognizable(tx, verdicts);
-  await Promise.all([keepRecords(tx, results), writeVerdicts(tx, written), putBack(tx, backs)]);
+  await Promise.all([
+    keepRecords(tx, results),
+    writeVerdicts(tx, written),
+    putBack(tx, backs),
+    learn(
+      tx,
+      decided.map(({ attempt }) => attempt),
+    ),
+  ]);
   for (const { attempt, decision } of decided) await keepHost(tx, attempt, decision);
   for (const { attempt, decision } of decided) {
     for (const failure of failuresOf(attempt, decision))

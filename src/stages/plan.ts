@@ -1,16 +1,22 @@
 import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
+import type { Dirties } from '../domain/layer.js';
 import { factsWith } from '../domain/match/holds.js';
-import { type Answer, why } from '../domain/plan/fit.js';
+import { type Answer, type Fit, why } from '../domain/plan/fit.js';
 import { FitIndex } from '../domain/plan/fit-index.js';
-import { UnitsTaken } from '../domain/plan/instruments.js';
+import { type Instrument, leased, UnitsTaken } from '../domain/plan/instruments.js';
+import { Pairing } from '../domain/plan/pairing.js';
 import { promiseOf, sightOf } from '../domain/plan/promise.js';
+import { ResourceLimits } from '../domain/plan/resource-limits.js';
+import type { Soon } from '../domain/plan/soon.js';
+import { stackAfter } from '../domain/provision/after.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
 import {
   type Assigned,
   assign,
   type LiveExecutor,
+  limitedResources,
   liveExecutors,
   type NewAttempt,
   notHandedOut,
@@ -25,6 +31,9 @@ import { type KnownHost, okAttempts, type World } from '../store/world.js';
 import type { Claims } from './claims.js';
 import type { Settings } from './settings.js';
 import type { Unfolding } from './submit.js';
+import type { Underway } from './underway.js';
+
+type Way = Extract<Fit, { kind: 'yes' }>;
 
 /** What planning found that others must see to. */
 export interface Planned {
@@ -57,10 +66,13 @@ export interface PlanMeans {
   readonly claims: Claims;
   /** What earlier beats found; undefined: every host is asked anew. */
   readonly fits?: FitIndex;
+  /** What earlier beats began; undefined: nobody waits for a host that is at work. */
+  readonly underway?: Underway;
 }
 
 /** What is to be written, as queue and hosts were when they were looked at. */
 interface Weighed {
+  readonly begun: readonly Begun[];
   readonly found: Omit<Planned, 'assigned' | 'isPart'>;
   readonly attempts: readonly NewAttempt[];
   readonly says: readonly { readonly key: string; readonly code: string; readonly reason: string }[];
@@ -104,12 +116,13 @@ function isFull({ attempts }: Weighed): boolean {
 }
 
 async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed> {
-  const [demands, executors, taken] = await Promise.all([
+  const [demands, executors, taken, limited] = await Promise.all([
     waitingDemands(sql),
     liveExecutors(sql),
     seatsTaken(sql),
+    limitedResources(sql),
   ]);
-  if (demands.length === 0) return { found: NOTHING, attempts: [], says: [], holds: [] };
+  if (demands.length === 0) return { begun: [], found: NOTHING, attempts: [], says: [], holds: [] };
   const { hosts } = world;
   const okOf = demands.some((d) => d.spec.avoid.length > 0) ? await okAttempts(sql) : new Map<Id, Id>();
   const fits = means.fits ?? new FitIndex();
@@ -123,7 +136,16 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
   const able = demands.filter(({ spec }) => goesOn(spec));
   const hasInstruments = hosts.some(({ instruments }) => instruments.length > 0);
   const units = new UnitsTaken(hasInstruments ? await unitsTaken(sql) : new Map());
-  const attempts = await match(sql, able, answers, { ...means, world, hosts, executors, taken, units });
+  const limits = new ResourceLimits(limited);
+  const { begun, waits } = await match(sql, able, answers, {
+    ...means,
+    world,
+    hosts,
+    executors,
+    taken,
+    units,
+    limits,
+  });
   const says: { key: string; code: string; reason: string }[] = [];
   const holds: { key: string; incident: Id; reason: string }[] = [];
   const hopeless: { key: string; reason: string; fresh: boolean }[] = [];
@@ -153,9 +175,11 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
       says.push({
         key: demand.key,
         code: reason.kind === 'held' ? 'incident' : reason.code,
-        reason: hasInstruments
-          ? (equipmentShort(demand.spec, answer, world, units) ?? reason.reason)
-          : reason.reason,
+        reason:
+          waitsFor(waits.get(demand.key)) ??
+          (hasInstruments ? equipmentShort(demand.spec, answer, world, units) : undefined) ??
+          resourceFull(answer, limits) ??
+          reason.reason,
       });
     if (answer.fits.length === 0) {
       for (const later of answer.laters) {
@@ -170,7 +194,13 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
     const before = demands.find((d) => d.key === s.key);
     return before?.reasonCode !== s.code || before.reason !== s.reason;
   });
-  return { found: { hopeless, ...wants }, attempts, says: news, holds };
+  const attempts = begun.map(({ attempt }) => attempt);
+  return { begun, found: { hopeless, ...wants }, attempts, says: news, holds };
+}
+
+function waitsFor(host: string | undefined): string | undefined {
+  if (host === undefined) return undefined;
+  return `waits for ${host}: it should be free, much as it is needed, before another host could be brought into that state`;
 }
 
 /** Why a demand waits that every host could serve only with an instrument of which all units are taken. */
@@ -188,11 +218,20 @@ function equipmentShort(
   return `waits for ${names.join(' or ')}: every unit that its hosts could have is taken`;
 }
 
+/** Why a demand waits that every host could serve only by a chain for which a resource has no room just now. */
+function resourceFull({ fits }: Answer, limits: ResourceLimits): string | undefined {
+  const full = fits.map(({ chain }) => limits.full(chain.steps));
+  const first = full.find((one) => one !== undefined);
+  if (first === undefined || full.includes(undefined)) return undefined;
+  return `waits for ${first.name}: ${first.limit} at a time may use it, and as many do`;
+}
+
 async function write(
   tx: Transaction,
-  { attempts, says, holds }: Weighed,
-  { settings }: PlanMeans,
+  { attempts, begun, says, holds }: Weighed,
+  { settings, underway }: PlanMeans,
 ): Promise<readonly Assigned[]> {
+  for (const { attempt, way, test } of begun) underway?.begin(attempt.runId, way, test);
   const assigned = attempts.length > 0 ? await assign(tx, attempts) : [];
   await sayWhy(tx, says);
   for (const hold of holds) await holdDemand(tx, hold.key, hold.incident, hold.reason, settings.holdS);
@@ -222,93 +261,168 @@ interface Means extends PlanMeans {
   readonly executors: readonly LiveExecutor[];
   readonly taken: ReadonlyMap<Id, ReadonlySet<number>>;
   readonly units: UnitsTaken;
+  readonly limits: ResourceLimits;
 }
 
-/** Takes runs in their order and gives each the cheapest host that has a seat and an executor to work on it. */
+/** An attempt that is to begin. */
+interface Begun {
+  readonly attempt: NewAttempt;
+  readonly way: Way;
+  readonly test: { readonly dirties?: Dirties; readonly takesS: number };
+}
+
+/** Of each demand the first so many runs are looked at, where fewer hosts are free. */
+const LEAST_HEADS = 8;
+
+/**
+ * Gives runs hosts that have a seat, and an executor to work on them, as `Pairing` says; a run for which a busy host
+ * will soon do at less cost waits for that. `waits`: the names of those hosts, by demand.
+ */
 async function match(
   sql: Sql,
   demands: readonly WaitingDemand[],
   answers: ReadonlyMap<string, Answer>,
   means: Means,
-): Promise<NewAttempt[]> {
-  const free = new Map(
-    means.hosts.map((h) => {
-      const taken = means.taken.get(h.id) ?? new Set<number>();
-      return [h.id, Array.from({ length: h.seats }, (_, i) => i + 1).filter((seat) => !taken.has(seat))];
-    }),
+): Promise<{ readonly begun: readonly Begun[]; readonly waits: ReadonlyMap<string, string> }> {
+  const begun: Begun[] = [];
+  const waits = new Map<string, string>();
+  const openings = new Openings(demands, means);
+  const servable = demands.filter(({ key }) => openings.hasSeat(answers.get(key)));
+  const { slots } = openings;
+  if (servable.length === 0 || slots <= 0) return { begun, waits };
+  const keys = servable.map(({ key }) => key);
+  const heads = await headOfDemand(sql, keys, Math.max(slots, LEAST_HEADS), means.settings.fairShare);
+  const testOf = new Map(heads.map((head) => [head.runId, testAbout(head)]));
+  const pairing = new Pairing(
+    heads,
+    (demand) => answers.get(demand)?.fits ?? [],
+    (way, demand) => openings.find(way, demand) !== undefined,
   );
-  const room = means.executors.map((x) => ({ ...x }));
-  const servable = demands.filter((d) =>
-    answers.get(d.key)?.fits.some((f) => (free.get(f.host.id)?.length ?? 0) > 0),
-  );
-  const seats = [...free.values()].reduce((sum, list) => sum + list.length, 0);
-  const slots = Math.min(
-    seats,
-    room.reduce((sum, x) => sum + Math.max(x.room, 0), 0),
-    MOST_ATTEMPTS,
-  );
-  if (servable.length === 0 || slots <= 0) return [];
-  const specs = new Map(demands.map((d) => [d.key, d.spec]));
-  const attempts: NewAttempt[] = [];
-  for (const head of await headOfDemand(
-    sql,
-    servable.map((d) => d.key),
-    slots,
-    means.settings.fairShare,
-  )) {
-    const demand = specs.get(head.demand);
-    const answer = answers.get(head.demand);
-    if (demand === undefined || answer === undefined) continue;
-    const chosen = choose(demand, answer, free, room, means);
-    if (chosen === undefined) continue;
-    const { chain } = chosen.fit;
-    const host = chosen.host;
-    // A chain with a step below `use` needs all seats.
-    const others = (free.get(host.id) ?? []).filter((seat) => seat !== chosen.seat);
-    const kept = chain.steps.some((s) => s.layer !== 'use') ? others : [];
-    free.set(host.id, kept.length > 0 ? [] : others);
-    chosen.executor.room -= 1;
-    const observe = demand.purpose === 'canary' || demand.purpose === 'recovery';
-    attempts.push({
-      runId: head.runId,
-      demand: head.demand,
-      lease: chosen.executor.lease,
-      hostId: host.id,
-      seat: chosen.seat,
-      kept,
-      units: means.units.take(chosen.instruments),
-      requirement: demand.requirement,
-      fresh: chain.fresh,
-      handOver: means.claims.waits(chosen.executor.lease),
-      place: placePlan(host, chosen.seat, chosen.fit.chain, demand.requirement, observe, means.world),
-    });
-    if (attempts.length >= slots) break;
+  let soon: Soon | undefined;
+  while (begun.length < slots) {
+    const pair = pairing.next();
+    if (pair === undefined) break;
+    const { head, way } = pair;
+    const demand = openings.demand(head.demand);
+    const test = testOf.get(head.runId);
+    const opening = openings.find(way, head.demand);
+    if (demand === undefined || opening === undefined || test === undefined) continue;
+    if (way.chain.costS > 0 && demand.purpose === 'test' && means.underway !== undefined) {
+      soon ??= await means.underway.soon(sql, means.world);
+      const rather = soon.rather(demand, way.chain.costS, test);
+      if (rather !== undefined) waits.set(head.demand, rather.name);
+      if (rather !== undefined) continue;
+    }
+    const attempt = openings.take(opening, { runId: head.runId, demand: head.demand });
+    begun.push({ attempt, way, test });
   }
-  return attempts;
+  return { begun, waits };
 }
 
-function choose(
-  demand: Demand,
-  answer: Answer,
-  free: ReadonlyMap<Id, readonly number[]>,
-  room: readonly { lease: Id; name: string; room: number }[],
-  { world, units }: Means,
-) {
-  for (const fit of answer.fits) {
-    const host = world.byId.get(fit.host.id);
-    const seats = free.get(fit.host.id) ?? [];
-    const seat = seats[0];
-    if (host === undefined || seat === undefined) continue;
-    if (fit.chain.steps.some((s) => s.layer !== 'use') && seats.length < host.seats) continue;
-    const instruments = units.asked(demand.requirement, host.instruments);
-    if (units.busy(instruments) !== undefined) continue;
-    const executor = [...room]
-      .filter((x) => x.room > 0 && (host.executor === undefined || host.executor === x.name))
-      .sort((a, b) => b.room - a.room)[0];
-    const live = room.find((x) => x.lease === executor?.lease);
-    if (live !== undefined) return { fit, host, seat, executor: live, instruments };
+function testAbout({
+  dirties,
+  takesS,
+}: {
+  readonly dirties?: Dirties | null;
+  readonly takesS: number;
+}): Begun['test'] {
+  return { takesS, ...(dirties === undefined || dirties === null ? {} : { dirties }) };
+}
+
+/** Somewhere that an attempt could begin. */
+interface Opening {
+  readonly way: Way;
+  readonly host: KnownHost;
+  readonly seat: number;
+  readonly executor: { lease: Id; room: number };
+  readonly instruments: readonly Instrument[];
+}
+
+/** Seats, executors and instruments that are free, less and less as they are taken. */
+class Openings {
+  private readonly free: Map<Id, readonly number[]>;
+  private readonly room: { lease: Id; name: string; room: number }[];
+  private readonly specs: ReadonlyMap<string, Demand>;
+
+  constructor(
+    demands: readonly WaitingDemand[],
+    private readonly means: Means,
+  ) {
+    this.free = new Map(
+      means.hosts.map((h) => {
+        const taken = means.taken.get(h.id) ?? new Set<number>();
+        return [h.id, Array.from({ length: h.seats }, (_, i) => i + 1).filter((seat) => !taken.has(seat))];
+      }),
+    );
+    this.room = means.executors.map((x) => ({ ...x }));
+    this.specs = new Map(demands.map((d) => [d.key, d.spec]));
   }
-  return undefined;
+
+  /** So many attempts could begin at most. */
+  get slots(): number {
+    const seats = [...this.free.values()].reduce((sum, list) => sum + list.length, 0);
+    const room = this.room.reduce((sum, x) => sum + Math.max(x.room, 0), 0);
+    return Math.min(seats, room, MOST_ATTEMPTS);
+  }
+
+  hasSeat(answer: Answer | undefined): boolean {
+    return answer?.fits.some((f) => (this.free.get(f.host.id)?.length ?? 0) > 0) === true;
+  }
+
+  demand(key: string): Demand | undefined {
+    return this.specs.get(key);
+  }
+
+  find(way: Way, demandKey: string): Opening | undefined {
+    const { world, units, limits } = this.means;
+    const host = world.byId.get(way.host.id);
+    const seats = this.free.get(way.host.id) ?? [];
+    const seat = seats[0];
+    if (host === undefined || seat === undefined) return undefined;
+    if (needsWhole(way) && seats.length < host.seats) return undefined;
+    const instruments = units.asked(this.demand(demandKey)?.requirement ?? '', host.instruments);
+    if (units.busy(instruments) !== undefined || limits.full(way.chain.steps) !== undefined) return undefined;
+    const [executor] = this.room
+      .filter((x) => x.room > 0 && (host.executor === undefined || host.executor === x.name))
+      .sort((a, b) => b.room - a.room);
+    return executor === undefined ? undefined : { way, host, seat, executor, instruments };
+  }
+
+  take(
+    { way, host, seat, executor, instruments }: Opening,
+    run: { readonly runId: Id; readonly demand: string },
+  ): NewAttempt {
+    const { units, claims, world } = this.means;
+    const demand = this.demand(run.demand);
+    if (demand === undefined) throw new Error('what waits has a demand');
+    const others = (this.free.get(host.id) ?? []).filter((one) => one !== seat);
+    const kept = needsWhole(way) ? others : [];
+    this.free.set(host.id, kept.length > 0 ? [] : others);
+    executor.room -= 1;
+    const { purpose, requirement } = demand;
+    const observe = purpose === 'canary' || purpose === 'recovery';
+    this.means.limits.take(way.chain.steps);
+    const taken = units.take(instruments);
+    const handled = leased(instruments, taken);
+    const place = placePlan(host, seat, way.chain, requirement, observe, world);
+    return {
+      ...run,
+      lease: executor.lease,
+      hostId: host.id,
+      seat,
+      kept,
+      units: taken,
+      requirement,
+      fresh: way.chain.fresh,
+      handOver: claims.waits(executor.lease),
+      place: handled.length === 0 ? place : { ...place, instruments: handled },
+    };
+  }
+}
+
+/** A chain with a step below `use` needs all seats. */
+function needsWhole({ chain }: Way): boolean {
+  return chain.steps.some((step) => step.layer !== 'use');
 }
 
 function placePlan(
@@ -353,6 +467,8 @@ function placePlan(
     observe: others,
     ...(requirement === '' ? {} : { promised }),
     fresh: chain.fresh,
+    stack: stackAfter(host.stack, chain.steps),
+    ...(observe ? {} : { record: true }),
     ...(relies && host.fingerprint !== undefined ? { expected: host.fingerprint } : {}),
   };
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { artefactEnvironment, artefactFiles } from '../domain/submit/artefact.js';
+import type { TestSpec } from '../domain/test.js';
 import { BlobMissing, type Blobs } from '../ports/blobs.js';
 import { GridLink } from '../protocol/grid-link.js';
 import type {
@@ -130,17 +131,22 @@ export class RecordDesk extends GridLink {
   }
 
   private assignment(handout: Handout): Assignment {
-    const { spec, variant, artefacts } = handout;
+    const { spec, variant, artefacts, handling } = handout;
     const environment = { ...spec.environment, ...variant, ...artefactEnvironment(artefacts) };
     const files = artefactFiles(artefacts);
+    const wanted = spec.handlers ?? [];
+    const handlers = Object.entries(handling.listed).filter(
+      ([name, { always }]) => always || wanted.includes(name),
+    );
     return {
       run: handout.run,
       attempt: handout.attempt,
       number: handout.number,
       places: handout.places,
-      test: { ...spec, environment },
+      test: { ...mayHandle(spec, handling.isTrusted), environment },
       outputLimitBytes: this.settings.outputLimitBytes,
       ...(files.length === 0 ? {} : { artefacts: files }),
+      ...(handlers.length === 0 ? {} : { handlers: Object.fromEntries(handlers) }),
     };
   }
 
@@ -283,4 +289,9 @@ function inOrder(
 
 function timer(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+/** Trust may have been withdrawn since the test was submitted. */
+function mayHandle({ programs, ...spec }: TestSpec, isTrusted: boolean): TestSpec {
+  return isTrusted && programs !== undefined ? { ...spec, programs } : spec;
 }

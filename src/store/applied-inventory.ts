@@ -13,16 +13,15 @@ type HostRow = Maybe<HostSpec> & {
 /** The inventory that is applied, as it was declared; hosts that are on their way out are not in it. */
 export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   const [grids, tags, aliases, pools, resources, images, types, hosts, steps, tests] = await Promise.all([
-    sql.rows<
-      Inventory['grid'] & { halt: object; sources: readonly string[]; lava: object; gridSteps: boolean }
-    >(
+    sql.rows<Required<Inventory['grid']>>(
       `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources,
-         lava_mapping AS lava, grid_steps AS "gridSteps" FROM grid`,
+         lava_mapping AS lava, handlers, trusted_projects AS "trustedProjects", grid_steps AS "gridSteps", people, mail,
+         web_hooks AS "webHooks", health_check AS "healthCheck" FROM grid`,
     ),
     specs<'tags'>(sql, `SELECT spec FROM tag WHERE removed_at IS NULL`),
     specs<'aliases'>(sql, `SELECT spec FROM alias`),
     sql.rows<Maybe<PoolSpec>>(
-      `SELECT name, meaning, owner, projects, cap FROM pool WHERE removed_at IS NULL`,
+      `SELECT name, meaning, owner, projects, cap, health_check AS "healthCheck" FROM pool WHERE removed_at IS NULL`,
     ),
     specs<'resources'>(sql, `SELECT spec FROM resource WHERE removed_at IS NULL`),
     sql.rows<{ spec: ImageSpec }>(`SELECT spec FROM image`),
@@ -45,17 +44,10 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
   ]);
   const [row] = grids;
   if (row === undefined) throw new Error('there is one row of grid');
-  const { halt, sources, lava, gridSteps, ...grid } = row;
   const made = makeCatalogue([...STANDARD_TAGS, ...tags], []);
   const isDevice = (tag: string) => 'catalogue' in made && made.catalogue.find(tag)?.kind === 'device';
   return {
-    grid: {
-      ...grid,
-      ...(Object.keys(halt).length === 0 ? {} : { halt }),
-      ...(sources.length === 0 ? {} : { sources }),
-      ...(gridSteps ? { gridSteps } : {}),
-      ...(Object.keys(lava).length === 0 ? {} : { lava }),
-    },
+    grid: withoutEmpty(row),
     tags: byName(tags),
     aliases: byName(aliases),
     pools: byName(pools.map((pool) => said(pool))),
@@ -76,6 +68,17 @@ async function specs<Key extends Exclude<keyof Inventory, 'grid' | 'images'>>(
 ): Promise<Inventory[Key][number][]> {
   const rows = await sql.rows<{ spec: Inventory[Key][number] }>(query);
   return rows.map(({ spec }) => spec);
+}
+
+/** Without lists and maps in which nothing stands. */
+function withoutEmpty({
+  name,
+  admin,
+  default: common,
+  ...more
+}: Required<Inventory['grid']>): Inventory['grid'] {
+  const filled = Object.entries(more).filter(([, value]) => value === true || Object.keys(value).length > 0);
+  return { name, admin, default: common, ...Object.fromEntries(filled) };
 }
 
 /** Without what nobody said. */

@@ -1,7 +1,8 @@
 import type { Id } from '../domain/id.js';
 import type { Unit } from '../domain/plan/instruments.js';
+import type { LimitedResource } from '../domain/plan/resource-limits.js';
 import type { PlacePlan } from '../protocol/messages.js';
-import type { Handout } from './recording.js';
+import { type Handout, handlingOf } from './recording.js';
 import type { Sql } from './store.js';
 import { ARTEFACTS_OF_RUN } from './submission.js';
 
@@ -31,6 +32,14 @@ export async function seatsTaken(sql: Sql): Promise<ReadonlyMap<Id, ReadonlySet<
   return taken;
 }
 
+/** Which run has which host, and for how many seconds. */
+export function seatsTakenFor(sql: Sql): Promise<{ host: Id; run: Id; forS: number }[]> {
+  return sql.rows(
+    `SELECT host_id AS host, run_id AS run, extract(epoch FROM grid_now() - taken_at)::float8 AS "forS"
+     FROM host_seat WHERE role = 'main'`,
+  );
+}
+
 /** Units of instruments that are taken, by instrument. */
 export async function unitsTaken(sql: Sql): Promise<ReadonlyMap<Id, ReadonlySet<number>>> {
   const rows = await sql.rows<{ resource_id: Id; unit: number }>(
@@ -39,6 +48,17 @@ export async function unitsTaken(sql: Sql): Promise<ReadonlyMap<Id, ReadonlySet<
   const taken = new Map<Id, Set<number>>();
   for (const { resource_id: id, unit } of rows) taken.set(id, (taken.get(id) ?? new Set()).add(unit));
   return taken;
+}
+
+/** Resources with a limit, and how many chains that are under way use each. */
+export function limitedResources(sql: Sql): Promise<LimitedResource[]> {
+  return sql.rows<LimitedResource>(
+    `SELECT r.name, (r.spec->>'limit')::integer AS "limit",
+       (SELECT count(*) FROM host_seat s JOIN attempt a ON a.run_id = s.run_id AND a.id = s.attempt_id
+        WHERE s.role = 'main' AND a.chain_done_at IS NULL AND jsonb_path_exists(a.plan,
+          '$[*].chain[*].uses[*] ? (@ == $name)', jsonb_build_object('name', r.name)))::integer AS "inUse"
+     FROM resource r WHERE r.removed_at IS NULL AND r.spec ? 'limit' ORDER BY r.name`,
+  );
 }
 
 /** One run on one seat of one host, by one executor. */
@@ -111,7 +131,8 @@ export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise
      SELECT run_id AS run, attempt_id AS attempt, attempts AS number,
        CASE WHEN "handOver" THEN (SELECT spec FROM test WHERE test.id = taken.test_id) END AS spec,
        CASE WHEN "handOver" THEN (SELECT variant FROM run WHERE run.id = taken.run_id) END AS variant,
-       CASE WHEN "handOver" THEN (SELECT ${ARTEFACTS_OF_RUN} FROM run r WHERE r.id = taken.run_id) END AS artefacts
+       CASE WHEN "handOver" THEN (SELECT ${ARTEFACTS_OF_RUN} FROM run r WHERE r.id = taken.run_id) END AS artefacts,
+       CASE WHEN "handOver" THEN ${handlingOf('taken.test_id')} END AS handling
      FROM taken ORDER BY run_id`,
     [JSON.stringify(attempts)],
   );

@@ -55,6 +55,14 @@ export async function readSources(sql: Sql): Promise<readonly string[]> {
   return row?.sources ?? [];
 }
 
+/** Projects whose tests may bring handlers of their own. */
+export async function readTrustedProjects(sql: Sql): Promise<readonly string[]> {
+  const [row] = await sql.rows<{ trusted: readonly string[] }>(
+    `SELECT trusted_projects AS trusted FROM grid`,
+  );
+  return row?.trusted ?? [];
+}
+
 /** What words of LAVA metadata ask of a host. */
 export async function readLavaMapping(sql: Sql): Promise<LavaMapping> {
   const [row] = await sql.rows<{ said: Partial<LavaMapping> }>(`SELECT lava_mapping AS said FROM grid`);

@@ -7,6 +7,7 @@ import { readAppliedInventory } from './applied-inventory.js';
 import { resumePool } from './blaming.js';
 import { chronicle } from './chronicle.js';
 import { hostInUse, hostsAtWork, type InUse, tagsAskedFor, unknownProjects } from './inventory-in-use.js';
+import { PROBE_OF_GIVEN } from './recording.js';
 import { type Store, type Transaction, wake } from './store.js';
 import { listAsInventory } from './test.js';
 
@@ -121,11 +122,13 @@ async function listCanary(tx: Transaction): Promise<void> {
 async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
   await tx.rows(
     `UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4, sources = $5,
-       lava_mapping = $6, grid_steps = $7`,
+       lava_mapping = $6, handlers = $7, trusted_projects = $8, grid_steps = $9, people = $10, mail = $11,
+       web_hooks = $12, health_check = $13`,
     [
       ...[grid.name, grid.admin, grid.default, JSON.stringify(grid.halt ?? {}), grid.sources ?? []],
-      JSON.stringify(grid.lava ?? {}),
-      grid.gridSteps ?? false,
+      ...[JSON.stringify(grid.lava ?? {}), JSON.stringify(grid.handlers ?? {}), grid.trustedProjects ?? []],
+      ...[grid.gridSteps ?? false, JSON.stringify(grid.people ?? {}), JSON.stringify(grid.mail ?? {})],
+      ...[JSON.stringify(grid.webHooks ?? {}), grid.healthCheck ?? ''],
     ],
   );
 }
@@ -166,7 +169,7 @@ async function applyCatalogue(
      dropped AS (
        DELETE FROM host_stack k USING changed c WHERE k.host_id = c.host_id AND layer_rank(k.layer) >= c.rank
        RETURNING k.host_id, k.layer, k.gives),
-     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND p.probe = ANY (d.gives))
+     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND ${PROBE_OF_GIVEN})
      UPDATE host h SET used_since_stack = true, dirty_from = least_layer(h.dirty_from,
        (SELECT d.layer FROM dropped d WHERE d.host_id = h.id ORDER BY layer_rank(d.layer) LIMIT 1))
      FROM changed c WHERE h.id = c.host_id`,
@@ -191,10 +194,11 @@ async function applyCatalogue(
 async function applyHosts(tx: Transaction, { hosts, pools }: Inventory): Promise<void> {
   await tx.rows(
     `WITH given AS (SELECT * FROM jsonb_to_recordset($1::jsonb)
-         AS g(name text, meaning text, owner text, projects text[], cap jsonb)),
-     put AS (INSERT INTO pool (name, meaning, owner, projects, cap) SELECT name, meaning, owner, projects, cap FROM given
+         AS g(name text, meaning text, owner text, projects text[], cap jsonb, "healthCheck" text)),
+     put AS (INSERT INTO pool (name, meaning, owner, projects, cap, health_check)
+       SELECT name, meaning, owner, projects, cap, "healthCheck" FROM given
        ON CONFLICT (name) DO UPDATE SET meaning = EXCLUDED.meaning, owner = EXCLUDED.owner,
-         projects = EXCLUDED.projects, cap = EXCLUDED.cap, removed_at = NULL)
+         projects = EXCLUDED.projects, cap = EXCLUDED.cap, health_check = EXCLUDED.health_check, removed_at = NULL)
      UPDATE pool SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
     [JSON.stringify(pools)],
   );

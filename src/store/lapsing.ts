@@ -1,5 +1,5 @@
 import type { Id } from '../domain/id.js';
-import { JUDGED_EARLY } from './recording.js';
+import { JUDGED_EARLY, PROBE_OF_GIVEN } from './recording.js';
 import type { Sql } from './store.js';
 
 /** After a pause in which nobody could renew, every live lease is granted in full again before any lapses. */
@@ -59,7 +59,7 @@ export async function endLease(sql: Sql, lease: Id, reason: string, onlyIfLapsed
        WHERE k.host_id = t.id AND layer_rank(k.layer) >= layer_rank(t.layer)
        RETURNING k.host_id, k.gives),
      forgotten AS (
-       DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND p.probe = ANY(d.gives))
+       DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND ${PROBE_OF_GIVEN})
      UPDATE host h SET dirty_from = t.layer, step_layer = NULL, used_since_stack = true,
        version = nextval('host_version_seq')
      FROM touched t WHERE h.id = t.id`,

@@ -1,3 +1,4 @@
+import type { HandlerSpec } from '../domain/handler.js';
 import type { Id } from '../domain/id.js';
 import type { Layer } from '../domain/layer.js';
 import type { AttemptEnd, Outcome } from '../domain/outcome.js';
@@ -16,6 +17,18 @@ export interface Handout {
   readonly spec: TestSpec;
   readonly variant: Readonly<Record<string, string>>;
   readonly artefacts: readonly Artefact[];
+  readonly handling: {
+    /** The grid's list. */
+    readonly listed: Readonly<Record<string, HandlerSpec>>;
+    /** Whether its project may bring handlers of its own. */
+    readonly isTrusted: boolean;
+  };
+}
+
+/** What is known of handlers for a test of which this is the id. */
+export function handlingOf(testId: string): string {
+  return `(SELECT jsonb_build_object('listed', g.handlers, 'isTrusted', p.name = ANY (g.trusted_projects))
+    FROM grid g CROSS JOIN project p JOIN test own ON own.project_id = p.id WHERE own.id = ${testId})`;
 }
 
 /** Of an attempt in the queue: whether it was never handed out, or so long ago without a word that it got lost. */
@@ -30,7 +43,7 @@ export function handOut(sql: Sql, lease: Id, limit: number): Promise<Handout[]> 
          ORDER BY run_id LIMIT $2 FOR UPDATE SKIP LOCKED)
        RETURNING run_id, attempt_id, test_id)
      SELECT m.run_id AS run, m.attempt_id AS attempt, a.number, a.plan AS places, t.spec, r.variant,
-       ${ARTEFACTS_OF_RUN} AS artefacts
+       ${ARTEFACTS_OF_RUN} AS artefacts, ${handlingOf('m.test_id')} AS handling
      FROM mine m JOIN attempt a ON a.run_id = m.run_id AND a.id = m.attempt_id
      JOIN test t ON t.id = m.test_id JOIN run r ON r.id = m.run_id ORDER BY m.run_id`,
     [lease, limit],
@@ -75,6 +88,9 @@ export async function endedBy(
   );
   return new Set(rows.map((r) => r.id));
 }
+
+/** Of a row `d` of what a step gave (`tag`, or `tag = value`) the tags, as `p` is a probe of one. */
+export const PROBE_OF_GIVEN = `p.probe IN (SELECT split_part(item, ' ', 1) FROM unnest(d.gives) AS item)`;
 
 /** Purposes of runs whose verdict does not wait for the end: what checks a host has to leave it well, too. */
 export const JUDGED_EARLY = `'test', 'trial'`;
@@ -153,6 +169,8 @@ export interface Batch {
     attempt: Id;
     role: string;
     verified?: unknown;
+    /** Digests of the parts of the environment record. */
+    environment?: Readonly<Record<string, string>>;
     before?: unknown;
     after?: unknown;
     dirtied?: string;
@@ -242,12 +260,12 @@ export async function writeBatch(sql: Sql, batch: Batch): Promise<void> {
   if (batch.places.length > 0) {
     said.push(
       sql.rows(
-        `UPDATE place p SET verified = coalesce(g.verified, p.verified),
+        `UPDATE place p SET verified = coalesce(g.verified, p.verified), environment = coalesce(g.environment, p.environment),
          fingerprint_before = coalesce(g.before, p.fingerprint_before),
          fingerprint_after = coalesce(g.after, p.fingerprint_after), dirtied = coalesce(g.dirtied, p.dirtied),
          boot_id = coalesce(g."bootId", p.boot_id), output_bytes = coalesce(g."outputBytes", p.output_bytes),
          output_cut = coalesce(g."outputCut", p.output_cut)
-       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, before jsonb,
+       FROM jsonb_to_recordset($1::jsonb) AS g(run bigint, attempt bigint, role text, verified jsonb, environment jsonb, before jsonb,
          after jsonb, dirtied text, "bootId" text, "outputBytes" bigint, "outputCut" bigint)
        WHERE p.run_id = g.run AND p.attempt_id = g.attempt AND p.role = g.role`,
         [json(batch.places)],
@@ -373,8 +391,8 @@ export type StackChange =
       readonly gives: readonly string[];
       /** Nothing has run since. */
       readonly restore: boolean;
-      /** What a boot had brought about is gone, whoever did it. */
-      readonly reboot: boolean;
+      /** What its layer had is gone, whoever brought it there. */
+      readonly clears: boolean;
     }
   | { readonly kind: 'step_failed'; readonly attempt: Id; readonly role: string }
   /** Somebody's work has begun there: the host is no longer fresh. */
@@ -409,12 +427,12 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
           [...at, change.layer],
         );
       }
-      if (change.reboot) {
+      if (change.clears) {
         await sql.rows(
           `WITH dropped AS (
              DELETE FROM host_stack WHERE host_id = ${host} AND layer_rank(layer) >= layer_rank($3) RETURNING gives),
            forgotten AS (DELETE FROM host_probe p USING dropped d
-             WHERE p.host_id = ${host} AND p.probe = ANY(d.gives))
+             WHERE p.host_id = ${host} AND ${PROBE_OF_GIVEN})
            UPDATE host SET dirty_from = CASE WHEN layer_rank(dirty_from) < layer_rank($3) THEN dirty_from END
            WHERE id = ${host}`,
           [...at, change.layer],
@@ -425,7 +443,7 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
            DELETE FROM host_stack WHERE host_id = ${host} AND (layer_rank(layer) > layer_rank($3) OR step = $4)
            RETURNING step, gives),
          forgotten AS (DELETE FROM host_probe p USING dropped d
-           WHERE p.host_id = ${host} AND d.step <> $4 AND p.probe = ANY(d.gives)),
+           WHERE p.host_id = ${host} AND d.step <> $4 AND ${PROBE_OF_GIVEN}),
          added AS (
            INSERT INTO host_stack (host_id, position, layer, step, key, gives, attempt_id)
            SELECT h.id, coalesce((SELECT max(position) FROM host_stack WHERE host_id = h.id), 0) + 1, $3, $4, $5, $6, $1
@@ -466,7 +484,7 @@ async function dropFrom(sql: Sql, host: string, at: readonly unknown[], layer: L
      dropped AS (
        DELETE FROM host_stack k USING hit WHERE k.host_id = hit.id AND layer_rank(k.layer) >= layer_rank(hit.layer)
        RETURNING k.host_id, k.gives),
-     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND p.probe = ANY(d.gives))
+     forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND ${PROBE_OF_GIVEN})
      UPDATE host h SET dirty_from = hit.layer, step_layer = NULL, used_since_stack = true,
        version = nextval('host_version_seq')
      FROM hit WHERE h.id = hit.id AND (h.dirty_from IS DISTINCT FROM hit.layer OR h.step_layer IS NOT NULL

@@ -1,4 +1,6 @@
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
+import type { SeenPart } from '../domain/environment/environment.js';
+import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { ImageSpec } from '../domain/image.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
@@ -9,6 +11,8 @@ import type { AttemptEnd, Mark, NoVerdict, Outcome, Verdict } from '../domain/ou
 import type { StepSpec } from '../domain/step.js';
 import type { LeftOut } from '../domain/submit/unfold.js';
 import type { Alias, Presence, TagSpec } from '../domain/tag.js';
+import type { NewsKind } from '../domain/tell/news.js';
+import type { MailSpec, WebHookSpec } from '../domain/tell/telling.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Restore } from '../ports/images.js';
 import type { PlacePlan } from '../protocol/messages.js';
@@ -149,6 +153,12 @@ export const SCHEMA = {
       sources: texts("'{}'"),
       lavaMapping: json<Partial<LavaMapping>>("'{}'"),
       gridSteps: boolean('false'),
+      handlers: json<Readonly<Record<string, HandlerSpec>>>("'{}'"),
+      trustedProjects: texts("'{}'"),
+      people: json<Readonly<Record<string, string>>>("'{}'"),
+      mail: json<Partial<MailSpec>>("'{}'"),
+      webHooks: json<Readonly<Record<string, WebHookSpec>>>("'{}'"),
+      healthCheck: text("''"),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -182,6 +192,7 @@ export const SCHEMA = {
       owner: orNull(text()),
       projects: orNull(texts()),
       cap: orNull(json<PoolCap>()),
+      healthCheck: orNull(text()),
       haltedBy: bigints("'{}'"),
       removedAt: orNull(instant()),
     },
@@ -485,6 +496,13 @@ export const SCHEMA = {
     },
   ),
 
+  /** What steps and tests took on hosts of each type; see the migration that made it. */
+  learnedCost: table(
+    'learned_cost',
+    { what: key(text()), hostType: key(text()), tried: double(), worked: double(), seconds: double() },
+    { checks: { learned_cost_ck: 'tried >= worked AND worked >= 0 AND seconds >= 0' } },
+  ),
+
   /** What somebody asked for. */
   submission: table(
     'submission',
@@ -510,6 +528,8 @@ export const SCHEMA = {
       leftOut: orNull(json<readonly LeftOut[]>()),
       holdS: orNull(double()),
       repeats: orNull(bigints()),
+      mailTo: orNull(text()),
+      mailedAt: orNull(instant()),
     },
     {
       foreignKeys: { submission_project_fk: ['projectId', 'project'] },
@@ -521,6 +541,7 @@ export const SCHEMA = {
         submission_pending_ix: { columns: ['id'], where: 'unfolded_at IS NULL' },
         submission_project_ix: { columns: ['projectId', 'id'] },
         submission_name_ix: { columns: ['projectId', 'name', 'id'] },
+        submission_mail_ix: { columns: ['id'], where: 'mail_to IS NOT NULL AND mailed_at IS NULL' },
       },
     },
   ),
@@ -586,6 +607,38 @@ export const SCHEMA = {
       },
     },
   ),
+
+  /** What people and programs are to be told, until it is known to have arrived. */
+  message: table(
+    'message',
+    {
+      id: key(identity()),
+      at: instant('grid_now()'),
+      via: text<'mail' | 'web_hook' | 'digest'>(),
+      recipient: text(),
+      thread: text(),
+      kind: text<NewsKind>(),
+      topic: text(),
+      text: text(),
+      dueAt: instant('grid_now()'),
+      tries: integer(0),
+      error: orNull(text()),
+      sentTo: orNull(text()),
+      sentAt: orNull(instant()),
+      givenUpAt: orNull(instant()),
+    },
+    {
+      checks: { message_via_ck: oneOf('via', ['mail', 'web_hook', 'digest']) },
+      indices: {
+        message_due_ix: { columns: ['via', 'dueAt'], where: 'sent_at IS NULL AND given_up_at IS NULL' },
+        message_thread_ix: { columns: ['thread', 'id'] },
+        message_halt_ix: { columns: ['id'], where: "kind IN ('halted', 'resumed')" },
+      },
+    },
+  ),
+
+  /** Up to when each line of cron was looked at. */
+  schedule: table('schedule', { name: key(text()), lookedAt: instant() }),
 
   /** Failures of a test that a person tied to an issue. */
   knownFailure: table(
@@ -654,6 +707,8 @@ export const SCHEMA = {
       /** What was found where the host had been booted since it was left, by nobody's order. */
       unorderedBoot: orNull(text()),
       verified: orNull(json<readonly SeenTag[]>()),
+      /** Digests of the blobs that are the parts of the environment record. */
+      environment: orNull(json<Readonly<Partial<Record<SeenPart, string>>>>()),
       fingerprintBefore: orNull(json<Fingerprint>()),
       fingerprintAfter: orNull(json<Fingerprint>()),
       dirtied: orNull(text<Layer>()),

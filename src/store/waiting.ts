@@ -1,6 +1,7 @@
 import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { RunMemory } from '../domain/judge/judge.js';
+import type { Head } from '../domain/plan/pairing.js';
 import type { Sql } from './store.js';
 
 /**
@@ -39,13 +40,14 @@ export async function waitingDemands(sql: Sql): Promise<WaitingDemand[]> {
  * ageing time - `fairShare` * the owner's share. The share, from 0 to 1, is what the owner has used hosts lately and uses
  * them now, of all that those have who wait here. Of one owner's runs that is the order of `turn_at` whatever the hour
  * (see the migration that made it), so that the index gives each owner's first runs and nothing else is looked at.
+ * `takesS`: how long its test should take, by what it took before, else at most.
  */
 export async function headOfDemand(
   sql: Sql,
   keys: readonly string[],
   limit: number,
   fairShare: number,
-): Promise<{ runId: Id; demand: string; testId: Id }[]> {
+): Promise<(Head & { readonly takesS: number })[]> {
   return sql.rows(
     `WITH RECURSIVE heads AS (
        SELECT k.key, (SELECT owner FROM queue WHERE state = 'waiting' AND demand = k.key ORDER BY owner LIMIT 1) AS owner
@@ -64,12 +66,16 @@ export async function headOfDemand(
      behind AS MATERIALIZED (
        SELECT owner, $3::float8 * used / nullif(sum(used) OVER (), 0) * (SELECT ageing_s FROM grid) * interval '1 s' AS by
        FROM uses)
-     SELECT q.run_id AS "runId", q.demand, q.test_id AS "testId"
+     SELECT q.run_id AS "runId", q.demand, t.spec->>'dirties' AS dirties,
+       extract(epoch FROM grid_now() - q.turn_at - coalesce(b.by, interval '0')) / (SELECT ageing_s FROM grid)::float8 AS points,
+       coalesce((SELECT sum(seconds) / nullif(sum(worked), 0) FROM learned_cost
+           WHERE what = 'test:' || q.project_id || ':' || t.name),
+         (t.spec->>'timeoutMs')::float8 / 1000) AS "takesS"
      FROM heads h LEFT JOIN behind b ON b.owner = h.owner CROSS JOIN LATERAL (
-       SELECT run_id, demand, turn_at, test_id FROM queue
+       SELECT run_id, demand, turn_at, test_id, project_id FROM queue
        WHERE state = 'waiting' AND demand = h.key AND owner = h.owner AND cancelled_by IS NULL
          AND (not_before IS NULL OR not_before <= grid_now())
-       ORDER BY turn_at, run_id LIMIT $2) AS q
+       ORDER BY turn_at, run_id LIMIT $2) AS q JOIN test t ON t.id = q.test_id
      WHERE h.owner IS NOT NULL
      ORDER BY q.turn_at + coalesce(b.by, interval '0'), q.run_id`,
     [keys, limit, fairShare],

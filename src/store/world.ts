@@ -5,11 +5,13 @@ import type { Layer } from '../domain/layer.js';
 import { type TagRecord, tagOnRecord, type WrittenTag, whatIsKnown } from '../domain/match/known.js';
 import type { Candidate, OpenIncident } from '../domain/plan/candidate.js';
 import type { Instrument } from '../domain/plan/instruments.js';
+import { expectedCostS, isNews } from '../domain/provision/learned.js';
 import type { StepSpec } from '../domain/step.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { Restore } from '../ports/images.js';
 import type { Transport } from '../ports/shell.js';
 import { type KnownCatalogue, readCatalogue } from './catalogue.js';
+import { stepExperience } from './learning.js';
 import type { Sql } from './store.js';
 
 /** A host with what an executor needs to reach it. */
@@ -91,6 +93,10 @@ export class WorldReader {
   private hosts: readonly KnownHost[] = [];
   private byId: ReadonlyMap<Id, KnownHost> = new Map();
 
+  /** Expected costs of steps, by host type. */
+  private costs: ReadonlyMap<string, ReadonlyMap<string, number>> = new Map();
+  private reads = 0;
+
   /** Reads the world as it is now. */
   async read(sql: Sql): Promise<World> {
     const [seen] = await sql.rows<World['grid'] & { hosts: string; incidents: OpenIncident[] }>(
@@ -124,6 +130,29 @@ export class WorldReader {
     };
   }
 
+  /** Hosts of a type are read anew by what steps cost there where that is news. */
+  private async readCosts(sql: Sql): Promise<void> {
+    const declared = new Map(this.steps.map(({ name, costS }) => [name, costS]));
+    const now = new Map<string, Map<string, number>>();
+    for (const { step, hostType, ...experience } of await stepExperience(sql)) {
+      const declaredS = declared.get(step);
+      if (declaredS === undefined) continue;
+      const ofType = now.get(hostType) ?? new Map<string, number>();
+      now.set(hostType, ofType.set(step, expectedCostS(declaredS, experience)));
+    }
+    const before = this.costs;
+    this.costs = new Map(
+      [...now].map(([type, costs]) => {
+        const known = before.get(type);
+        return [type, known !== undefined && !isNews(known, costs) ? known : costs];
+      }),
+    );
+    for (const entry of this.cached.values()) {
+      const type = entry.row.host_type;
+      if (before.get(type) !== this.costs.get(type)) delete entry.host;
+    }
+  }
+
   private async readHosts(sql: Sql): Promise<void> {
     const versions = await sql.rows<{ id: Id; version: string }>(
       `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') || ':' ||
@@ -145,18 +174,22 @@ export class WorldReader {
       );
       const specs = steps.map((s) => s.spec);
       if (JSON.stringify(specs) !== JSON.stringify(this.steps)) this.steps = specs;
+      if (this.reads++ % COSTS_EVERY === 0) await this.readCosts(sql);
     }
     this.catalogue ??= await readCatalogue(sql);
     const { catalogue, visible } = this.catalogue;
     this.hosts = versions.flatMap((v) => {
       const entry = this.cached.get(v.id);
       if (entry === undefined) return [];
-      entry.host ??= known(entry.row, catalogue, visible);
+      entry.host ??= known(entry.row, catalogue, visible, this.costs.get(entry.row.host_type));
       return [entry.host];
     });
     this.byId = new Map(this.hosts.map((h) => [h.id, h]));
   }
 }
+
+/** Of so many reads of hosts one asks what steps have cost. */
+const COSTS_EVERY = 20;
 
 function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
   return sql.rows<HostRow>(
@@ -172,7 +205,8 @@ function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
           FROM host_probe pr WHERE pr.host_id = h.id) AS probes,
        (SELECT jsonb_agg(jsonb_build_object('name', name, 'instance', instance, 'source', source, 'raw', raw))
           FROM host_tag ht WHERE ht.host_id = h.id AND source IN ('declared', 'probed')) AS tags,
-       (SELECT jsonb_agg(jsonb_build_object('id', r.id::text, 'name', r.name, 'units', r.spec->'instrument'->'units')
+       (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', r.id::text, 'name', r.name,
+          'units', r.spec->'instrument'->'units', 'address', r.spec->'instrument'->'address'))
           ORDER BY r.name) FROM host_resource hr JOIN resource r ON r.id = hr.resource_id
           WHERE hr.host_id = h.id AND r.removed_at IS NULL AND r.spec ? 'instrument') AS instruments,
        ARRAY(SELECT r.name FROM host_resource hr JOIN resource r ON r.id = hr.resource_id
@@ -183,7 +217,12 @@ function hostRows(sql: Sql, ids: readonly Id[]): Promise<HostRow[]> {
   );
 }
 
-function known(row: HostRow, catalogue: Catalogue, visible: readonly string[]): KnownHost {
+function known(
+  row: HostRow,
+  catalogue: Catalogue,
+  visible: readonly string[],
+  expectedS: ReadonlyMap<string, number> | undefined,
+): KnownHost {
   const stack = row.stack ?? [];
   const record: TagRecord = {
     tags: (row.tags ?? []).map((tag) => tagOnRecord(tag, catalogue)),
@@ -220,6 +259,7 @@ function known(row: HostRow, catalogue: Catalogue, visible: readonly string[]): 
       new Set(
         (row.probes ?? []).map((p) => p.looks).filter((l) => l !== '' && l !== digestOf(row.fingerprint)),
       ).size > 0,
+    ...(expectedS === undefined ? {} : { expectedS }),
     ...(row.reserved === null ? {} : { reserved: row.reserved }),
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.restore === null ? {} : { restore: row.restore }),

@@ -312,7 +312,7 @@ describe('an inventory', () => {
     [
       'a step that does nothing',
       step('    layer: use\n    gives: [root]\n    undo: x\n'),
-      "steps/s.yaml:3:5 say what the step does: either 'script: |' or 'restore: IMAGE'",
+      'steps/s.yaml:3:5 say what the step does by one of script, restore, packages, fetch, build, module, reboot, copy',
     ],
     [
       'a step that gives nothing',

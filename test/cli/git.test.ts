@@ -79,6 +79,32 @@ describe('testyard run --git', () => {
     expect(existsSync('was-run')).toBe(false);
   });
 
+  it('starts handlers that lie beside tests only where they are trusted', async () => {
+    const handler = `#!/bin/sh
+while IFS= read -r line; do
+  id=\${line#*:}; id=\${id%%,*}
+  case $line in *case_start*) echo '{"measurement":{"name":"heat","value":21}}' ;; esac
+  echo "{\\"done\\":$id}"
+done
+`;
+    const test = script(
+      '# testyard: handlers: ./heat.sh\ntestyard-signal case-start a; testyard-case a pass',
+    );
+    const commit = repository.commit({ 'heat/test.sh': test, 'heat/heat.sh': handler });
+    const args = ['run', '--git', repository.url, '--ref', commit, 'heat'];
+    const refused = await cli.run(args);
+    expect(refused.err).toMatch(
+      /heat\/test\.sh: '\.\/heat\.sh' .* would run on this machine.*--trust-handlers/,
+    );
+    expect(refused.code).toBe(2);
+    const results = path.join(folder, 'handled');
+    const done = await cli.run([...args, '--trust-handlers', '--results', results]);
+    expect(done.out + done.err).toMatch(/passed/);
+    expect(done.code).toBe(0);
+    expect(readdirSync(results).filter((name) => !name.includes('.'))).toEqual(['test']);
+    expect(readFileSync(path.join(results, 'test/events.jsonl'), 'utf8')).toMatch(/"handler":"heat.sh"/);
+  });
+
   it('says so where there is no git', async () => {
     const bin = path.join(folder, 'bin');
     mkdirSync(bin);

@@ -146,7 +146,7 @@ describe.skipIf(canRunSshdHosts())('testyard run --host', () => {
     expect((await host.exec('pgrep -fx "sleep 987123" || true')).stdout).toBe('');
     const [kept = ''] = readdirSync(results);
     const environment = JSON.parse(readFileSync(path.join(results, kept, 'environment.json'), 'utf8'));
-    expect(environment).toMatchObject({ host: to, tags: { linux: true } });
+    expect(environment).toMatchObject({ host: to, parts: { system: { linux: '' } } });
     expect(readFileSync(path.join(results, kept, 'log'), 'utf8')).toBe('begun\n');
   });
 

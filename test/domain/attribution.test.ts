@@ -145,6 +145,11 @@ describe('what a case is worth', () => {
       ['pass a', { kind: 'does_nothing', command: 'fio', why: 'it is empty' }],
       'tested_nothing',
     ],
+    [
+      'commands that were never executed',
+      ['pass a', 'fail b', 'skip c', { kind: 'never_executed', commands: ['fio', 'fio2'] }],
+      'tested_nothing fail skip',
+    ],
   ];
   for (const [title, story, expected, more] of table)
     it(title, () => {

@@ -8,7 +8,7 @@ import { LocalShell } from '../../src/adapters/local.js';
 import { ProcessHandlers } from '../../src/adapters/process-handlers.js';
 import { Executor } from '../../src/executor/executor.js';
 import { Images, type RestoreResult } from '../../src/ports/images.js';
-import type { AttemptEvent } from '../../src/protocol/messages.js';
+import type { Assignment, AttemptEvent, PlacePlan } from '../../src/protocol/messages.js';
 import { assignmentOf, FakeGrid } from './fake-grid.js';
 
 class NoImages extends Images {
@@ -47,6 +47,7 @@ describe('handlers', () => {
     script: string,
     handlers: readonly string[],
     test: Parameters<typeof assignmentOf>[2] = {},
+    more: Partial<Pick<Assignment, 'handlers'> & PlacePlan> = {},
   ) => {
     const file = join(await mkdtemp(join(folder, 'list-')), 'handlers.yaml');
     await writeFile(file, list);
@@ -62,7 +63,10 @@ describe('handlers', () => {
       ...{ id: `3${process.pid}`, name: 'here', expendable: [] },
       transport: { kind: 'local', network: false },
     } as const;
-    const heard = grid.give(assignmentOf(script, host, { handlers, ...test }));
+    const given = assignmentOf(script, host, { handlers, ...test });
+    const { handlers: ofGrid = {}, ...ofPlace } = more;
+    const places = given.places.map((place) => ({ ...place, ...ofPlace }));
+    const heard = grid.give({ ...given, places, handlers: ofGrid });
     const { end } = await heard.ended;
     const of = <Kind extends AttemptEvent['kind']>(kind: Kind) =>
       heard.events.filter((event): event is Of<Kind> => event.kind === kind);
@@ -253,6 +257,95 @@ describe('handlers', () => {
     expect(measured.map(([seq]) => seq)).toEqual([1, 2, undefined]);
     expect(measured[0]?.[1]).toBeGreaterThan(0.19);
     expect(measured[1]?.[1]).toBeGreaterThan(0.2);
+  });
+
+  /** A handler of a few lines that comes with the test: at the begin of a case it says what this prints. */
+  const program = (print: string) =>
+    Buffer.from(`#!/bin/sh
+while IFS= read -r line; do
+  id=\${line#*:}; id=\${id%%,*}
+  case $line in *case_start*) printf '{"attachment":{"name":"seen","type":"text/plain","base64":"%s"}}\\n' "$({ ${print}
+    } 2>&1 | base64 -w 0)" ;; esac
+  echo "{\\"done\\":$id}"
+done
+`).toString('base64');
+  const CASE = 'testyard-signal case-start a && testyard-signal case-end a && testyard-case a pass';
+
+  it.runIf(process.getuid?.() === 0)(
+    'that come with a test run as nobody, without secrets, and end with all that they start',
+    async () => {
+      const secret = join(folder, 'admin-token');
+      await writeFile(secret, 'of the grid', { mode: 0o600 });
+      const marker = `87${process.pid}`;
+      process.env['TESTYARD_SECRET_OF_GRID'] = 'secret';
+      const { end, of, textOf } = await run('handlers: {}\n', CASE, ['./own.sh'], {
+        programs: {
+          'own.sh': program(
+            `id -u; env; cat ${secret}; setsid sleep ${marker} </dev/null >/dev/null 2>&1 & cat /proc/*/environ; ls /proc`,
+          ),
+        },
+      }).finally(() => {
+        delete process.env['TESTYARD_SECRET_OF_GRID'];
+      });
+      expect(end).toMatchObject(passed);
+      const [seen] = of('attachment');
+      expect(seen).toMatchObject({ name: 'seen', handler: 'own.sh' });
+      const text = seen === undefined ? '' : textOf(seen);
+      expect(Number(text.split('\n')[0])).toBeGreaterThanOrEqual(620_000);
+      expect(text).toMatch(/Permission denied/);
+      expect(text).not.toMatch(/of the grid|TESTYARD|secret$/m);
+      expect(text).not.toContain(`\n${process.pid}\n`);
+      expect(commandLines().filter((line) => line.includes(marker))).toEqual([]);
+    },
+  );
+
+  it('that come with a test do nothing where they did not come along', async () => {
+    const { end, of, textOf } = await run('handlers: {}\n', CASE, ['./own.sh']);
+    expect(end).toMatchObject(passed);
+    const [note] = of('attachment');
+    expect(note).toMatchObject({ name: 'own.sh.failed.txt' });
+    expect(note && textOf(note)).toMatch(/its project is not trusted/);
+  });
+
+  it('of the grid act beside those of the machine, whose own word on a name counts', async () => {
+    const meter = join(folder, 'meter2');
+    await writeFile(meter, '3 W\n');
+    const sampler = (name: string) => ({
+      ...({ use: 'sampler', command: [], always: false } as const),
+      parameters: { file: meter, every_ms: '20', name },
+    });
+    const { of } = await run(
+      `handlers: {both: {use: sampler, parameters: {file: '${meter}', every_ms: '20', name: machine}}}\n`,
+      CASE,
+      ['both', 'power'],
+      {},
+      { handlers: { both: sampler('grid'), power: sampler('power') } },
+    );
+    const names = new Set(of('measured').map(({ handler, name }) => `${handler} ${name}`));
+    expect(names).toContain('both machine mean');
+    expect(names).toContain('power power mean');
+    expect([...names].filter((name) => name.includes('grid'))).toEqual([]);
+  });
+
+  it('are told of the instruments that are leased with the host', async () => {
+    const log = join(folder, 'instruments');
+    await run(
+      `handlers:
+  note:
+    command: [/bin/sh, -c, 'while IFS= read -r line; do echo "$INSTRUMENT_POWER_METER $line" >>${log}; id=\${line#*:}; echo "{\\"done\\":\${id%%,*}}"; done']
+`,
+      'true',
+      ['note'],
+      {},
+      { instruments: [{ name: 'power-meter', address: 'tcp://127.0.0.1:5025', unit: 2 }] },
+    );
+    const [first = ''] = (await readFile(log, 'utf8')).split('\n');
+    const [address = '', ...json] = first.split(' ');
+    expect(address).toBe('tcp://127.0.0.1:5025');
+    expect(JSON.parse(json.join(' '))).toMatchObject({
+      event: 'run_start',
+      instruments: [{ name: 'power-meter', address: 'tcp://127.0.0.1:5025', unit: 2 }],
+    });
   });
 
   it('the list says where it is wrong', async () => {

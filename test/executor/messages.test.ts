@@ -16,6 +16,7 @@ const OBSERVED: readonly Fact[] = [
   { kind: 'places', call: 'lava-sync' },
   { kind: 'empty_comparison', text: 't' },
   { kind: 'does_nothing', command: 'c', why: 'w' },
+  { kind: 'never_executed', commands: ['c'] },
   { kind: 'line_number', number: 45 },
 ];
 
@@ -31,7 +32,14 @@ const OUTCOMES: { readonly [Kind in Outcome['kind']]: Required<Extract<Outcome, 
   timed_out: { kind: 'timed_out', afterMs: 1.5, hostAnswered: false, observed: [] },
   crashed: { kind: 'crashed', evidence: 'panic' },
   never_started: { kind: 'never_started', why: 'w' },
-  chain_failed: { kind: 'chain_failed', step: 's', layer: 'boot', result: 'timed_out', message: 'm' },
+  chain_failed: {
+    kind: 'chain_failed',
+    step: 's',
+    layer: 'boot',
+    result: 'timed_out',
+    message: 'm',
+    resource: 'r',
+  },
   tag_lied: { kind: 'tag_lied', step: 's', tag: 't', presence: 'unknown', why: 'w' },
   setup_failed: { kind: 'setup_failed', result: 'killed', message: 'm', observed: OBSERVED },
   host_lost: { kind: 'host_lost', phase: 'begin', error: 'e', message: 'm', back: true },

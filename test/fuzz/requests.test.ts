@@ -117,6 +117,9 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   cancelRun: { params: { run: 'r2' }, body: why },
   retryRun: { params: { run: 'r1' } },
   readLog: { params: { run: 'r1' }, query: { attempt: 'a1', role: 'main', from: '3', follow: 'false' } },
+  readEnvironment: { params: { run: 'r1' } },
+  diffRuns: { params: { run: 'r1' }, query: { with: 'r2' } },
+  changedSincePass: { params: { test: 'boot' }, query: { project: 'default' } },
   readAttachment: { params: { run: 'r1', digest: '0'.repeat(64) } },
   listKnown: { query: { project: 'default', test: 'boot' } },
   makeKnown: {

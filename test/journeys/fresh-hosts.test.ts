@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DiffView } from '../../src/http/contract.js';
 import { canRunLightHosts, type LightHost, lightHosts } from '../lab.js';
 import { chainOf, shellTest, startYard, type Yard } from './yard.js';
 
@@ -64,6 +65,31 @@ describe.skipIf(obstacle !== undefined)(
       expect(run.attemptList.map((a) => a.places[0]?.fresh)).toEqual([false, true]);
       expect(run.evidence?.['ranBefore']).toContain(polluter.attemptList[0]?.id.slice(1));
       expect(await bootId()).not.toBe(booted);
+    });
+
+    test('what has changed since the last pass is said, and nothing else', async () => {
+      const setting = '/proc/sys/net/ipv4/tcp_fin_timeout';
+      const was = (await host.exec(`cat ${setting}`)).stdout.trim();
+      const steady = shellTest('steady', 'exit 0', 'dirties: nothing');
+      const before = await yard.grid.carryOut(steady);
+      expect((await host.exec(`echo 17 >${setting}`)).code).toBe(0);
+      const after = await yard.grid.carryOut(steady);
+      expect((await host.exec(`echo ${was} >${setting}`)).code).toBe(0);
+      const answer = await yard.grid.ask<DiffView>('/tests/steady/changed');
+      expect(answer).toMatchObject({
+        before: { run: before.id, verdict: 'passed' },
+        after: { run: after.id },
+      });
+      const said = await yard.grid.cli('diff', before.id, after.id);
+      expect(said.out).toMatch(/^sysctls +net\/ipv4\/tcp_fin_timeout +\d+ +-> +17$/m);
+      expect(answer.changes).toContainEqual({
+        part: 'sysctls',
+        name: 'net/ipv4/tcp_fin_timeout',
+        before: was,
+        after: '17',
+      });
+      const same = answer.changes.filter(({ part }) => part !== 'stack' && part !== 'sysctls');
+      expect(same).toEqual([]);
     });
 
     test('a true red on a used host is repeated once on a fresh one, and then said', async () => {

@@ -178,7 +178,7 @@ describe('reports', () => {
         key: 'k',
         gives,
         restore: false,
-        reboot: false,
+        clears: false,
       });
       other = grid.report(two, [ended]);
       await waitingForALock(1);

@@ -66,6 +66,39 @@ describe('an instrument', () => {
     expect(await taken()).toEqual([]);
   });
 
+  it('is handed to the handlers of the run that has it, with its address and unit', async () => {
+    const [meter] = lab(2).resources;
+    const resources = [
+      {
+        ...meter,
+        name: 'meter',
+        meaning: 'm',
+        instrument: { with: ['one', 'two'], units: 2, address: 'tcp://m:1' },
+      },
+    ];
+    grid = await TestGrid.open({ ...lab(2), resources });
+    const [first = '', second = '', plain = ''] = await grid.submit(['watts', 'watts', 'plain']);
+    const of = async (run: string) => (await grid.takeRun(run)).places[0]?.instruments;
+    expect(await of(first)).toEqual([{ name: 'meter', address: 'tcp://m:1', unit: 1 }]);
+    expect(await of(second)).toEqual([{ name: 'meter', address: 'tcp://m:1', unit: 2 }]);
+    expect(await of(plain)).toBeUndefined();
+  });
+
+  it("comes with the grid's handlers, and without the test's own once its project is trusted no more", async () => {
+    const tests = [aTest('own', { handlers: ['./x.sh', 'power'], programs: { 'x.sh': '' } })];
+    const spec = { command: ['/bin/true'], parameters: {}, always: false };
+    grid = await TestGrid.open({ tests });
+    const handlers = { power: spec, door: spec, all: { ...spec, always: true } };
+    await grid.declare({ grid: { ...grid.inventory.grid, handlers, trustedProjects: ['default'] } });
+    const [first = '', second = ''] = await grid.submit(['own', 'own']);
+    const work = await grid.takeRun(first);
+    expect(work.test.programs).toEqual({ 'x.sh': '' });
+    expect(Object.keys(work.handlers ?? {}).sort()).toEqual(['all', 'power']);
+    await grid.declare({ grid: { ...grid.inventory.grid, handlers } });
+    await grid.end(work, exit(0));
+    expect((await grid.takeRun(second)).test.programs).toBeUndefined();
+  });
+
   it('cannot be had twice, whatever anybody writes', async () => {
     grid = await TestGrid.open(lab(1));
     await grid.submit('watts');

@@ -7,6 +7,7 @@ import * as blaming from '../../src/store/blaming.js';
 import * as blob from '../../src/store/blob.js';
 import * as comingBack from '../../src/store/coming-back.js';
 import * as drifting from '../../src/store/drifting.js';
+import * as environment from '../../src/store/environment.js';
 import * as explaining from '../../src/store/explaining.js';
 import * as failing from '../../src/store/failing.js';
 import * as grid from '../../src/store/grid.js';
@@ -150,6 +151,7 @@ describe('the heartbeat', () => {
 
   look('', assigning.liveExecutors, [], { rowsEach: 30 });
   look('', assigning.unitsTaken, []);
+  look('', assigning.limitedResources, []);
   look('', assigning.seatsTaken, []);
   look(
     '50 at once',
@@ -338,7 +340,7 @@ describe('the desk that records', () => {
   look('', recording.seeTags, [batch]);
   for (const change of [
     { kind: 'step_started', layer: 'boot' },
-    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true, reboot: true },
+    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true, clears: true },
     { kind: 'step_failed' },
     { kind: 'used' },
     { kind: 'dirtied', layer: 'boot' },
@@ -398,6 +400,7 @@ describe('runs', () => {
     look(`in the ${where} partition`, run.findRun, [all, runId(n)]);
     look(`in the ${where} partition`, run.findRunState, [twoProjects, runId(n)]);
     look(`in the ${where} partition`, run.findRunDetail, [all, runId(n)]);
+    look(`in the ${where} partition`, environment.findEnvironment, [all, runId(n)]);
   }
   look('with many cases', run.findRunDetail, [all, runId(WORLD.manyCases)]);
   look('that is not there', run.findRun, [all, '500']);
@@ -585,6 +588,7 @@ describe('tests and people', () => {
   look('', tests.putTests, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   look('', tests.listAsInventory, ['1', [{ name: 'test 5', requirement: '' } as never]]);
   // The newest run of a test may be in any partition.
+  look('', environment.sinceLastPass, ['1', 'test 1'], { partitions: 4, rowsEach: 250, blocksEach: 600 });
   look('', tests.listTests, [all, undefined, 50], { partitions: 4 });
   look('', explaining.findRunToExplain, [all, runId(middle)]);
   look(

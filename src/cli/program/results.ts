@@ -27,6 +27,36 @@ export function addResults(testyard: Command, does: Does): void {
       ),
     );
   testyard
+    .command('environment')
+    .description('what a run ran on: kernel, packages, modules, sysctls, firmware, hardware, stack, commits')
+    .argument('<run>', 'r12')
+    .option('--part <name>', 'this part alone')
+    .action(
+      does(async (...args: Parameters<EnvironmentModule['environment']>) =>
+        (await import('../environment.js')).environment(...args),
+      ),
+    );
+  testyard
+    .command('diff')
+    .description('in what the environments of two runs differ; folders of `testyard run --results` as well')
+    .argument('<before>', 'r12, or the folder of a run')
+    .argument('<after>')
+    .action(
+      does(async (...args: Parameters<EnvironmentModule['diff']>) =>
+        (await import('../environment.js')).diff(...args),
+      ),
+    );
+  testyard
+    .command('changed')
+    .description("in what a test's newest run differs from its last pass before it")
+    .argument('<test>')
+    .option('--project <name>', 'whose test it is')
+    .action(
+      does(async (...args: Parameters<EnvironmentModule['changed']>) =>
+        (await import('../environment.js')).changed(...args),
+      ),
+    );
+  testyard
     .command('suggest')
     .description('what a test should require, by what it was seen to lack: YAML that is ready to be pasted')
     .argument('<what>', 'a run (r12); with --results a test')
@@ -53,6 +83,7 @@ export function addResults(testyard: Command, does: Does): void {
 }
 
 type MorningModule = typeof import('../morning.js');
+type EnvironmentModule = typeof import('../environment.js');
 type SuggestModule = typeof import('../suggest.js');
 type ReportModule = typeof import('../report.js');
 type KnownModule = typeof import('../known.js');

@@ -64,6 +64,7 @@ export function addStarting(testyard: Command, does: Does): void {
     .option('--known-hosts <file>', "where the host's key is written down, in place of ~/.ssh/known_hosts")
     .option('--host-key <SHA256:...>', "the fingerprint of the host's key")
     .option('--inventory <dir>', 'the folder that describes a lab: its tags, hosts and tests')
+    .option('--trust-handlers', 'start handlers that lie beside tests, on this machine')
     .action(does(async (...args: Parameters<RunModule['run']>) => (await import('../run.js')).run(...args)));
   testyard
     .command('check')

@@ -43,8 +43,16 @@ function comparedNothing(near: readonly Fact[]): string | undefined {
 function ranNothing(near: readonly Fact[], all: readonly Fact[]): string | undefined {
   for (const fact of all)
     if (fact.kind === 'does_nothing') return `the command ${fact.command} does nothing: ${fact.why}`;
+    else if (fact.kind === 'never_executed') return neverExecuted(fact.commands);
   const wanted = all.some((fact) => fact.kind === 'package');
   for (const lack of near.filter(isLack))
     if (lack.kind === 'command' && (lack.sole || wanted)) return `the command ${lack.name} is not there`;
   return undefined;
+}
+
+function neverExecuted(commands: readonly string[]): string {
+  const some = commands.slice(0, 4).join(', ');
+  return commands.length === 1
+    ? `the command ${some} was never executed`
+    : `of the commands ${some}${commands.length > 4 ? ' and others' : ''} none was ever executed`;
 }

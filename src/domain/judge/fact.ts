@@ -8,6 +8,8 @@ export type Fact = { readonly at?: number } & (
   | { readonly kind: 'empty_comparison'; readonly text: string }
   /** A command that the test calls does nothing at all: `why` says by what that was seen. */
   | { readonly kind: 'does_nothing'; readonly command: string; readonly why: string }
+  /** Commands under test that are there, of which none was executed from the beginning of the test to its end. */
+  | { readonly kind: 'never_executed'; readonly commands: readonly string[] }
   /** A shell told of a line number in a message; a measurement equal to it is none. */
   | { readonly kind: 'line_number'; readonly number: number }
   /** A script of the test that reports cases, by its text. */
@@ -53,4 +55,6 @@ export type PackageTrouble =
   /** There was no room. */
   | 'space'
   /** It was found and could not be installed. */
-  | 'failed';
+  | 'failed'
+  /** It was being installed when the time of the test was over. */
+  | 'unfinished';

@@ -15,6 +15,9 @@ const LACKS: ReadonlySet<string> = new Set<Lack['kind']>([
   'places',
 ]);
 
+/** What is there where systemd is the first process, as sd_booted(3) says. */
+export const SYSTEMD = '/run/systemd/system';
+
 /** Whether a fact is something that the host did not have. */
 export function isLack(fact: Fact): fact is PlacedLack {
   return LACKS.has(fact.kind);
@@ -37,7 +40,7 @@ export function lackText(lack: Lack): string {
     case 'module':
       return `the kernel module ${lack.name}`;
     case 'device':
-      return lack.path;
+      return lack.path === SYSTEMD ? 'systemd as the first process' : lack.path;
     case 'kernel_feature':
       return `${lack.name} in the kernel`;
     case 'download':
@@ -57,6 +60,7 @@ const PACKAGE_TROUBLE: Readonly<Record<Extract<Lack, { kind: 'package' }>['why']
   not_root: 'only root may install',
   space: 'there was no room',
   failed: 'it could not be installed',
+  unfinished: 'its installation had not ended when the time was over',
 };
 
 /** The tag by which a run would have been kept from a host without it; undefined: no tag helps. */
@@ -69,6 +73,7 @@ export function tagOf(lack: Lack): string | undefined {
     case 'module':
       return tagName('module', lack.name);
     case 'device':
+      if (lack.path === SYSTEMD) return 'systemd';
       if (lack.path === '/dev/kvm') return 'kvm';
       if (lack.path.startsWith('/dev/loop')) return 'loop-device';
       return tagName('path', lack.path.replace(/^\//, '').replaceAll('/', '.'));

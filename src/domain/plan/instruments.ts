@@ -1,3 +1,4 @@
+import type { LeasedInstrument } from '../handler.js';
 import type { Id } from '../id.js';
 import { fromCanonical, tagsOf } from '../requirement.js';
 
@@ -6,12 +7,25 @@ export interface Instrument {
   readonly id: Id;
   readonly name: string;
   readonly units: number;
+  /** Where it answers, for handlers. */
+  readonly address?: string;
 }
 
 /** A unit of an instrument, counted from 1. */
 export interface Unit {
   readonly resource: Id;
   readonly unit: number;
+}
+
+/** Instruments as handlers are told of them, with the units that were taken of each. */
+export function leased(
+  instruments: readonly Instrument[],
+  units: readonly Unit[],
+): readonly LeasedInstrument[] {
+  return instruments.map(({ name, address }, index) => ({
+    ...{ name, unit: units[index]?.unit ?? 1 },
+    ...(address === undefined ? {} : { address }),
+  }));
 }
 
 /** Who asks for which instruments, and which units are taken; what is assigned in one go is noted as it is. */

@@ -73,6 +73,19 @@ export function isUndoneBy(step: StepSpec, later: StepSpec, { catalogue }: HostF
   return step.gives.some((item) => makesDecay(later, catalogue.find(givenBy(item).tag)?.decays));
 }
 
+/** What a host carries once these steps have run, by layer and step: the keys. */
+export function stackAfter(
+  stack: readonly StackEntry[],
+  steps: readonly (StepSpec & { readonly key: string })[],
+): Readonly<Record<string, string>> {
+  const kept = stack.filter((entry) => !steps.some((step) => voids(step, entry)));
+  const named = (layer: string, step: string, key: string): [string, string] => [`${layer} ${step}`, key];
+  return Object.fromEntries([
+    ...kept.map(({ layer, step, key }) => named(layer, step, key)),
+    ...steps.map(({ layer, name, key }) => named(layer, name, key)),
+  ]);
+}
+
 /** Whether carrying out a step takes an entry off the stack. */
 export function voids(step: StepSpec, entry: StackEntry): boolean {
   if (step.layer === entry.layer) return clearsItsLayer(step) || step.name === entry.step;

@@ -3,7 +3,7 @@ import type { HostFacts } from '../host.js';
 import { type Layer, reaches } from '../layer.js';
 import { factTagsOf, holds } from '../match/holds.js';
 import { canonical, clausesOf, type Requirement } from '../requirement.js';
-import { disagree, doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
+import { clearsItsLayer, disagree, doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
 import type { Presence, TagFacts } from '../tag.js';
 import { factsAfter } from './after.js';
 import { stepsToward } from './givers.js';
@@ -43,8 +43,8 @@ const MOST_NODES = 2000;
  * The cheapest chain for one host. What is there is kept, unless a step of the chain voids it: a step voids what
  * the stack has in the layers above its own, a restore its own layer as well. A step runs only after what it
  * needs is there, lower layers first; what it needs of the stack must survive all others of its layer and below.
- * Where a step would stand on a layer that is no longer what the stack says, that is put back first, if the host
- * allows it. Steps of layers that are not expendable are never planned (rule 11). Depth first with a bound: for every
+ * Where a step would stand on a layer that is no longer what the stack says, that is put right first, by a restore or
+ * another step that clears that layer or one below, if the host allows it. Steps of layers that are not expendable are never planned (rule 11). Depth first with a bound: for every
  * clause that is not met each step is tried that could meet it, cheap ones first. Steps give; only a restore takes
  * away, and only what the stack gave: `not x` is met by no other.
  */
@@ -69,7 +69,7 @@ export function planChain(wish: Wish, host: HostFacts, steps: readonly StepSpec[
     return {
       ok: true,
       steps: withKeys(chosen, host),
-      costS: costOf(chosen),
+      costS: costOf(chosen, host),
       fresh: host.isolated || chosen.some(isRestore) || (!host.used && host.dirtyFrom === undefined),
     };
   }
@@ -99,8 +99,10 @@ function cheapest(search: Search): readonly StepSpec[] | undefined {
   let best: { readonly steps: readonly StepSpec[]; readonly costS: number } | undefined;
   let nodes = 0;
   const seen = new Set<string>();
+  const byCost = (a: StepSpec, b: StepSpec) =>
+    costOn(a, search.host) - costOn(b, search.host) || (a.name < b.name ? -1 : 1);
   const explore = (chosen: readonly StepSpec[]): void => {
-    const costS = costOf(chosen);
+    const costS = costOf(chosen, search.host);
     if (++nodes > MOST_NODES || (best !== undefined && costS >= best.costS)) return;
     const ordered = inOrder(chosen, search.host);
     const answers = answersTo(search, chosen, ordered);
@@ -108,9 +110,8 @@ function cheapest(search: Search): readonly StepSpec[] | undefined {
       best = { steps: ordered.order, costS };
       return;
     }
-    // A second restore would take away what the first one gave.
     const more = [...new Set(answers)].filter(
-      (step) => !chosen.includes(step) && !(isRestore(step) && chosen.some(isRestore)),
+      (step) => !chosen.includes(step) && !chosen.some((other) => takesAway(step, other)),
     );
     for (const step of more.sort(byCost)) explore([...chosen, step]);
     // One that is there but was overruled by another of its layer may have the last word instead.
@@ -147,11 +148,16 @@ function answersTo(
   }
   const { dirtyFrom } = host;
   if (!clean || dirtyFrom === undefined || dirtyFrom === 'use') return undefined;
-  for (const step of chosen.filter((s) => !isRestore(s) && reaches(dirtyFrom, s.layer))) {
-    const under = restores.filter((r) => reaches(r.layer, step.layer));
-    if (under.length > 0 && !under.some((r) => chosen.includes(r))) return under;
-  }
-  return undefined;
+  const putsRight = (step: StepSpec) => clearsItsLayer(step) && reaches(step.layer, dirtyFrom);
+  if (chosen.some(putsRight) || !chosen.some((step) => reaches(dirtyFrom, step.layer))) return undefined;
+  const ways = allowed.filter(putsRight);
+  return ways.length > 0 ? ways : undefined;
+}
+
+/** Of two restores, or two that clear one layer, the second would take away what the first one gave. */
+function takesAway(step: StepSpec, other: StepSpec): boolean {
+  if (isRestore(step) && isRestore(other)) return true;
+  return clearsItsLayer(step) && clearsItsLayer(other) && step.layer === other.layer;
 }
 
 /** Whether rule 11 and the host's means allow a step there. */
@@ -179,12 +185,13 @@ function withoutStack(host: HostFacts): TagFacts {
     host.stack.some((entry) => doesGive(entry, tag)) ? { presence: 'absent' } : host.facts(tag);
 }
 
-function costOf(steps: readonly StepSpec[]): number {
-  return steps.reduce((sum, step) => sum + step.costS, 0);
+/** What a step is expected to cost on a host, in seconds: as it did on its type before, else as declared. */
+export function costOn(step: StepSpec, { expectedS }: HostFacts): number {
+  return expectedS?.get(step.name) ?? step.costS;
 }
 
-function byCost(a: StepSpec, b: StepSpec): number {
-  return a.costS - b.costS || (a.name < b.name ? -1 : 1);
+function costOf(steps: readonly StepSpec[], host: HostFacts): number {
+  return steps.reduce((sum, step) => sum + costOn(step, host), 0);
 }
 
 /** A key is the digest of the step and of what it stands on: lower layers, and of its own what it needs. */

@@ -1,3 +1,5 @@
+import { SYSTEMD } from '../../domain/judge/lack.js';
+
 /** What a line that was printed complains of; only a hint until the host itself has been asked. */
 export type Complaint =
   /** By a shell or by what starts commands for others; `line` is that of the script in which it was called. */
@@ -20,7 +22,10 @@ const BASH_SCRIPT =
 const STARTER = new RegExp(
   `^(?:\\S*/)?(?:env|timeout|nohup|nice|ionice|chrt|taskset|xargs|time|setsid|stdbuf|strace|watch|sudo): (?:.*(?:command|run|execute|exec|stat) )?${QUOTE}${NAME}${QUOTE}: (?:No such file or directory|command not found|not found)$`,
 );
-const FOLDERS = /(?:^|[\s'"`‘(=:])(\/(?:dev|sys|proc)\/[A-Za-z0-9_.,:@+\-/]+)/;
+const FOLDERS = /(?:^|[\s'"`‘(=:])(\/(?:dev|sys|proc|lib\/modules)\/[A-Za-z0-9_.,:@+\-/]+)/;
+/** iproute2, ifconfig, ping: a network interface that is not there. */
+const INTERFACE =
+  /(?:^|\s)(?:Cannot find device|Device|SO_BINDTODEVICE:?|unknown iface:?) "?([A-Za-z][A-Za-z0-9_.-]{0,14})"?(?:$| does not exist|: No such device)|^([A-Za-z][A-Za-z0-9_.-]{0,14}): error fetching interface information/;
 const ABSENT =
   /No such (?:file or directory|device)|(?:does not|doesn't) exist|nonexistent|cannot find|not found/i;
 const FULL = /No space left on device|Disk quota exceeded|ENOSPC/;
@@ -49,6 +54,11 @@ export function complaintOf(line: string): Complaint | undefined {
   const device = FOLDERS.exec(line);
   if (device?.[1] !== undefined && ABSENT.test(line))
     return { of: 'path', path: device[1].replace(/[.,:]+$/, '') };
+  if (line.startsWith('System has not been booted with systemd as init system'))
+    return { of: 'path', path: SYSTEMD };
+  const network = INTERFACE.exec(line);
+  const name = network?.[1] ?? network?.[2];
+  if (name !== undefined) return { of: 'path', path: `/sys/class/net/${name}` };
   if (DENIED.test(line)) return { of: 'permission', what: line.trim().slice(0, 200) };
   return undefined;
 }

@@ -1,6 +1,8 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
+import type { Call } from './calls.js';
 import type { Hint } from './hints.js';
-import { isCondition, type TextLine, type Use, useInLine, useOf } from './use.js';
+import { namesOf } from './question.js';
+import { isCalled, isCondition, isShown, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
 
 /** What the host said when it was asked. */
 interface Answers {
@@ -20,9 +22,13 @@ interface Answers {
   readonly isSole: boolean;
   /** Commands that do nothing, and by what that was seen. */
   readonly hollow: readonly (readonly [string, string])[];
+  /** Commands that are there and never ran, as nothing did of what was asked for with them, and why they were asked for. */
+  readonly idle: readonly (readonly [string, string])[];
   readonly tells: readonly string[];
   /** Somewhere the text compares with a literal nothing. */
   readonly comparesNothing: boolean;
+  /** Scripts that end with the first command that fails. */
+  readonly errexit: ReadonlySet<string>;
   readonly uid: string;
   readonly asksRoot: boolean;
   readonly text: readonly TextLine[];
@@ -30,6 +36,9 @@ interface Answers {
   readonly readers: ReadonlySet<string>;
 }
 
+const LATE = 'not there when the time was over';
+/** So many lines after one that is sought are told with it. */
+const LINES_AFTER = 4;
 /** More facts than this are not told. */
 const MOST_FACTS = 200;
 const TROUBLES: ReadonlySet<string> = new Set(['unknown', 'unreachable', 'not_root', 'space', 'failed']);
@@ -63,12 +72,29 @@ export function factsOf(
   const hollow = answers.hollow.map(([command, why]): Fact => ({ kind: 'does_nothing', command, why }));
   const tells = answers.tells.slice(0, 3).map((script): Fact => ({ kind: 'promises_cases', script }));
   const stopped = stoppedOf(facts, answers);
-  return [...tells, ...hollow, ...distinct([...facts, ...devices, ...stopped])].slice(0, MOST_FACTS);
+  return [
+    ...tells,
+    ...hollow,
+    ...neverExecuted(answers),
+    ...distinct([...facts, ...devices, ...stopped]),
+  ].slice(0, MOST_FACTS);
 }
 
 /** What PATH has nothing to do with: called by its path, or found, and of no use without its interpreter. */
 function isBeyondPath(name: string, { stopped }: Answers): boolean {
   return name.includes('/') || stopped.has(name);
+}
+
+/** Of what was declared to be under test, or was installed and is called by the text, nothing ran. */
+function neverExecuted({ idle, text }: Answers): readonly Fact[] {
+  // What is read by an interpreter or copied runs under another name.
+  if (idle.some(([name]) => text.some((line) => isTaken(name, line)))) return [];
+  const commands = idle
+    .filter(([name, why]) => why === 'tested' || text.some((line) => isCalled(name, line)))
+    .map(([name]) => name);
+  return commands.length === 0
+    ? []
+    : [{ kind: 'never_executed', commands: [...new Set(commands)].slice(0, 50) }];
 }
 
 /** Programs of which nobody complained, or not where it was seen: called all the same, and they cannot be started. */
@@ -105,7 +131,8 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     }
     case 'path':
     case 'asked-path': {
-      return answers.paths.has(hint.path) && useAt(hint.path, answers) === 'needed'
+      return answers.paths.has(hint.path) &&
+        namesOf(hint.path).some((name) => useAt(name, answers) === 'needed')
         ? [{ kind: 'device', path: hint.path }]
         : [];
     }
@@ -122,19 +149,20 @@ function lacksOf(hint: Hint, hints: readonly Hint[], answers: Answers): readonly
     }
     case 'places':
       return [{ kind: 'places', call: hint.call }];
+    case 'under-way':
+      return lacksOfWait(hint.call);
     default:
       return [];
   }
 }
 
-function lacksOfCall(
-  call: Extract<Hint, { of: 'called' }>['call'],
-  hints: readonly Hint[],
-  answers: Answers,
-): readonly Lack[] {
+function lacksOfCall(call: Call, hints: readonly Hint[], answers: Answers): readonly Lack[] {
   switch (call.of) {
     case 'install': {
-      const names = call.names.filter((name) => answers.packages.has(name) && !isRemoved(name, hints));
+      const absent = call.names.filter((name) => answers.packages.has(name) && !isRemoved(name, hints));
+      // For want of one that nobody has none of them is installed.
+      const unknown = absent.filter((name) => answers.packages.get(name) === 'unknown');
+      const names = unknown.length > 0 ? unknown : absent;
       const [first] = names;
       if (first === undefined || answers.full.length > 0) return spaceOr(answers, first);
       const why = answers.packages.get(first) ?? 'failed';
@@ -155,9 +183,24 @@ function lacksOfCall(
   }
 }
 
+/** What had not come when the time was over. */
+function lacksOfWait(call: Call): readonly Lack[] {
+  switch (call.of) {
+    case 'install':
+      return [{ kind: 'package', names: call.names, manager: call.manager, why: 'unfinished' }];
+    case 'refresh':
+      return [{ kind: 'download', from: 'the lists of packages', why: LATE }];
+    case 'fetch':
+      return [{ kind: 'download', from: call.from, why: LATE }];
+    default:
+      return [];
+  }
+}
+
 /** What the test itself made empty, or holds against a literal nothing, it means so. */
 function isMeantEmpty({ text, files }: Extract<Hint, { of: 'empty' }>, answers: Answers): boolean {
   if (files.length === 0) return answers.comparesNothing && !text.includes('$');
+  if (isLeftAlone(files, answers)) return true;
   return files.some((file) => {
     const name = file.slice(file.lastIndexOf('/') + 1);
     return answers.text.some(
@@ -167,6 +210,21 @@ function isMeantEmpty({ text, files }: Extract<Hint, { of: 'empty' }>, answers: 
         !/[A-Za-z0-9)"']\s+>[^>]*$/.test(line.text.split(name)[0] ?? ''),
     );
   });
+}
+
+/** Wherever the text compares one of these files, nobody looks at what came of it: it only shows the difference. */
+function isLeftAlone(files: readonly string[], { text, errexit }: Answers): boolean {
+  const names = files.map((file) => file.slice(file.lastIndexOf('/') + 1));
+  const lines = text.filter(
+    (line) => /\b(?:diff|cmp)\b/.test(line.text) && names.some((name) => line.text.includes(name)),
+  );
+  // The shell of the steps, which ends so, is none that a script is read by.
+  if ([...errexit].some((file) => !isOfSteps(file))) return false;
+  return lines.length > 0 && lines.every((line) => !errexit.has(line.file) && isShown(line));
+}
+
+function isOfSteps(file: string): boolean {
+  return /\/testyard-[^/]*\/(?:test|setup)$/.test(file);
 }
 
 /** Where there is no room nothing can be installed, whatever the package manager says. */
@@ -218,11 +276,13 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     // Of all that it had installed nothing that it calls is there.
     isSole: wanted.length > 0 && names('brought').length === 0,
     hollow: of('hollow').map(([, name = '', why = '']) => [name, why] as const),
+    idle: of('idle').map(([, name = '', why = '']) => [name, why] as const),
     tells: names('tells'),
     comparesNothing: names('compares-nothing').length > 0,
+    errexit: new Set(names('errexit')),
     uid: names('uid')[0] ?? '0',
     asksRoot: names('asks-root').length > 0,
-    text: told.flatMap((line, index) => textLine(line, told[index + 1] ?? '')),
+    text: told.flatMap((_, index) => textLine(told, index)),
     readers: new Set(names('reads')),
   };
 }
@@ -231,12 +291,18 @@ function troubleOf(why: string): PackageTrouble {
   return (TROUBLES.has(why) ? why : 'failed') as PackageTrouble;
 }
 
-/** `FILE:LINE:TEXT`, as grep prints it, and `FILE-LINE-TEXT` of the line after it, which may be sought itself. */
-function textLine(line: string, after: string): readonly TextLine[] {
-  const [, file, number, text] = /^(\/[^\t:]*):([0-9]+):(.*)$/.exec(line) ?? [];
+/** `FILE:LINE:TEXT`, as grep prints it, and `FILE-LINE-TEXT` of those after it, which may be sought themselves. */
+function textLine(told: readonly string[], index: number): readonly TextLine[] {
+  const [, file, number, text] = /^(\/[^\t:]*):([0-9]+):(.*)$/.exec(told[index] ?? '') ?? [];
   if (file === undefined || text === undefined) return [];
-  const [, next = ''] = /^\/.*?[-:][0-9]+[-:](.*)$/.exec(after) ?? [];
-  return [{ file, number: Number(number), text, next }];
+  const after: string[] = [];
+  for (let step = 1; step <= LINES_AFTER; step++) {
+    const line = told[index + step] ?? '';
+    const head = `${file}-${Number(number) + step}-`;
+    if (line.replace(`${file}:${Number(number) + step}:`, head).indexOf(head) !== 0) break;
+    after.push(line.slice(head.length));
+  }
+  return [{ file, number: Number(number), text, after: after.filter((line) => !/^\s*(?:#|$)/.test(line)) }];
 }
 
 function distinct(facts: readonly Fact[]): readonly Fact[] {

@@ -8,6 +8,8 @@ export type Hint = { readonly at?: number } & (
   /** No entry of PATH had it, as the host's own kernel told. */
   | { readonly of: 'sought'; readonly name: string; readonly byTest: boolean }
   | { readonly of: 'called'; readonly call: Call }
+  /** All that the test waited for when its time was over. */
+  | { readonly of: 'under-way'; readonly call: Call }
   /** A file system was seen full. */
   | { readonly of: 'full'; readonly path: string }
   | { readonly of: 'places'; readonly call: string }
@@ -63,7 +65,7 @@ export class Hints {
         this.add({
           of: 'sought',
           name: first,
-          byTest: !isOfSystem(rest[1] ?? ''),
+          byTest: !isOfSystem(rest[1] ?? '', rest[2] ?? ''),
           at: this.places.after(at),
         });
         return true;
@@ -93,6 +95,11 @@ export class Hints {
     const place = this.printed.get(`${short} ${result}`)?.shift() ?? this.places.upTo(at);
     this.lastCase = Math.max(this.lastCase, place);
     return place;
+  }
+
+  /** What the test waits for now that its time is over. */
+  late(call: Call): void {
+    this.add({ of: 'under-way', call, at: this.places.after(this.position) });
   }
 
   /** Whether no case was told after a place. */
@@ -130,9 +137,20 @@ export class Hints {
   }
 }
 
-/** Whether a command line is that of a program of the host itself: `/bin/sh /var/lib/dpkg/info/fio.postinst configure`. */
-function isOfSystem(line: string): boolean {
+/** What a test starts its commands with; what else lies in the system's folders is a tool that looks for its own. */
+const STARTERS =
+  /^(?:env|timeout|xargs|find|sudo|su|runuser|doas|nice|ionice|nohup|setsid|stdbuf|unbuffer|time|watch|make|gmake|parallel|chrt|taskset|numactl|setarch|strace|ltrace|gdb|valgrind|perf|script|expect|chroot|unshare|nsenter|ip|ssh|systemd-run|start-stop-daemon|which|awk|gawk|mawk|tclsh|ruby|node|php|lua)[0-9.]*$/;
+
+/**
+ * Whether a command line is that of a program of the host itself: `/bin/sh /var/lib/dpkg/info/fio.postinst configure`, or
+ * `docker build .` run by `/usr/bin/docker`. `exe` is '' where that is not known.
+ */
+function isOfSystem(line: string, exe: string): boolean {
   const [program = '', script = ''] = line.split(' ');
-  const isInterpreter = /(?:^|\/)(?:sh|dash|bash|ash|busybox|perl|python[0-9.]*|env)$/.test(program);
-  return /^\/(?:usr|s?bin|lib|var\/lib|etc)\//.test(isInterpreter ? script : program);
+  const isInterpreter = /(?:^|\/)(?:sh|dash|bash|ash|busybox|perl|python[0-9.]*|env)$/.test(
+    exe === '' ? program : exe,
+  );
+  const file = isInterpreter ? script : exe === '' ? program : exe;
+  const isStarter = !isInterpreter && STARTERS.test(file.slice(file.lastIndexOf('/') + 1));
+  return !isStarter && /^\/(?:usr|s?bin|lib|var\/lib|etc)\//.test(file);
 }

@@ -6,6 +6,7 @@ import { factsOf } from './facts.js';
 import { Hints } from './hints.js';
 import { askedOf, LOGS, questionOf } from './question.js';
 import { START_SCRIPT } from './start-script.js';
+import { UNDER_WAY, underWay } from './under-way.js';
 
 /**
  * Watches a test that does its own set-up: what it asks the host for, and what the host did not have. The test meets
@@ -15,12 +16,20 @@ export class Observer {
   private readonly hints = new Hints();
   private watched = false;
 
-  constructor(private readonly lava: LavaDefinition) {}
+  constructor(
+    private readonly lava: LavaDefinition,
+    private readonly underTest: readonly string[],
+  ) {}
 
   /** Sets up the watch on the host, before anything of the test runs there. */
   async begin(session: Session): Promise<void> {
     const begun = await session.ask(`${markComparisons(this.lava.folder)}${START_SCRIPT}`);
     this.watched = begun?.includes('watched') ?? false;
+    session.onLate = async (phase) => {
+      if (phase !== 'setup' && phase !== 'test') return;
+      const call = underWay((await session.ask(UNDER_WAY)) ?? []);
+      if (call !== undefined) this.hints.late(call);
+    };
   }
 
   /** What the test printed. */
@@ -41,7 +50,7 @@ export class Observer {
   /** What is known when it has run: the host is asked about all that came up. */
   async facts(session: Session): Promise<readonly Fact[]> {
     this.hints.logged((await session.ask(LOGS)) ?? []);
-    const asked = askedOf(this.hints.all, this.lava.deps);
+    const asked = askedOf(this.hints.all, this.lava.deps, this.underTest);
     const told = (await session.ask(questionOf(asked, this.lava.folder))) ?? [];
     // Lists that could not be fetched are a reason only where that was the end of it.
     const hints = this.hints.all.filter(

@@ -1,3 +1,4 @@
+import { SYSTEMD } from '../../domain/judge/lack.js';
 import { quote } from '../wrapper.js';
 import type { Hint } from './hints.js';
 
@@ -14,6 +15,8 @@ export interface Asked {
   readonly repositories: boolean;
   /** Names of files that were compared while they were empty. */
   readonly files: readonly string[];
+  /** Commands that are declared to be under test. */
+  readonly underTest: readonly string[];
 }
 
 /** More names of a kind than this are not asked for. */
@@ -21,7 +24,11 @@ const MOST = 60;
 const PLAIN = /^[A-Za-z0-9_./+:@%,=~-]+$/;
 
 /** All that is to be asked for. */
-export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked {
+export function askedOf(
+  hints: readonly Hint[],
+  deps: readonly string[],
+  underTest: readonly string[],
+): Asked {
   const of = (read: (hint: Hint) => readonly string[]) =>
     [...new Set(hints.flatMap(read))]
       .filter((name) => PLAIN.test(name) && !name.startsWith('-'))
@@ -31,6 +38,7 @@ export function askedOf(hints: readonly Hint[], deps: readonly string[]): Asked 
   return {
     packages,
     repositories,
+    underTest: underTest.filter((name) => PLAIN.test(name) && !name.startsWith('-')),
     wanted: [...new Set([...packages, ...deps.filter((name) => PLAIN.test(name) && !name.startsWith('-'))])],
     files: of((hint) => (hint.of === 'empty' ? hint.files.map((file) => file.replace(/^.*\//, '')) : [])),
     commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
@@ -56,7 +64,7 @@ export function questionOf(asked: Asked, folder: string): string {
     ...asked.files,
     ...asked.commands,
     ...plain,
-    ...asked.paths,
+    ...asked.paths.flatMap(namesOf),
     ...asked.packages,
     ...asked.modules,
   ];
@@ -64,6 +72,7 @@ export function questionOf(asked: Asked, folder: string): string {
   const sought = named.map((name) => `-e ${quote(name)}`).join(' ');
   const parts = [
     HEAD,
+    asked.wanted.length + asked.underTest.length === 0 ? '' : KNOW_RUNS,
     asked.commands.length === 0 ? '' : `for n in ${words(asked.commands)}; do no_command "$n"; done`,
     asked.paths.length === 0
       ? ''
@@ -74,13 +83,37 @@ export function questionOf(asked: Asked, folder: string): string {
     asked.repositories ? 'no_repository' : '',
     'rooms',
     `own=${quote(folder)} own=$home\${own:+/$own}`,
-    sought === '' ? '' : `texts | xargs -0 grep -nF -A 1 ${sought} /dev/null 2>/dev/null | head -c 300000`,
+    sought === '' ? '' : `texts | xargs -0 grep -nF -A 4 ${sought} /dev/null 2>/dev/null | head -c 600000`,
     'named_devices',
     asked.wanted.length === 0 ? '' : `brought ${words(asked.wanted)}`,
+    idleOf(asked),
     TELLS,
   ];
   return `${parts.filter((part) => part !== '').join('\n')}\n`;
 }
+
+/** By what a text names a path: of interfaces and what belongs to the kernel that runs only by the end of it. */
+export function namesOf(path: string): readonly string[] {
+  const end = path.lastIndexOf('/');
+  if (path === SYSTEMD)
+    return ['systemctl', 'timedatectl', 'hostnamectl', 'localectl', 'systemd-analyze', 'journalctl'];
+  if (path.startsWith('/sys/class/net/')) return [path.slice(end + 1)];
+  return [path.startsWith('/lib/modules/') ? path.slice(end) : path];
+}
+
+/** Which commands that are there never ran: those that are declared to be under test, or those that it had installed. */
+function idleOf({ underTest, wanted }: Asked): string {
+  if (underTest.length > 0) return `idle tested ${underTest.map(quote).join(' ')}`;
+  return wanted.length === 0 ? '' : `idle called $(programs_of ${wanted.map(quote).join(' ')})`;
+}
+
+/** Before anything is asked that runs programs of its own: which have run. */
+const KNOW_RUNS = `if [ -s "$d/.watching" ]; then
+  : >"$d/.tell-runs"
+  i=0
+  read -r on watcher <"$d/.watching"
+  while [ $i -lt 60 ] && [ ! -e "$d/.runs" ] && kill -0 "$watcher" 2>/dev/null; do sleep 0.05 2>/dev/null || sleep 1; i=$((i + 1)); done
+fi`;
 
 /** Words of the questions. A command that is started by hand is asked for by hand. */
 const HEAD = `d=\${0%/.probe.*}
@@ -150,13 +183,23 @@ no_package() {
 }
 can_fetch() {
   url=$(apt-get install --print-uris -qq -y --no-install-recommends "$1" 2>/dev/null | sed -n "s/^'\\([^']*\\)'.*/\\1/p" | head -n 1)
-  case $url in http*) reach "$url" ;; esac
+  case $url in http*) reach_by_apt "$url" ;; esac
 }
 no_repository() {
   command -v apt-get >/dev/null || return
-  for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\)'.*/\\1/p" | sort -u | head -n 3); do
-    reach "$n" || say repository "$n" "$why"
+  for n in $(apt-get update --print-uris 2>/dev/null | sed -n "s/^'\\(https*:[^']*\\)'.*/\\1/p" | sort -u | head -n 6); do
+    reach_by_apt "$n" && is_offered "$n" || say repository "$n" "$why"
   done
+}
+# Whether a repository gives what it says of itself; one that says nothing may still have packages. apt goes its own way.
+is_offered() {
+  for name in InRelease Release Packages Packages.gz Packages.xz; do
+    answer=$(timeout 10 /usr/lib/apt/apt-helper -o Acquire::Retries=0 download-file "\${1%/*}/$name" "$d/.offered" 2>&1) && { rm -f "$d/.offered"; return 0; }
+    code=$(printf '%s\\n' "$answer" | sed -n 's/^ *\\([45][0-9][0-9]\\) .*/\\1/p' | head -n 1)
+    why="HTTP $code"
+    case $code in '') return 0 ;; 404) ;; *) return 1 ;; esac
+  done
+  return 1
 }
 uid=$(id -u)
 no_module() {
@@ -172,6 +215,13 @@ no_module() {
   fi
   say module "$1"
 }
+# The same of where apt has to go, which may be a proxy that knows other names than this host.
+reach_by_apt() {
+  proxy= at_host=
+  eval "$(apt-config shell proxy Acquire::http::Proxy at_host "Acquire::http::Proxy::$(host_of "$1")" 2>/dev/null)"
+  case \${at_host:-$proxy} in '' | DIRECT) reach "$1" ;; *) reach "\${at_host:-$proxy}" ;; esac
+}
+host_of() { set -- "\${1#*://}"; set -- "\${1%%/*}"; set -- "\${1##*@}"; printf %s "\${1%:*}"; }
 # Sets why; true where something answers there. What is this host itself is no network.
 reach() {
   host=\${1#*://} host=\${host%%/*} host=\${host##*@}
@@ -238,7 +288,7 @@ named_devices() {
     is_device "$n" && continue
     say path "$n"
     say named "$n"
-    own_texts | xargs -0 grep -nF -A 1 -e "$n" /dev/null 2>/dev/null | head -n 20
+    own_texts | xargs -0 grep -nF -A 4 -e "$n" /dev/null 2>/dev/null | head -n 60
   done
 }
 # A program that has no command in it, or is \`true\` by another name.
@@ -251,6 +301,33 @@ hollow() {
 }
 # Whatever a program is, it says how it is called, or complains of being called so; one that does neither does nothing.
 is_mute() { said=$(cd "$d" && timeout -k 1 2 "$1" "$2" </dev/null 2>&1 | head -c 1 | od -An -c; exit 0) && [ -z "$said" ] && ( cd "$d" && timeout -k 1 2 "$1" "$2" </dev/null >/dev/null 2>&1 ); }
+programs_of() {
+  for n in "$@"; do
+    { dpkg-query -L "$n" 2>/dev/null || rpm -ql "$n" 2>/dev/null; } | grep -E '^(/[A-Za-z0-9_./+:@-]*)?/s?bin/[^/]+$'
+  done
+}
+# The same, where none of these programs has run, nor anything of their names: those that the test's text names.
+idle() {
+  [ -s "$d/.runs" ] || return
+  why=$1
+  shift
+  idle=
+  rooms=$(sed -n 's/^=//p' "$d/.runs" | tr '\\n' '\\0' | xargs -0 stat -L -c %m 2>/dev/null)
+  for n in "$@"; do
+    f=$(command -v "$n") && f=$(readlink -f "$f") && [ -f "$f" ] && [ -x "$f" ] || continue
+    for m in "\${n##*/}" "\${f##*/}"; do grep -v '^=' "$d/.runs" | sed 's|.*/||' | grep -qxF -e "$m" && return; done
+    # Where nobody watched, nothing is known.
+    printf '%s\\n' "$rooms" | grep -qxF -e "$(stat -L -c %m "$f" 2>/dev/null)" || return
+    idle="$idle $n"
+  done
+  for n in $idle; do
+    if [ "$why" = called ]; then
+      own_texts | xargs -0 grep -qwF -e "\${n##*/}" 2>/dev/null || continue
+      own_texts | xargs -0 grep -nwF -A 4 -e "\${n##*/}" /dev/null 2>/dev/null | head -n 100
+    fi
+    say idle "\${n##*/}" "$why"
+  done
+}
 # Of the packages that the test asked for: the first of their programs that is there and that its text names.
 brought() {
   for n in "$@"; do
@@ -260,7 +337,7 @@ brought() {
       stopped=$(no_interpreter "$f" "\${f##*/}")
       if [ -n "$stopped" ]; then
         printf '%s\\n' "$stopped"
-        own_texts | xargs -0 grep -nF -A 1 -e "\${f##*/}" /dev/null 2>/dev/null | head -n 20
+        own_texts | xargs -0 grep -nF -A 4 -e "\${f##*/}" /dev/null 2>/dev/null | head -n 60
       else say brought "\${f##*/}" && hollow "$f"
       fi
     done
@@ -274,6 +351,7 @@ done
 texts | xargs -0 grep -lE 'check_root|id -r?u|EUID|whoami' /dev/null 2>/dev/null | head -n 1 | while IFS= read -r f; do say asks-root "$f"; done
 texts | xargs -0 awk '{ line = $0; sub(/^[ \\t]+/, "", line) } line == "" || line ~ /^#/ || line ~ /^local [A-Za-z_ ]+$/ { next } line ~ /^(function +)?[A-Za-z_][A-Za-z0-9_]* *(\\(\\))? *[{(]?/ && (line ~ /^[A-Za-z_][A-Za-z0-9_]* *\\(\\)/ || line ~ /^function /) { f = line; sub(/^function +/, "", f); sub(/[^A-Za-z0-9_].*/, "", f); n = 0 } f != "" { n++; if (line ~ /\\$[{]?[?]/) { print "reads\\t" f; f = "" } else if (n > 1 && line !~ /^\\[ *"?\\$#/) f = "" }' 2>/dev/null
 texts | xargs -0 grep -qE '[!=]=? *(""|'"''"')( |\\]|;|$)|(""|'"''"') *[!=]=? |-z |"x?\\$[A-Za-z_{}]+" *[!=]=? *"?x"?( |\\])' 2>/dev/null && say compares-nothing 1
+own_texts | xargs -0 grep -lE '^#!.*sh +-[a-z]*e|^[[:space:]]*set +(-o +errexit|-[a-z]*e)' /dev/null 2>/dev/null | while IFS= read -r f; do say errexit "$f"; done
 say uid "$uid"
 `;
 
@@ -282,5 +360,5 @@ export const LOGS = `d=\${0%/.probe.*}
 home=
 [ -s "$d/.home" ] && IFS= read -r home <"$d/.home"
 find "\${home:-$d/work}" "$d/tmp" -maxdepth 6 -type f -size -4000k -newer "$d/test" -print 2>/dev/null | head -n 300 | tr '\\n' '\\0' |
-  xargs -0 grep -hE ': not found$|command not found$|No space left on device|No such (file or directory|device)' /dev/null 2>/dev/null | head -n 500 | cut -c 1-500
+  xargs -0 grep -hE ': not found$|command not found$|No space left on device|No such (file or directory|device)' /dev/null 2>/dev/null | head -n 1000 | cut -c 1-500
 `;

@@ -68,8 +68,12 @@ exit 127
 
 /** Makes the stand-ins of the tools that are there. */
 function standIns(): string {
-  // Our own questions must not look like the test's.
-  return `PATH=\${PATH%":$d/gone"}
+  // Our own questions must not look like the test's, whatever it has put behind the watched folder.
+  return `case :$PATH: in *":$d/gone:"*)
+  PATH=:$PATH:
+  PATH=\${PATH%%":$d/gone:"*}:\${PATH#*":$d/gone:"}
+  PATH=\${PATH#:} PATH=\${PATH%:} ;;
+esac
 for t in ${WATCHED_TOOLS.join(' ')} diff cmp; do
   [ -e "$d/bin/$t" ] && continue
   command -v "$t" >/dev/null 2>&1 && cp "$d/.stand-in" "$d/bin/$t"

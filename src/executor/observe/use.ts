@@ -3,8 +3,8 @@ export interface TextLine {
   readonly file: string;
   readonly number: number;
   readonly text: string;
-  /** The line after it; '' where that is not known. */
-  readonly next: string;
+  /** Some of the lines after it, without comments; none where they are not known. */
+  readonly after: readonly string[];
 }
 
 /**
@@ -39,26 +39,69 @@ export function useOf(name: string, lines: readonly TextLine[], readers: Readonl
  */
 export function useInLine(
   name: string,
-  { text, next }: Pick<TextLine, 'text' | 'next'>,
+  { text, after }: Pick<TextLine, 'text' | 'after'>,
   readers: ReadonlySet<string>,
 ): Use {
-  const line = withoutComment(text);
   const word = escaped(name);
+  if (new RegExp(`^#!(?:\\S*/)?env\\s+(?:-\\S+\\s+)*${word}(?:\\s|$)`).test(text)) return 'needed';
+  const line = withoutComment(text);
   if (!new RegExp(`(?:^|[^A-Za-z0-9_./-])${word}(?![A-Za-z0-9_-])`).test(line)) return 'none';
   if (/^\s*(?:echo|printf|info_msg|warn_msg|error_msg)\b/.test(line) && !isWrittenTo(word, line))
     return 'none';
   if (asksFor(name, text)) {
-    if (asksInVain(line)) return 'needed';
+    if (asksInVain(line) && !isReplaced(after)) return 'needed';
     return isAlone(line) ? 'tolerated' : 'asked';
   }
   if (isKept(line.replace(new RegExp(`>>?\\s*["']?${word}["']?`), ''))) return 'needed';
   if (TOLERATED.test(line) && !ACTS.test(afterOr(line))) return 'tolerated';
-  return isLetFail(line) && !looksBack(next, readers) ? 'tolerated' : 'needed';
+  return isLetFail(line) && !looksBack(after[0] ?? '', readers) ? 'tolerated' : 'needed';
 }
 
 /** Whether a condition is the call of `name`: `if fio; then`. */
 export function isCondition(name: string, { text }: Pick<TextLine, 'text'>): boolean {
   return new RegExp(`^\\s*(?:if|elif)\\s+(?:!\\s+)?${escaped(name)}(?![A-Za-z0-9_-])`).test(text);
+}
+
+/** Words behind which a command stands, with options and values of their own. */
+const STARTS = '(?:then|do|else|if|elif|while|until|time|exec|env|eval|sudo|nohup|command|xargs|--shell|!)';
+const STARTS_WITH =
+  '(?:timeout|nice|ionice|chrt|taskset|stdbuf|strace|xargs|sudo|env)(?:\\s+-?[A-Za-z0-9=.,_-]+)*?';
+const TAKES = '(?:sh|bash|dash|perl|python[0-9.]*|ruby|node|busybox|source|\\.|cp|mv|ln|cat)';
+
+/** Whether a line calls `name` where a command stands. */
+export function isCalled(name: string, { text }: Pick<TextLine, 'text'>): boolean {
+  const before = `(?:^|[;&|({\`]|(?:^|\\s)${STARTS}\\s|(?:^|[\\s;&|(])${STARTS_WITH}\\s)\\s*["']?`;
+  return (
+    new RegExp(
+      `${before}(?:[A-Za-z_][A-Za-z0-9_]*=\\S*\\s+)*(?:[\\w./-]*/)?${escaped(name)}(?![A-Za-z0-9_./=+(-])`,
+    ).test(withoutComment(text)) || isCommandLine(name, withoutComment(text))
+  );
+}
+
+/** `run "fio --all"`, `cmd='/usr/bin/fio -v'`: a text in quotes that begins with it, with options or paths behind it. */
+function isCommandLine(name: string, line: string): boolean {
+  if (new RegExp(`^\\s*(?:${REPORTS}|\\w*_msg|report_\\w+)\\b`).test(line)) return false;
+  return new RegExp(`["'](?:[\\w./-]*/)?${escaped(name)}\\s+(?:-|/|\\./)`).test(line);
+}
+
+/** Whether a line gives the file of `name` to something that may run it in another way. */
+export function isTaken(name: string, { text }: Pick<TextLine, 'text'>): boolean {
+  const file = `["']?(?:[\\w./-]*/)?${escaped(name)}(?![A-Za-z0-9_=+-])`;
+  const line = withoutComment(text);
+  return (
+    new RegExp(`(?:^|[\\s;&|(])${TAKES}\\s+(?:-\\S+\\s+)*${file}`).test(line) ||
+    new RegExp(`(?:\\$\\(|\`)\\s*${ASKS}\\s+${file}`).test(line)
+  );
+}
+
+/** A comparison of files that is only shown: another command follows that does not look at how it ended. */
+export function isShown({ text, after }: Pick<TextLine, 'text' | 'after'>): boolean {
+  const [next] = after;
+  if (next === undefined || !/^\s*(?:diff|cmp)\s/.test(text)) return false;
+  if (/\|\||&&|[|;>`]|\$\(/.test(withoutComment(text))) return false;
+  return (
+    !/^\s*(?:\}|\)|fi|done|esac|;;|else|elif|return|exit|[A-Za-z_]+=\$\?)/.test(next) && !/\$\{?\?/.test(next)
+  );
 }
 
 /** What it prints goes where somebody may read it: a file, a variable, another command. */
@@ -86,6 +129,15 @@ function asksInVain(line: string): boolean {
   if (/\bif\s+!\s/.test(line) || /^\s*!\s/.test(line)) return true;
   // What is done may stand in the lines below.
   return line.includes('||') && (ACTS.test(afterOr(line)) || /^\s*\{?\s*\\?\s*$/.test(afterOr(line)));
+}
+
+/** Where it is not there something else is put in its place: the branch sets a variable, and gives up nothing. */
+function isReplaced(after: readonly string[]): boolean {
+  const end = after.findIndex((line) => /^\s*(?:fi|else|elif|\})\b/.test(line) || /^\s*\}/.test(line));
+  const branch = after.slice(0, end === -1 ? after.length : end);
+  return (
+    branch.some((line) => /^\s*[A-Za-z_][A-Za-z0-9_]*=/.test(line)) && !branch.some((line) => ACTS.test(line))
+  );
 }
 
 /** Nobody looks at how it ends, and what it complains of is thrown away: it may fail. */

@@ -21,7 +21,7 @@ if [ ! -e "$record/kept" ]; then
   installed >"$record/installed" && apt-mark showhold >"$record/held" && apt-mark showauto >"$record/auto" || exit ${CODE.broken}
   : >"$record/kept"
 fi
-mended || exit ${CODE.broken}
+mended
 ${from.map(putSource).join('')}${unhold.length > 0 ? `apt-mark unhold ${unhold.map(quote).join(' ')} || exit ${CODE.noVersion}\n` : ''}set -- ${words.join(' ')}
 if [ $# -gt 0 ]; then
   if ! try apt -s install "$@"; then
@@ -52,7 +52,7 @@ ${hold.length > 0 ? `apt-mark hold ${hold.map(quote).join(' ')} || exit ${CODE.n
 export function aptUndo(step: string): string {
   return `${head(step)}
 if [ -e "$record/kept" ]; then
-  mended || exit ${CODE.broken}
+  mended
   apt-mark showhold >"$record/held.now"
   while IFS= read -r name; do grep -qxF "$name" "$record/held" || apt-mark unhold "$name"; done <"$record/held.now"
   installed >"$record/now"
@@ -64,7 +64,7 @@ END
   while IFS=' ' read -r name version; do
     [ -z "$name" ] || grep -q "^$name " "$record/installed" || set -- "$@" "$name-"
   done <<END
-$(comm -23 "$record/now" "$record/installed")
+$(present)
 END
   if [ $# -gt 0 ]; then try apt --purge install "$@" || { try update; try apt --purge install "$@"; } || exit ${CODE.broken}; fi
   while IFS= read -r name; do apt-mark hold "$name" || exit ${CODE.broken}; done <"$record/held"
@@ -94,7 +94,9 @@ apt() {
 }
 update() { apt-get -q --error-on=any -o APT::Get::List-Cleanup=0 "$@" update; }
 installed() { dpkg-query -W -f '\${db:Status-Status} \${binary:Package} \${Version}\\n' | sed -n 's/^installed //p' | sort; }
-offered() { apt-cache show "$1" >/dev/null 2>&1; }
+# Those too that stopped half way.
+present() { dpkg-query -W -f '\${db:Status-Status} \${binary:Package} \${Version}\\n' | sed -n '/^not-installed \\|^config-files /!s/^[^ ]* //p'; }
+offered() { apt-cache madison "\${1%%=*}" | cut -d "|" -f 2 | tr -d " " | grep -qxF "\${1#*=}"; }
 # Whether somebody else works with packages; the kernel knows who holds which file.
 locked() {
   for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
@@ -113,7 +115,8 @@ try() {
     locked || return $code
   done
 }
-mended() { dpkg --configure -a && { [ -z "$(dpkg --audit)" ] || try apt -f install; }; }
+# What was cut off is finished, as far as it can be.
+mended() { try dpkg --configure -a && { [ -z "$(dpkg --audit)" ] || try apt -f install; }; }
 # Of the archives that did not come, the first one's repository.
 blame_missing() {
   apt --print-uris install "$@" >"$record/uris" 2>/dev/null

@@ -25,7 +25,6 @@ ${write}chmod ${mode} "$new"
 if [ -d "$to" ] && [ ! -L "$to" ]; then rm -rf "$to"; fi
 mv -f "$new" "$to"
 `,
-    undo: putBack(step.name, to),
     ...(brought === undefined ? {} : { files: [brought] }),
   };
 }

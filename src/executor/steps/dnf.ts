@@ -3,99 +3,100 @@ import { quote } from '../wrapper.js';
 import { recordOf } from './host-work.js';
 import { PACKAGE_CODES as CODE, FIRST_REPOSITORY } from './package-codes.js';
 
-/** The same as by apt, by dnf: in the host itself, or below a folder of it. */
+/** The same as by apt, by dnf: in the host itself, or below a folder of it. It waits for another dnf by itself. */
 export function dnfDo(step: string, action: PackagesAction, artefacts: readonly string[]): string {
   const { install, remove, hold, unhold, from } = action;
-  const words = [...install.map(pinned).map(quote), ...artefacts.map((variable) => `"$${variable}"`)];
-  const probes = from.map(
-    (_, index) =>
-      `try dnf --disablerepo='*' --enablerepo=${repositoryId(step, index)} --refresh makecache || exit ${FIRST_REPOSITORY + index}\n`,
-  );
+  const names = install.map(pinned).map(quote).join(' ');
+  const files = artefacts.map((variable) => `"$${variable}"`).join(' ');
+  const downloads = from.length > 0 ? FIRST_REPOSITORY : CODE.ownSources;
   return `${head(step, action)}
 command -v dnf >/dev/null && [ "$(id -u)" = 0 ] || exit ${CODE.noManager}
-mkdir -p "$record/repos" "$record/cache" "$root"
+mkdir -p "$record/repos" || exit ${CODE.broken}
 if [ ! -e "$record/kept" ]; then
-  installed >"$record/installed" || exit ${CODE.broken}
-  cat "$locks" 2>/dev/null >"$record/locks"
+  installed >"$record/installed" && keys >"$record/keys" || exit ${CODE.broken}
+  cat "$holds" 2>/dev/null >"$record/holds"
   : >"$record/kept"
 fi
-${from.map((_, index) => putSource(step, action, index)).join('')}${probes.join('')}${unhold.map((name) => `unhold ${quote(name)}\n`).join('')}set -- ${words.join(' ')}
-for one in ${install.map(pinned).map(quote).join(' ') || '""'}; do
-  [ -z "$one" ] || is_there "$one" || [ -n "$(dnf -q repoquery "$one" 2>/dev/null)" ] ||
-    { echo "$one is not there; there is:"; dnf -q repoquery --showduplicates "\${one%%-[0-9]*}"; exit ${CODE.noVersion}; }
+${from.map((_, index) => putSource(step, action, index)).join('')}${each(unhold, 'unhold')}for one in ${names}; do
+  is_there "$one" || [ -n "$(dnf -q repoquery "$one" 2>/dev/null)" ] || {
+    echo "$one is not there; there is:"
+    dnf -q repoquery --showduplicates "\${one%%-[0-9]*}"
+    exit ${CODE.noVersion}
+  }
 done
+set -- ${names} ${files}
 if [ $# -gt 0 ]; then
-  if ! try dnf install --downloadonly "$@"; then
-    # Without a way to the packages it would say the same as where they do not go together: it is asked with none to fetch.
-    dnf --assumeno install "$@" >"$record/plan" 2>&1
-    grep -q '^Install\\|^Upgrade\\|^Downgrade' "$record/plan" && exit ${from.length > 0 ? FIRST_REPOSITORY : CODE.ownSources}
+  if ! dnf install --allowerasing --downloadonly "$@"; then
+    # Where they go together it can say what it would do, and what failed was to fetch them.
+    dnf --assumeno --allowerasing install "$@" 2>/dev/null | grep -q '^Install \\|^Upgrade \\|^Downgrade ' && exit ${downloads}
     exit ${CODE.conflict}
   fi
-  try dnf -C install "$@" || exit ${CODE.broken}
+  dnf -C --allowerasing install "$@" || exit ${CODE.broken}
 fi
-${downgrades(install)}${remove.length > 0 ? `try dnf -C remove ${remove.map(quote).join(' ')} || exit ${CODE.broken}\n` : ''}${hold.map((name) => `hold ${quote(name)}\n`).join('')}${checks(install)}exit 0
+${downgrades(install)}${remove.length > 0 ? `dnf -C remove ${remove.map(quote).join(' ')} || exit ${CODE.broken}\n` : ''}${each(hold, 'hold')}${checks(install)}exit 0
 `;
 }
 
-/** Makes packages and holds what they were before the step. */
+/** Makes packages, keys and holds what they were before the step. */
 export function dnfUndo(step: string, action: PackagesAction): string {
   return `${head(step, action)}
-if [ -e "$record/kept" ]; then
-  cp "$record/locks" "$locks" 2>/dev/null
-  installed >"$record/now"
-  comm -23 "$record/now" "$record/installed" | cut -d ' ' -f 1 | sort -u >"$record/go"
-  comm -13 "$record/now" "$record/installed" | while IFS=' ' read -r name version; do
-    printf '%s-%s\\n' "$name" "$version"
-  done >"$record/come"
-  while IFS= read -r name; do
-    cut -d ' ' -f 1 "$record/installed" | grep -qxF "$name" || printf '%s\\n' "$name"
-  done <"$record/go" >"$record/away"
-  if [ -s "$record/come" ]; then
-    xargs rpm --root "$root" -q >/dev/null 2>&1 <"$record/come" || try dnf_list downgrade "$record/come" || try dnf_list install "$record/come" || exit ${CODE.broken}
-  fi
-  if [ -s "$record/away" ]; then try dnf_list remove "$record/away" || exit ${CODE.broken}; fi
-  installed >"$record/now"
-  if ! cmp -s "$record/now" "$record/installed"; then
-    echo 'this is not what was installed before (<) but (>):'
-    comm -3 "$record/installed" "$record/now"
-    exit ${CODE.otherwise}
-  fi
-  [ -s "$record/locks" ] || rm -f "$locks"
+[ -e "$record/kept" ] || { rm -rf "$record"; exit 0; }
+if [ -s "$record/holds" ]; then cp "$record/holds" "$holds"; else rm -f "$holds"; fi
+installed >"$record/now"
+# Names of what was not there, and name-version of what is there no more.
+away=$(cut -d ' ' -f 1 "$record/now" | while IFS= read -r name; do
+  grep -q "^$name " "$record/installed" || printf '%s\\n' "$name"; done)
+come=$(comm -13 "$record/now" "$record/installed" | tr ' ' '-')
+[ -z "$away" ] || dnf -C remove $away || exit ${CODE.broken}
+# What belongs together goes together; it says that all is well where it did nothing, too.
+[ -z "$come" ] || dnf --allowerasing install $come || dnf --allowerasing downgrade $come
+for one in $come; do
+  is_there "$one" || dnf --allowerasing downgrade "$one" && is_there "$one" || dnf --allowerasing upgrade "$one" || exit ${CODE.broken}
+done
+for key in $(keys | comm -23 - "$record/keys"); do rpm --root "$root" -e "$key"; done
+installed >"$record/now"
+if ! cmp -s "$record/now" "$record/installed"; then
+  echo 'this is not what was installed before (<) but (>):'
+  comm -3 "$record/installed" "$record/now"
+  exit ${CODE.otherwise}
 fi
 rm -rf "$record"
 exit 0
 `;
 }
 
+/** What is kept lies below the folder that is changed; dnf puts that folder before the path of its cache itself. */
 function head(step: string, { root = '/' }: PackagesAction): string {
   return `export LC_ALL=C
-step=${quote(step)} record=${quote(recordOf(step))} root=${quote(root)}
-locks=$root/etc/dnf/testyard-holds
+root=${quote(root)} within=${quote(recordOf(step))}
+record=\${root%/}$within holds=\${root%/}/etc/dnf/testyard-holds
+repos=$record/repos
+[ "$root" = / ] && repos=$repos,/etc/yum.repos.d
 dnf() {
-  set -- --setopt=cachedir="$record/cache" --setopt=reposdir="$record/repos\${own:+,$own}" --setopt=keepcache=1 \\
-    --setopt=install_weak_deps=False --installroot="$root" --releasever=/ -y "$@"
-  if [ -s "$locks" ]; then set -- --exclude="$(paste -sd, "$locks")" "$@"; fi
-  command dnf "$@"
+  held=
+  [ -s "$holds" ] && held=--exclude=$(paste -sd , "$holds")
+  command dnf --setopt=cachedir="$within/cache" --setopt=reposdir="$repos" --setopt=keepcache=1 \\
+    --setopt=install_weak_deps=False --installroot="$root" --releasever=1 -y $held "$@"
 }
-own=
-[ "$root" = / ] && own=/etc/yum.repos.d
-dnf_list() { xargs -a "$2" env true; set -- "$1" $(cat "$2"); dnf "$@"; }
-installed() { rpm --root "$root" -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' | sort; }
+packages() { rpm --root "$root" -qa --qf "$1\\n" | sort; }
+installed() { packages '%{NAME} %{VERSION}-%{RELEASE}' | grep -v '^gpg-pubkey ' || :; }
+keys() { packages '%{NAME}-%{VERSION}-%{RELEASE}' | grep '^gpg-pubkey-' || :; }
 is_there() { rpm --root "$root" -q "$1" >/dev/null 2>&1; }
-hold() { mkdir -p "$root/etc/dnf"; grep -qxF "$1" "$locks" 2>/dev/null || printf '%s\\n' "$1" >>"$locks"; }
-unhold() { [ ! -e "$locks" ] || { grep -vxF "$1" "$locks" >"$locks.new"; mv "$locks.new" "$locks"; }; }
-try() { "$@"; }
+hold() { mkdir -p "\${holds%/*}"; grep -qxF "$1" "$holds" 2>/dev/null || printf '%s\\n' "$1" >>"$holds"; }
+unhold() { [ ! -e "$holds" ] || { grep -vxF "$1" "$holds" >"$holds.new"; mv "$holds.new" "$holds"; }; }
 `;
 }
 
-function repositoryId(step: string, index: number): string {
-  return `testyard-${step}-${FIRST_REPOSITORY + index}`;
+function each(names: readonly string[], word: 'hold' | 'unhold'): string {
+  return names.map((name) => `${word} ${quote(name)}\n`).join('');
 }
 
+/** A file of its own for each repository, which is asked alone: another that does not answer is not its fault. */
 function putSource(step: string, { from }: PackagesAction, index: number): string {
   const one = from[index];
   if (one === undefined) return '';
-  const id = repositoryId(step, index);
+  const code = FIRST_REPOSITORY + index;
+  const id = `testyard-${step}-${code}`;
   const check =
     one.key === undefined
       ? 'gpgcheck=0'
@@ -106,8 +107,10 @@ function putSource(step: string, { from }: PackagesAction, index: number): strin
 name=${id}
 baseurl=${one.url}
 enabled=1
+skip_if_unavailable=0
 ${check}
 END
+dnf --disablerepo='*' --enablerepo=${id} --refresh makecache || exit ${code}
 `;
 }
 
@@ -119,7 +122,7 @@ function pinned({ name, version }: PinnedPackage): string {
 function downgrades(install: readonly PinnedPackage[]): string {
   return install
     .flatMap((one) => (one.version === undefined ? [] : [quote(pinned(one))]))
-    .map((one) => `is_there ${one} || try dnf downgrade ${one} || exit ${CODE.broken}\n`)
+    .map((one) => `is_there ${one} || dnf downgrade --allowerasing ${one} || exit ${CODE.broken}\n`)
     .join('');
 }
 

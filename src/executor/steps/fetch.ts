@@ -2,7 +2,7 @@ import type { FetchAction } from '../../domain/step-action.js';
 import type { ChainStep } from '../../protocol/messages.js';
 import type { BundledFile } from '../bundle.js';
 import type { Place } from '../place.js';
-import { keepBefore, putBack } from './copy.js';
+import { keepBefore } from './copy.js';
 import { fetchFiles } from './git-files.js';
 import type { HostWork, Told } from './host-work.js';
 
@@ -41,6 +41,5 @@ ${fill}
 rm -rf "$to"
 mv "$new" "$to"
 `,
-    undo: putBack(step, into),
   };
 }

@@ -3,8 +3,6 @@ import type { BundledFile } from '../bundle.js';
 /** What a step does on its host. */
 export interface HostWork {
   readonly script: string;
-  /** Takes it back, from whatever point; undefined: nothing of the kind's own does. */
-  readonly undo?: string;
   /** What it brings along. */
   readonly files?: readonly BundledFile[];
   /** What an exit code tells besides that it failed. */

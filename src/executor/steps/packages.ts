@@ -1,9 +1,9 @@
 import type { PackagesAction } from '../../domain/step-action.js';
 import type { ChainStep } from '../../protocol/messages.js';
 import type { Place } from '../place.js';
-import { aptDo, aptUndo } from './apt.js';
+import { aptDo } from './apt.js';
 import { artefact } from './artefacts.js';
-import { dnfDo, dnfUndo } from './dnf.js';
+import { dnfDo } from './dnf.js';
 import type { HostWork, Told } from './host-work.js';
 import { FIRST_REPOSITORY, PACKAGE_CODES } from './package-codes.js';
 
@@ -14,7 +14,6 @@ export function packagesWork(place: Place, step: ChainStep, action: PackagesActi
   const isApt = action.by === 'apt';
   return {
     script: isApt ? aptDo(step.name, action, variables) : dnfDo(step.name, action, variables),
-    undo: isApt ? aptUndo(step.name) : dnfUndo(step.name, action),
     files,
     told: (code) => told(code, action),
   };

@@ -82,7 +82,15 @@ export const SubmissionRequest = z.strictObject({
         z.strictObject({ name }),
         /** A test file, as it is: a script with its needs in comments at its top, YAML, or a LAVA definition. */
         z.strictObject({
-          file: z.strictObject({ name: fileName, content: z.base64(), tree: TreeSpec.optional() }),
+          file: z.strictObject({
+            name: fileName,
+            content: z.base64(),
+            tree: TreeSpec.optional(),
+            /** Handlers that lie beside it and that it names as `./FILE`, by the name of the file. */
+            programs: z
+              .record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/), z.base64().max(400_000))
+              .optional(),
+          }),
         }),
         /** The test at a path of a repository, or all tests of a folder, at the commit for which `ref` stands now. */
         z.strictObject({ git: GitSpec }),

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { helperHead } from '../../../src/executor/helper-script.js';
 import { markComparisons } from '../../../src/executor/observe/comparisons.js';
@@ -12,20 +12,30 @@ afterAll(() => {
 });
 
 /** A session's folder with a script of the tree in it, its comparisons marked where `marked`. */
-function laidOut(script: string, marked: boolean, steps = './t.sh\n') {
+function laidOut(
+  script: string,
+  marked: boolean,
+  steps = './t.sh\n',
+  files: Readonly<Record<string, string>> = {},
+) {
   const d = mkdtempSync(join(tmpdir(), 'testyard-compared-'));
   folders.push(d);
   const home = join(d, 'tree');
   mkdirSync(home);
   writeFileSync(join(home, 't.sh'), script, { mode: 0o755 });
   writeFileSync(join(home, 'lib.sh'), 'same() { [ "$1" = "$2" ] && echo same; }\n');
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(home, name)), { recursive: true });
+    writeFileSync(join(home, name), text);
+  }
+  const [own = ''] = Object.keys(files);
   writeFileSync(join(d, 'test'), steps);
   utimesSync(join(home, 't.sh'), 1000, 1000);
   writeFileSync(join(d, '.home'), `${home}\n`);
   // Into a file, where each must stand after the one before.
   writeFileSync(join(d, '.helper'), helperHead('k').replace('1<>', '>>'));
   writeFileSync(join(d, '.out'), '');
-  writeFileSync(join(d, '.probe.1'), markComparisons(''));
+  writeFileSync(join(d, '.probe.1'), markComparisons(own === '' ? '' : dirname(own)));
   if (marked) spawnSync('sh', [join(d, '.probe.1')], { stdio: 'ignore' });
   return { d, home };
 }
@@ -112,6 +122,19 @@ const table: Readonly<Record<string, string>> = {
   'literal parts': `[ "x$a" = "x$b" ] && echo x; [ "$a/1" = "$b/2" ] || echo other; [ "x$a" != "x$b" ]; echo $?`,
   'more of the same kind': `test "$a" = "$b" && echo t; test "$a" = "$b" -o x; echo $?; [ "$a" = "$b" -a x = y ]; echo $?`,
   redirections: `${EMPTY} >f && echo same; ls f; { ${EMPTY}; } 2>&1`,
+  'what commands print': `[ "$(echo x)" = "$(echo x)" ] && echo same; [ "$(echo y >&2)" = "$(:)" ]; echo $?; [ "$(wc -l <"lib.sh")" = "$(wc -l '<f')" ] || echo differ`,
+  'what commands print under set -e': `set -e\n[ "$(false; echo x)" = "$(echo x)" ] && echo same || echo differ\n[ "$(false)" = "$(:)" ]\necho on\n[ "$(false)" = "$(echo x)" ]\necho not reached`,
+  'what commands print in a condition under set -e': `set -e\nif [ "$(false; echo x)" = "$(echo x)" ]; then echo same; else echo differ; fi; ! [ "$(exit 3)" = "$b" ] || echo none; echo $?`,
+  'the code before what commands print': `(exit 5); [ "$(echo $?)" = "$(echo 5)" ]; echo $?; (exit 4); [ "$(:)" = "$b" ]; echo $?`,
+  'commands that have an effect': `n=0; [ "$(echo a >>f; cat f)" = "$(echo b >>f)" ]; cat f; x() { echo x >>f; }; [ "$(x)" != "$(x)" ] || cat f`,
+  'much that commands print': `[ "$(head -c 300000 /dev/zero | tr '\\0' x)" = "$(head -c 300000 /dev/zero | tr '\\0' x)" ] && echo same`,
+  'what commands print under set -u': `set -u\n[ "$(echo "$nosuch")" = "$(:)" ]; echo $?\n[ "$nosuch$(:)" = "$(:)" ]\necho not reached`,
+  'what commands print is shown': `set -x\n[ "$(:)" = "$(:)" ]\necho on`,
+  'what commands print among texts': `[ "x$(:)" = "x$(:)" ] && echo x; [ "x$(:)" = "y$(:)" ] || echo other; [ "$(echo "a b")" = "a b" ] && echo lit; [ "$(echo '(')" = "$(echo ')')" ]; echo $?`,
+  'more that has to hold': `[ "$a" = "$b" -a x = x ]; echo $?; [ "$a" = "$b" -o x = y ]; echo $?; [ "$a" = "$b" -a -z "$a" ] && echo empty; [ "$a" = "$b" -a "$(echo ])" = x ]; echo $?`,
+  'what is cut': `p=a.b; [ "\${p%.*}" = "\${p#*.}" ]; echo $?; [ "\${a%.*}" = "\${b##*/}" ] && echo same; [ "\${p%%.*}" = a ] && echo a`,
+  'what is cut under set -u': `set -u\n[ "\${nosuch%x}" = "\${b#x}" ]\necho not reached`,
+  'what is cut with a brace or a quote': `p='a}b'; [ "\${p%'}'*}" = "\${a%x}" ]; echo $?; [ "\${p%\\}*}" = "\${a%x}" ]; echo $?`,
   'a pipe': `echo x | ${EMPTY} && echo same; ${EMPTY} | cat; echo $?`,
   'the arguments of a command': `echo if ${EMPTY}; echo then ${EMPTY}; printf '%s|' ! [ "$a" = "$b" ]`,
   'a signal': `${EMPTY} && kill -TERM $$\nsleep 1`,
@@ -122,6 +145,9 @@ const table: Readonly<Record<string, string>> = {
 const bashTable: Readonly<Record<string, string>> = {
   'two brackets': '[[ "$a" == "$b" ]] && echo same; [[ $a = $b ]]; echo $?; [[ "$a" != "$b" ]]; echo $?',
   'two brackets under set -e': 'set -e\nb=x\n[[ "$a" == "$b" ]] || echo differ\n[[ "$a" == "$b" ]]\necho no',
+  'two brackets with more':
+    '[[ "$a" == "$b" && x == x ]] && echo same; [[ $a == $b || x == y ]]; echo $?; [[ "$(:)" == "$(:)" ]] && echo none; [[ "$(echo xy)" == x* ]] && echo fits; [[ "$(echo x)" == "$(echo "x")" ]]; echo $?',
+  'what commands print in a function': `set -e\ntrap 'echo "err $LINENO"' ERR\nf() { [ "$(false)" = "$(echo x)" ] || echo differ; [ "$(false; echo x)" = "$(echo x)" ] && echo same; }\nf; declare -p _ty_one 2>/dev/null || echo none`,
   'a pattern': 'a=xy; b="x*"; [[ $a == $b ]] && echo fits; [[ $a == "$b" ]] || echo text',
   'a trap of errors': `trap 'echo "err $LINENO"' ERR\nb=x\n${EMPTY}\n[[ "$a" == "$b" ]]\n${EMPTY} || echo`,
   'a trap of errors in functions': `set -E\ntrap 'echo "err $LINENO $?"' ERR\nf() { b=x\n${EMPTY}\n}\nf\n`,
@@ -177,6 +203,28 @@ describe('the comparisons of a script that tell of themselves', () => {
     ['#!/bin/bash', `set -x; ${EMPTY}`, [EMPTY]],
     ['#!/bin/sh', `b=x; ${EMPTY}; [ "$d" = "$b" ]; [ "$d" = "$e" ]; [ "$c" = "" ]; [ "$c" = x ]`, []],
     ['#!/bin/sh', `[ "$PWD/$a" = "$PWD/$b" ]; [ "$a" = "$a" ]`, []],
+    [
+      '#!/bin/sh',
+      `[ "$(:)" = "$(:)" ] && echo x; [ "$(echo y)" = "$b" ]; [ "$(:)" = "$b" ]`,
+      ['[ "$(:)" = "$(:)" ]', '[ "$(:)" = "$b" ]'],
+    ],
+    [
+      '#!/bin/bash -e',
+      `[[ "$(:)" == "$(false)" ]]; [ "x$(:)" != "x$b" ] || :`,
+      ['[[ "$(:)" == "$(false)" ]]', '[ "x$(:)" != "x$b" ]'],
+    ],
+    ['#!/bin/sh', `test "$(:)" = "$(: "$0")" && echo x`, ['test "$(:)" = "$(: "$0")"']],
+    [
+      '#!/bin/sh',
+      '[ "$a" = "$b" -a x = x ]; [ "$a" = "$b" -a -n "$a" ]; [ "$a" = "$b" -o x = y ]',
+      ['[ "$a" = "$b" -a x = x ]', '[ "$a" = "$b" -o x = y ]'],
+    ],
+    ['#!/bin/bash', '[[ $a == $b && x == x ]]; [[ -n $a && $a == $b ]]', ['[[ $a == $b && x == x ]]']],
+    [
+      '#!/bin/sh',
+      `[ "\${a%.*}" = "\${b##*/}" ]; p=x.y; [ "\${p%.*}" = "\${b#x}" ]`,
+      [`[ "\${a%.*}" = "\${b##*/}" ]`],
+    ],
     ['#!/usr/bin/env sh', 'while read -r x; do [ "$a" = "$b" ] && break; done', [EMPTY]],
   ])('%s: %s', (first, text, expected) => {
     expect(run(`${first}\n${FROM_COMMANDS}; ${text}\n`, true).heard).toEqual(expected);
@@ -188,6 +236,19 @@ describe('the comparisons of a script that tell of themselves', () => {
     expect(readFileSync(file, 'utf8')).toContain('esac');
     expect(statSync(file).mtimeMs).toBe(1_000_000);
     expect(statSync(file).mode & 0o777).toBe(0o755);
+  });
+
+  it('are those of what is read from elsewhere in the tree as well, but for what prints', () => {
+    const lib = 'a=$(:)\nsame() { [ "$1" = "$2" ]; }\nother() { [ "$(:)" = "$1" ]; }\n';
+    const { home } = laidOut('#!/bin/sh\n', true, './t.sh\n', {
+      'tests/net/t.sh': '#!/bin/sh\n. ../../lib/shared\nsame "$a" "$a"\n',
+      'lib/shared': lib,
+      'lib/not-read': lib,
+    });
+    const shared = readFileSync(join(home, 'lib/shared'), 'utf8');
+    expect(shared).toMatch(/same\(\) \{ \{ .*both-empty 1 /);
+    expect(shared).toContain('other() { [ "$(:)" = "$1" ]; }');
+    expect(readFileSync(join(home, 'lib/not-read'), 'utf8')).toBe(lib);
   });
 
   it('are those of the steps as well', () => {

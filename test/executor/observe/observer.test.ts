@@ -96,6 +96,11 @@ describe.skipIf(obstacle)(
         /^could_not_run: .*nothing-such-package/,
       ],
       [
+        'of several packages the one that nobody has',
+        'apt-get install -y nothing-such-package coreutils || report a fail',
+        /^could_not_run: cases a for want of the package nothing-such-package \(/,
+      ],
+      [
         'an optional one in a block of its own, and a true red',
         'if command -v lshw >/dev/null; then\n  lshw\nfi\nreport a fail',
         /^failed: failed cases: a/,
@@ -155,11 +160,59 @@ calcx 1 && report a pass || report a fail`,
         /^failed: failed cases: a/,
       ],
       [
+        'two empty files whose difference is only shown',
+        ': | tee a >b\nshow() {\n  diff -u a b\n  # as it was\n  ls / >/dev/null\n}\nshow\nreport a pass',
+        /^passed/,
+      ],
+      [
+        'and two by which it goes',
+        'sort </dev/null >a; sort </dev/null >b\ndiff a b\n[ $? = 0 ] && report a pass || report a fail',
+        /^tested_nothing: exit 0, but both sides of 'diff a b' were empty/,
+      ],
+      [
+        'a network interface',
+        'NIC=eth77\nip link show "$NIC" up >/dev/null || echo "Device \\"$NIC\\" does not exist." >&2\nreport a fail',
+        /^could_not_run: .*\/sys\/class\/net\/eth77/,
+      ],
+      [
+        'one that is there is no reason',
+        'NIC=lo\necho "Device \\"$NIC\\" does not exist." >&2\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'one of which the text says nothing',
+        'n=77; echo "Device \\"eth$n\\" does not exist." >&2\nreport a fail',
+        /^failed: failed cases: a/,
+      ],
+      [
+        'systemd',
+        `printf '#!/bin/sh\\necho "System has not been booted with systemd as init system (PID 1). Can%st operate." >&2; exit 1\\n' "'" >/usr/local/bin/systemctl
+chmod 755 /usr/local/bin/systemctl
+systemctl restart nginx && report a pass || report a fail`,
+        /^could_not_run: cases a for want of systemd as the first process \(needs systemd\)/,
+      ],
+      [
+        'what belongs to the kernel and is not there',
+        'for m in $(cat "/lib/modules/$(uname -r)/modules.nothing"); do :; done\nreport a fail',
+        /^could_not_run: .*modules.nothing/,
+      ],
+      [
+        'what a tool of the host looks for itself, and a true red',
+        'cp "$(command -v perl)" /usr/local/bin/tool; tool -e \'system("iperf3", "-c"); exit 1\' && report a pass || report a fail\n[ -z "$DEEP" ] || iperf3',
+        /^failed: failed cases: a/,
+      ],
+      [
         'a download',
         'curl -f http://nothing.invalid/x >y 2>/dev/null || wget http://nothing.invalid/x || report a fail',
         /^could_not_run/,
       ],
     ];
+    it('an interpreter that a script beside it asks for', async () => {
+      const says = '#!/bin/sh\n./tool && lava-test-case a --result pass || lava-test-case a --result fail\n';
+      const files = { 't.sh': says, tool: '#!/usr/bin/env nopython9\n' };
+      const { verdict, text } = await yard.run({ steps: ['./t.sh'] }, files);
+      expect(verdict, text).toMatch(/^could_not_run: .*needs cmd:nopython9/);
+    });
     for (const [title, script, expected] of table)
       it(title, async () => {
         const { verdict, text, observed, cases } = await run(script);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isCondition, useInLine, useOf } from '../../../src/executor/observe/use.js';
+import { isCalled, isCondition, isTaken, useInLine, useOf } from '../../../src/executor/observe/use.js';
 
 describe('what a line of shell does with a command', () => {
   const table: readonly (readonly [string, string])[] = [
@@ -33,16 +33,21 @@ describe('what a line of shell does with a command', () => {
     ['command -v fio || exit 1', 'needed'],
     ['command -v fio || {', 'needed'],
     ['which fio || error_msg "no fio"', 'needed'],
+    ['if ! tool=$(command -v fio); then\n    tool=./bin/fio\nfi', 'asked'],
+    ['if ! command -v fio; then\n    code=1\n    exit 1', 'needed'],
+    ['if ! command -v fio; then\n    echo no\nfi\nx=1', 'needed'],
     ['echo "running fio"', 'none'],
     ['# fio is great', 'none'],
+    ['#!/usr/bin/env fio', 'needed'],
+    ['#!/usr/bin/env fio-2', 'none'],
     ['fio-helper', 'none'],
     ['/opt/fio', 'none'],
     ['my_fio', 'none'],
   ];
   const readers = new Set(['verdict_of']);
   it.each(table)('%s', (lines, use) => {
-    const [text = '', next = ''] = lines.split('\n');
-    expect(useInLine('fio', { text, next }, readers)).toBe(use);
+    const [text = '', ...after] = lines.split('\n');
+    expect(useInLine('fio', { text, after }, readers)).toBe(use);
   });
 
   it.each([
@@ -60,9 +65,64 @@ describe('what a line of shell does with a command', () => {
       file: '/a',
       number,
       text,
-      next: '',
+      after: [],
     }));
     expect(useOf('fio', lines, readers)).toBe('asked');
     expect(useOf('fio', lines.slice(1), readers)).toBe('needed');
+  });
+});
+
+describe('what a line of shell calls', () => {
+  const calls = [
+    ...[
+      'fio --output=a',
+      '  fio',
+      'if fio; then',
+      'x=$(fio -v)',
+      'x=`fio`',
+      'a | fio',
+      'a && fio',
+      'for x in y; do fio; done',
+    ],
+    ...[
+      'LC_ALL=C fio',
+      'timeout 10 fio a',
+      'timeout -k 1 10 fio',
+      'sudo -u x fio',
+      '/usr/bin/fio a',
+      'lava-test-case a --shell fio b',
+    ],
+    ...['"fio" a', 'while ! fio; do', 'nice -n 5 env A=1 fio', '{ fio; }', '(fio)', 'else fio'],
+  ];
+  for (const line of calls) it(line, () => expect(isCalled('fio', { text: line })).toBe(true));
+
+  const none = [
+    ...[
+      'apt-get install fio',
+      'install_deps "fio"',
+      'echo fio',
+      '# fio',
+      'fio=1',
+      'fio() {',
+      'x fio',
+      'TOOL=fio',
+      'fio-server',
+      'a.fio',
+    ],
+    ...['fio.conf', 'lava-test-case fio --result pass', 'report_pass "fio"', 'cat fio'],
+  ];
+  for (const line of none) it(`not: ${line}`, () => expect(isCalled('fio', { text: line })).toBe(false));
+
+  it('and what it may run under another name', () => {
+    for (const line of [
+      'sh /usr/bin/fio',
+      '. fio',
+      'python3 -u fio',
+      'cp "/usr/bin/fio" x',
+      'sh "$(command -v fio)"',
+    ])
+      expect(isTaken('fio', { text: line }), line).toBe(true);
+    for (const line of ['fio', 'apt-get install fio', 'command -v fio', 'x=$(fio)', 'sh fio-helper'])
+      expect(isTaken('fio', { text: line }), line).toBe(false);
   });
 });

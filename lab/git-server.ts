@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { program } from './run-program.js';
+
+const WHO = {
+  ...{ GIT_AUTHOR_NAME: 'Lab', GIT_AUTHOR_EMAIL: 'lab@testyard.invalid', GIT_CONFIG_GLOBAL: '/dev/null' },
+  ...{ GIT_COMMITTER_NAME: 'Lab', GIT_COMMITTER_EMAIL: 'lab@testyard.invalid' },
+};
+
+/** Repositories served by `git daemon` on the loopback, which can be out of order. */
+export class GitServer {
+  private daemon: ChildProcess | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly port: number,
+  ) {}
+
+  static async start(): Promise<GitServer> {
+    const server = new GitServer(await mkdtemp(path.join(tmpdir(), 'testyard-git-')), await freePort());
+    await server.up();
+    return server;
+  }
+
+  /** Serves, at the address that it had before. */
+  async up(): Promise<void> {
+    const where = ['--reuseaddr', '--export-all', '--listen=127.0.0.1', `--port=${this.port}`];
+    // The daemon has helpers of its own: they end with its process group.
+    const args = ['daemon', ...where, `--base-path=${this.folder}`];
+    this.daemon = spawn('git', args, { stdio: 'ignore', detached: true });
+    await answers(this.port);
+  }
+
+  /** Nothing answers at its address any more. */
+  async down(): Promise<void> {
+    const { daemon } = this;
+    this.daemon = undefined;
+    if (daemon?.pid === undefined) return;
+    const gone = once(daemon, 'exit');
+    process.kill(-daemon.pid, 'SIGKILL');
+    await gone;
+  }
+
+  /** The address of a repository. */
+  url(name: string): string {
+    return `git://127.0.0.1:${this.port}/${name}`;
+  }
+
+  /** Commits these files to a branch of a repository, which is made where it is not there; gives the commit. */
+  async commit(
+    name: string,
+    files: Readonly<Record<string, string>>,
+    branch = 'main',
+    submodules: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const at = path.join(this.folder, name);
+    const git = (...args: readonly string[]) =>
+      program('git', ['-c', 'protocol.allow=always', ...args], { cwd: at, env: WHO });
+    if (!(await mkdir(at, { recursive: true }).then((made) => made === undefined)))
+      await git('init', '--quiet', `--initial-branch=${branch}`);
+    else await git('checkout', '--quiet', '-B', branch);
+    for (const [file, text] of Object.entries(files)) {
+      await mkdir(path.dirname(path.join(at, file)), { recursive: true });
+      await writeFile(path.join(at, file), text);
+      if (text.startsWith('#!')) await chmod(path.join(at, file), 0o755);
+    }
+    for (const [place, url] of Object.entries(submodules))
+      await git('submodule', '--quiet', 'add', '--', url, place);
+    await git('add', '--all');
+    await git('commit', '--quiet', '--allow-empty', '-m', 'a commit of the lab');
+    return (await git('rev-parse', 'HEAD')).trim();
+  }
+
+  async stop(): Promise<void> {
+    await this.down();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function answers(port: number): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    const isThere = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => resolve(false));
+    });
+    if (isThere) return;
+    if (performance.now() > deadline) throw new Error('git daemon did not come up');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,28 @@
+import { Lab } from './lab.js';
+
+const count = Number(process.argv[2] ?? 3);
+if (!Number.isInteger(count) || count < 1 || count > 100) {
+  console.error(`usage: npm run lab -- [HOSTS]: a number from 1 to 100, not '${process.argv[2]}'`);
+  process.exit(2);
+}
+// Before anything is started: who presses Ctrl-C early wants it all gone too.
+const asked = new Promise<void>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+});
+console.log(
+  `starting ${count} light hosts and what serves them (the first time on a machine this takes minutes) ...`,
+);
+const lab = await Lab.start(count);
+console.log(`
+hosts        ${lab.hosts.map(({ name }) => name).join(' ')}
+apt          ${lab.apt.url} stable main (signed)
+dnf          ${lab.rpm.url} (signed)
+git          ${lab.git.url('greeter')}
+mail         ${lab.mail.smtpUrl}, to be read at ${lab.mail.pageUrl}
+inventory    ${lab.inventory}
+
+in another terminal:  npx testyard up --inventory ${lab.inventory}
+Ctrl-C ends all of it.`);
+await asked;
+console.log('ending');
+await lab.stop();

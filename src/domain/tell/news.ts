@@ -1,0 +1,81 @@
+/** What a message says. */
+export type NewsKind =
+  /** Whose failure it is has been found. */
+  | 'told'
+  /** It is somebody else's after all. */
+  | 'moved'
+  | 'quarantined'
+  | 'closed'
+  /** The grid or a pool starts nothing more. */
+  | 'halted'
+  | 'resumed'
+  /** What came of a submission. */
+  | 'submission'
+  /** What was gathered, for one who need not act at once. */
+  | 'digest';
+
+/** An incident, as its letters tell of it. */
+export interface ToldIncident {
+  readonly id: string;
+  readonly scope: string;
+  readonly host?: string;
+  readonly step?: string;
+  readonly test?: string;
+  readonly title: string;
+  readonly owner: string;
+  readonly openedAt: string;
+  readonly closedAt?: string;
+  readonly closeReason?: string;
+  readonly nextCheckAt?: string;
+  /** How many runs it holds, and the first of them. */
+  readonly holds: number;
+  readonly held: readonly string[];
+  /** The latest, newest first. */
+  readonly evidence: readonly {
+    readonly work: string;
+    readonly host?: string;
+    readonly ok: boolean;
+    readonly run?: string;
+    readonly detail: string;
+    readonly at: string;
+  }[];
+}
+
+/** One line of a digest. */
+export interface DigestLine {
+  readonly at: string;
+  /** What it is about: `i7`, `h3`, `r12`. */
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** What came of a submission, for whoever asked to be told. */
+export interface ToldSubmission {
+  readonly id: string;
+  readonly name: string;
+  readonly counts: Readonly<Record<'passed' | 'failed' | 'skipped' | 'none' | 'held', number>>;
+  /** Compared with the submission of the same name before it; undefined: there is none. */
+  readonly before?: string;
+  readonly lists: readonly {
+    readonly title: string;
+    readonly items: readonly { readonly run: string; readonly test: string; readonly reason: string }[];
+  }[];
+}
+
+/** All that a message is made of. */
+export interface News {
+  readonly kind: NewsKind;
+  /** The name of the grid. */
+  readonly grid: string;
+  /** The owner it is for, as the inventory names him. */
+  readonly recipient: string;
+  /** He has no address: the admin reads it. */
+  readonly instead: boolean;
+  /** What the thread is about, as its first message said it. */
+  readonly topic: string;
+  /** What this message says beside it. */
+  readonly text: string;
+  readonly incident?: ToldIncident;
+  readonly submission?: ToldSubmission;
+  readonly lines?: readonly DigestLine[];
+}
