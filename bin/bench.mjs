@@ -10,6 +10,7 @@ installDebian({
   'ssh-keygen': 'openssh-client',
   ip: 'iproute2',
   mmdebstrap: 'mmdebstrap',
+  glpsol: 'glpk-utils',
 });
 build();
 const [name, ...rest] = process.argv.slice(2);

@@ -6,6 +6,8 @@ export interface LabParts {
   readonly apt: { readonly url: string; readonly key: string };
   readonly rpm: { readonly url: string; readonly key: string };
   readonly git: { readonly url: string; readonly commit: string };
+  /** Where mail goes. */
+  readonly smtp: string;
   /** The tree that light hosts begin with, and a package to put into an image. */
   readonly tree: string;
   readonly package: string;
@@ -14,7 +16,7 @@ export interface LabParts {
 /** An inventory of the lab, by file. */
 export function labInventory(parts: LabParts): ReadonlyMap<string, string> {
   return new Map([
-    ['grid.yaml', 'name: lab\nadmin: Admin <admin@testyard.invalid>\ngrid_steps: yes\n'],
+    ['grid.yaml', grid(parts)],
     ['tags.yaml', TAGS],
     ['resources.yaml', resources(parts)],
     ['images.yaml', images(parts)],
@@ -36,6 +38,14 @@ const TAGS = `tags:
   fresh-boot: {meaning: "nothing has run since the host was booted", decays: test}
   lab-motd: {meaning: "a file that the inventory brings", probe: "grep -q 'a host of the lab' /etc/motd"}
 `;
+
+function grid({ smtp }: LabParts): string {
+  return `name: lab
+admin: Admin <admin@testyard.invalid>
+grid_steps: yes
+mail: {smtp: "${smtp}", from: grid@testyard.invalid}
+`;
+}
 
 function resources({ apt, rpm }: LabParts): string {
   return `resources:

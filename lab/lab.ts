@@ -81,6 +81,7 @@ export class Lab {
     const files = labInventory({
       ...{ hosts: this.hosts, apt: this.apt, rpm: this.rpm },
       git: { url: this.git.url('greeter'), commit },
+      smtp: this.mail.smtpUrl,
       tree: (await program(lightHostProgram, ['tree'])).trim(),
       package: this.apt.fileOf({ name: 'lab-tool', version: '1.0' }),
     });

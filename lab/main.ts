@@ -1,8 +1,13 @@
 import { Lab } from './lab.js';
+import { playStory } from './story.js';
+
+if (process.argv[2] === 'story') process.exit((await playStory((line) => console.log(line))) === 0 ? 0 : 1);
 
 const count = Number(process.argv[2] ?? 3);
 if (!Number.isInteger(count) || count < 1 || count > 100) {
-  console.error(`usage: npm run lab -- [HOSTS]: a number from 1 to 100, not '${process.argv[2]}'`);
+  console.error(
+    `usage: npm run lab -- [HOSTS | story]: a number of hosts from 1 to 100, or 'story', not '${process.argv[2]}'`,
+  );
   process.exit(2);
 }
 // Before anything is started: who presses Ctrl-C early wants it all gone too.

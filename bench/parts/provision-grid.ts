@@ -55,7 +55,6 @@ export class TracedGrid {
       });
     }
     await this.sim.run({ untilDone: true });
-    await this.checkPassed(runs);
     const [row] = await this.sim.store.rows<{ s: number }>(
       `SELECT coalesce(sum(s.duration_ms), 0) / 1000 AS s FROM step_run s JOIN run r ON r.id = s.run_id
        WHERE s.kind = 'chain' AND (r.variant->>'RUN')::integer = ANY($1)`,
@@ -69,18 +68,14 @@ export class TracedGrid {
     };
   }
 
-  /** A run that did not pass at its first attempt would have cost something that is not counted. */
-  private async checkPassed(runs: readonly TracedRun[]): Promise<void> {
-    const rows = await this.sim.store.rows<{ verdict: string; attempts: number; n: number }>(
-      `SELECT verdict, attempts, count(*)::integer AS n FROM run
-       WHERE (variant->>'RUN')::integer = ANY($1) GROUP BY 1, 2`,
+  /** Runs that did not pass at their first attempt: something went wrong there that nobody injected. */
+  async notAtFirst(runs: readonly TracedRun[]): Promise<number> {
+    const [row] = await this.sim.store.rows<{ n: number }>(
+      `SELECT count(*)::integer AS n FROM run
+       WHERE (variant->>'RUN')::integer = ANY($1) AND verdict = 'passed' AND attempts = 1`,
       [runs.map(({ number }) => number)],
     );
-    const [only, ...others] = rows;
-    if (only?.verdict !== 'passed' || only.attempts !== 1 || others.length > 0 || only.n !== runs.length)
-      throw new Error(
-        `not every run passed at its first attempt: ${JSON.stringify(rows)}; ${this.sim.logged.join('; ')}`,
-      );
+    return runs.length - (row?.n ?? 0);
   }
 
   private turn({ what, assignment, host, atS }: Piece) {

@@ -7,6 +7,7 @@ import type { Catalogue, Sighting } from '../../src/domain/tag.js';
 
 /** What something left on a host, and in which layer it lies. */
 interface Left {
+  readonly tag: string;
   readonly layer: Layer;
   readonly raw: string;
 }
@@ -17,7 +18,8 @@ interface Left {
  */
 export class SimHost {
   readonly name: string;
-  private readonly left = new Map<string, Left>();
+  /** The newest last; of several of one tag that one is seen. */
+  private left: readonly Left[] = [];
   private readonly spoilt = new Set<Layer>();
   private boots = 1;
   private spoils = 0;
@@ -28,7 +30,7 @@ export class SimHost {
 
   /** What a probe or a look sees of a tag: what is declared of the machine is true of it, all else must be left there. */
   sees(tag: string): Sighting {
-    const left = this.left.get(tag);
+    const left = this.left.findLast((one) => one.tag === tag);
     if (left !== undefined) return { presence: 'present', instances: [{ place: '', raw: left.raw }] };
     const own = this.spec.tags.filter((one) => one.tag === tag);
     if (own.length === 0) return { presence: 'absent' };
@@ -42,7 +44,10 @@ export class SimHost {
     if (!can) return false;
     if (clearsItsLayer(step)) this.forget(this.spoilt, step.layer);
     for (const { tag, value = '' } of step.gives.map(givenBy))
-      this.left.set(tag, { layer: step.layer, raw: value });
+      this.left = [
+        ...this.left.filter((one) => one.tag !== tag || one.layer !== step.layer),
+        { tag, layer: step.layer, raw: value },
+      ];
     if (isRestore(step) || step.layer === 'boot') this.boot();
     return true;
   }
@@ -50,15 +55,14 @@ export class SimHost {
   /** A step has begun: what lies above it is gone, and what lies beside it where it clears its layer. */
   begin(step: StepSpec): void {
     const from = clearsItsLayer(step) ? step.layer : LAYERS[LAYERS.indexOf(step.layer) + 1];
-    for (const [tag, { layer }] of this.left)
-      if (from !== undefined && reaches(from, layer)) this.left.delete(tag);
+    if (from !== undefined) this.lose(from);
   }
 
   /** A test has changed this layer, or a step was cut off in it: nothing there and above is as it was. */
   spoil(layer: Layer): void {
     this.spoils += 1;
     this.spoilt.add(layer);
-    for (const [tag, left] of this.left) if (reaches(layer, left.layer)) this.left.delete(tag);
+    this.lose(layer);
   }
 
   /** The machine starts anew. */
@@ -74,7 +78,7 @@ export class SimHost {
   /** A cheap digest of what tests could have changed. */
   looks(): Fingerprint {
     const of = (layer: Layer) =>
-      [...this.left].filter(([, one]) => one.layer === layer).map(([tag, { raw }]) => `${tag}=${raw}`);
+      this.left.flatMap((one) => (one.layer === layer ? [`${one.tag}=${one.raw}`] : []));
     const spoils = (layer: Layer) => (this.spoilt.has(layer) ? `~${this.spoils}` : '');
     return {
       boot: `boot-${this.name}-${this.boots}`,
@@ -83,6 +87,10 @@ export class SimHost {
       cmdline: of('boot').join() || 'none',
       sysctls: 's',
     };
+  }
+
+  private lose(from: Layer): void {
+    this.left = this.left.filter(({ layer }) => !reaches(from, layer));
   }
 
   private forget(layers: Set<Layer>, from: Layer): void {

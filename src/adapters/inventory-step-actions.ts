@@ -27,6 +27,7 @@ export function surroundingsOf(
   return { resources, images, files, gridSteps: grid?.gridSteps ?? false };
 }
 
+/** Each has an exit code of its own by which it is told apart. */
 const MOST_REPOSITORIES = 16;
 const PATH = /^\/(?!\/)[^\p{Cc}]{1,999}$/u;
 const PACKAGE = /^[A-Za-z0-9][A-Za-z0-9.+:_-]{0,199}$/;
@@ -115,8 +116,8 @@ function readPackages(fields: Fields, { resources }: StepSurroundings): StepActi
     from: readRepositories(below, by, resources),
     ...(root === undefined ? {} : { root }),
   };
-  const { install, remove, hold, unhold, files } = action;
-  if ([install, remove, hold, unhold, files].every((list) => list.length === 0))
+  const { install, remove } = action;
+  if (['install', 'remove', 'hold', 'unhold', 'files'].every((key) => !below.has(key)))
     below.wrong(
       below.start,
       "say what becomes of packages: 'install', 'remove', 'hold', 'unhold' or 'files'",

@@ -116,14 +116,14 @@ function namedBy(action: StepAction): {
   }
 }
 
-function readUndo(fields: Fields, { kind, ...action }: StepAction): StepSpec['undo'] {
+function readUndo(fields: Fields, { kind }: StepAction): StepSpec['undo'] {
   if (fields.has('undo') && fields.has('no_undo'))
     fields.wrong(fields.at('no_undo'), "say either 'undo: |' or in 'no_undo: ...' why there is none");
   if (fields.has('undo')) return { script: fields.text('undo') ?? '' };
   if (fields.has('no_undo')) return { none: fields.line('no_undo') ?? '' };
   if (kind === 'reboot') return { none: 'a boot cannot be taken back' };
-  if (kind !== 'script' && kind !== 'restore') return { own: true };
-  if (kind === 'script' || !('spec' in action))
-    fields.wrong(fields.start, "say either 'undo: |' or in 'no_undo: ...' why there is none");
-  return { none: 'the next image takes its place' };
+  if (kind === 'restore') return { none: 'the next image takes its place' };
+  if (kind !== 'script') return { own: true };
+  fields.wrong(fields.start, "say either 'undo: |' or in 'no_undo: ...' why there is none");
+  return { none: '' };
 }

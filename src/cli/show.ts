@@ -163,6 +163,28 @@ function showIncident(screen: Screen, incident: IncidentView): void {
       e.detail,
     ]),
   );
+  showTold(screen, incident);
+}
+
+/** Whom the grid has told of an incident, and what has become of it. */
+function showTold(screen: Screen, { told }: IncidentView): void {
+  screen.line(told.length === 0 ? 'nobody was told' : 'told');
+  screen.table(
+    told.map(({ message, via, to, kind, sentAt, givenUpAt, tries, error }) => [
+      `  ${message}`,
+      kind,
+      via.replace('_', ' '),
+      plain(to),
+      sentAt !== undefined
+        ? { text: `${via === 'digest' ? 'gathered' : 'sent'} ${ago(sentAt)}`, tone: 'good' as const }
+        : givenUpAt !== undefined
+          ? { text: `given up ${ago(givenUpAt)}: ${plain(error ?? '')}`, tone: 'bad' as const }
+          : {
+              text: error === undefined ? 'waits' : `tried ${tries} times: ${plain(error)}`,
+              tone: 'warn' as const,
+            },
+    ]),
+  );
 }
 
 function resultCell(result: string): Cell {

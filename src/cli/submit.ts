@@ -27,6 +27,8 @@ export interface SubmitOptions {
   readonly dryRun?: boolean;
   /** Seconds. */
   readonly holdOnFailure?: number | undefined;
+  /** Who is told of the end. */
+  readonly mail?: string;
   /** A repository: then what is named are paths in it. */
   readonly git?: string;
   readonly ref?: string;
@@ -99,6 +101,7 @@ function asked(what: readonly string[], options: SubmitOptions): Omit<Submission
     ...(wait ? { wait } : {}),
     ...(queueTimeout === undefined ? {} : { queueTimeoutS: queueTimeout }),
     ...(holdOnFailure === undefined ? {} : { holdOnFailureS: holdOnFailure }),
+    ...(options.mail === undefined ? {} : { mailTo: options.mail }),
   };
 }
 

@@ -70,11 +70,6 @@ export function isRestore(step: StepSpec): boolean {
   return step.action.kind === 'restore';
 }
 
-/** Whether a step puts this image onto a host. */
-export function doesRestore(step: StepSpec, image: string): boolean {
-  return step.action.kind === 'restore' && step.action.image === image;
-}
-
 /** The versions of packages that a step puts in, each `name version`. */
 export function versionsIn({ action }: StepSpec): readonly string[] {
   if (action.kind !== 'packages') return [];
@@ -93,4 +88,9 @@ export function clearsItsLayer(step: StepSpec): boolean {
 export function isOfItsMoment({ artefacts, action }: StepSpec): boolean {
   if (artefacts !== undefined) return true;
   return (action.kind === 'fetch' || action.kind === 'build') && pinnedCommit(action.git) === undefined;
+}
+
+/** Whether a step puts this image onto a host. */
+export function doesRestore(step: StepSpec, image: string): boolean {
+  return step.action.kind === 'restore' && step.action.image === image;
 }

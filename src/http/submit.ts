@@ -16,7 +16,7 @@ import {
 } from '../domain/submit/unfold.js';
 import type { TestSpec } from '../domain/test.js';
 import { unfoldIn } from '../stages/submit.js';
-import { readTrustedProjects } from '../store/grid.js';
+import { readTrustedProjects, sendsMail } from '../store/grid.js';
 import type { Sql, Store } from '../store/store.js';
 import { blobSizes, type NewSubmission } from '../store/submission.js';
 import { type FoundTest, findTests, putTests, readTestNames } from '../store/test.js';
@@ -96,7 +96,17 @@ export async function understand(
       runsAtMost({ tests, variants: wanted.variants }, MOST_RUNS) * inner.length * wanted.targets.length,
     ),
   );
-  const { name, params, targets, priority, queueTimeoutS, holdOnFailureS: holdS, artefacts, wait } = wanted;
+  const {
+    name,
+    params,
+    targets,
+    priority,
+    queueTimeoutS,
+    holdOnFailureS: holdS,
+    artefacts,
+    wait,
+    mailTo,
+  } = wanted;
   const variants = within(wanted.variants, inner);
   const given = { variants, params, targets: targets.map(asTarget), wait };
   return {
@@ -107,6 +117,7 @@ export async function understand(
       priority,
       queueTimeoutS: queueTimeoutS ?? (wait ? WAIT_S : undefined),
       holdS,
+      mailTo,
       artefacts,
     },
     asked: {
@@ -260,6 +271,11 @@ async function checkTheRest(sql: Sql, wanted: Wanted): Promise<readonly Mistake[
   }
   for (const { index, message } of clashes(wanted.artefacts))
     mistakes.push({ where: `artefacts[${index}].name`, message });
+  if (wanted.mailTo !== undefined && !(await sendsMail(sql)))
+    mistakes.push({
+      where: 'mailTo',
+      message: "this grid sends no mail: an admin says how in grid.yaml, below 'mail'",
+    });
   const blobs = wanted.artefacts.flatMap(({ blob }) => (blob === undefined ? [] : [blob]));
   const there = blobs.length === 0 ? new Map<string, number>() : await blobSizes(sql, blobs);
   wanted.artefacts.forEach(({ blob }, index) => {

@@ -204,6 +204,13 @@ async function decideOne(store: Store, world: World, attempt: EndedAttempt): Pro
     get freshCanBeHad() {
       return !attempt.fresh && fitsOf(demand, world.hosts, world.steps, world.incidents).fits.length > 0;
     },
+    // Only a test that ran out of time asks for it.
+    get otherCanBeHad() {
+      const { hostId: here, attemptId, memory } = attempt;
+      const avoid = [...(memory.avoid ?? []), { host: here, attempt: attemptId }];
+      const elsewhere = demandOf(attempt, { avoid }, false);
+      return fitsOf(elsewhere, world.hosts, world.steps, world.incidents).fits.length > 0;
+    },
     memory: attempt.memory,
     inDoubt: world.hosts.filter((h) => h.health !== 'good').map((h) => h.id),
     ...(attempt.last === null ? {} : { last: attempt.last }),

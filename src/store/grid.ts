@@ -55,6 +55,12 @@ export async function readSources(sql: Sql): Promise<readonly string[]> {
   return row?.sources ?? [];
 }
 
+/** Whether the inventory says how mail goes out. */
+export async function sendsMail(sql: Sql): Promise<boolean> {
+  const [row] = await sql.rows<{ sends: boolean }>(`SELECT mail ? 'smtp' AS sends FROM grid`);
+  return row?.sends ?? false;
+}
+
 /** Projects whose tests may bring handlers of their own. */
 export async function readTrustedProjects(sql: Sql): Promise<readonly string[]> {
   const [row] = await sql.rows<{ trusted: readonly string[] }>(

@@ -31,6 +31,21 @@ interface EvidenceRow {
   readonly at: Date;
 }
 
+interface ToldRow {
+  readonly key: Id;
+  readonly message: string;
+  readonly via: 'mail' | 'web_hook' | 'digest';
+  readonly to: string;
+  readonly kind: string;
+  readonly at: Date;
+  readonly sentAt: Date | null;
+  readonly givenUpAt: Date | null;
+  readonly tries: number;
+  readonly error: string | null;
+}
+
+/** More is told of no incident at once. */
+const TOLD_SHOWN = 100;
 /** How much evidence is shown of one incident: the latest. */
 const EVIDENCE_SHOWN = 50;
 
@@ -80,8 +95,18 @@ async function withEvidence(sql: Sql, visible: Visible, incidents: readonly Inci
      ORDER BY e.id DESC`,
     [visibleIds(visible), incidents.map((incident) => incident.key)],
   );
+  const told = await sql.rows<ToldRow>(
+    `SELECT wanted.id AS key, 'm' || m.id AS message, m.via, m.recipient AS to, m.kind, m.at, m.sent_at AS "sentAt",
+       m.given_up_at AS "givenUpAt", m.tries, m.error
+     FROM unnest($1::bigint[]) AS wanted (id) CROSS JOIN LATERAL (SELECT * FROM message
+       WHERE thread = 'i' || wanted.id ORDER BY id LIMIT ${TOLD_SHOWN}) m ORDER BY m.id`,
+    [incidents.map((incident) => incident.key)],
+  );
   return incidents.map(({ key, ...incident }) => ({
     ...shown(incident),
+    told: told
+      .filter((row) => row.key === key)
+      .map(({ key: _, ...row }): Shown<Omit<ToldRow, 'key'>> => shown(row)),
     evidence: rows
       .filter((row) => row.key === key)
       .map(({ key: _, ...row }): Shown<Omit<EvidenceRow, 'key'>> => shown(row)),

@@ -148,5 +148,13 @@ export async function toldIncident(sql: Sql, thread: string): Promise<ToldIncide
     `SELECT 'r' || run_id AS run FROM queue WHERE incident_id = $1 AND state = 'held' ORDER BY run_id LIMIT ${HELD_NAMED}`,
     [id],
   );
-  return { ...incident, held: held.map(({ run }) => run) };
+  const [host] = await sql.rows<{ health: string; why: string }>(
+    `SELECT health, health_why AS why FROM host h JOIN incident i ON i.host_id = h.id WHERE i.id = $1`,
+    [id],
+  );
+  return {
+    ...incident,
+    held: held.map(({ run }) => run),
+    ...(host === undefined || host.health === 'good' ? {} : { health: `${host.health}: ${host.why}` }),
+  };
 }

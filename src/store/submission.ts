@@ -88,6 +88,8 @@ export interface NewSubmission {
   readonly wait: boolean;
   /** For so long a host on which a run fails is kept for whoever submitted it; unset: not at all. */
   readonly holdS?: number | undefined;
+  /** Who is told of its end; unset: nobody. */
+  readonly mailTo?: string | undefined;
   readonly artefacts: readonly Artefact[];
 }
 
@@ -101,8 +103,8 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
   const [made] = await tx.rows<{ id: Id; createdAt: Date }>(
     `WITH made AS (
        INSERT INTO submission (project_id, name, source, actor, tests, variants, targets, priority, queue_timeout,
-         wait, hold_s, params)
-       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15, $16, $17)
+         wait, hold_s, params, mail_to)
+       VALUES ($1, $2, 'user', $3, $4::bigint[], $5, $6, $7, make_interval(secs => $8::double precision), $15, $16, $17, $18)
        RETURNING id, created_at),
      brought AS (
        INSERT INTO artefact (submission_id, name, url, blob_digest, digest, build_id)
@@ -130,6 +132,7 @@ export async function acceptSubmission(tx: Transaction, submission: NewSubmissio
       submission.wait,
       submission.holdS ?? null,
       JSON.stringify(submission.params),
+      submission.mailTo ?? null,
     ],
   );
   if (made === undefined) throw new Error('an insert gives its row');

@@ -54,7 +54,7 @@ const WAYS: Readonly<Record<string, (sql: Sql, entry: Said) => Promise<readonly 
   },
   'incident.moved': async (sql, { subject, data }) => {
     const text = String(data?.['title'] ?? '');
-    const others = (await listeners(sql, subject)).people.filter((one) => one !== data?.['owner']);
+    const others = namesOf((await listeners(sql, subject)).people).filter((one) => one !== data?.['owner']);
     await put(sql, { thread: subject, kind: 'moved', recipients: others, topic: subject, text });
     return NOTHING;
   },
@@ -62,7 +62,7 @@ const WAYS: Readonly<Record<string, (sql: Sql, entry: Said) => Promise<readonly 
     const text = String(data?.['reason'] ?? '');
     const { people, wasTold } = await listeners(sql, subject);
     if (!wasTold) return await notTold(sql, subject, text);
-    await put(sql, { thread: subject, kind: 'closed', recipients: people, topic: subject, text });
+    await put(sql, { thread: subject, kind: 'closed', recipients: namesOf(people), topic: subject, text });
     return NOTHING;
   },
   'host.quarantined': async (sql, { subject, data }) => {
@@ -72,9 +72,10 @@ const WAYS: Readonly<Record<string, (sql: Sql, entry: Said) => Promise<readonly 
       [subject.slice(1)],
     );
     for (const { id } of rows) {
-      const { people, wasTold } = await listeners(sql, id);
-      // Who is told now for the first time is told that as well.
-      if (wasTold) await put(sql, { thread: id, kind: 'quarantined', recipients: people, topic: id, text });
+      const { people } = await listeners(sql, id);
+      // A letter that has not left yet says it by itself.
+      const recipients = people.filter((one) => !one.isWaiting).map(({ recipient }) => recipient);
+      await put(sql, { thread: id, kind: 'quarantined', recipients, topic: id, text });
     }
     return NOTHING;
   },
@@ -145,14 +146,24 @@ async function notTold(sql: Sql, subject: string, reason: string): Promise<reado
 
 /** Who was told in a thread, and was not told since that it is not his; and whether anybody or anything was. */
 async function listeners(sql: Sql, thread: string) {
-  const rows = await sql.rows<{ via: 'mail' | 'web_hook'; recipient: string; kind: NewsKind }>(
-    `SELECT DISTINCT ON (via, recipient) via, recipient, kind FROM message
+  const rows = await sql.rows<Listener & { via: 'mail' | 'web_hook'; kind: NewsKind }>(
+    `SELECT DISTINCT ON (via, recipient) via, recipient, kind, tries = 0 AS "isWaiting" FROM message
      WHERE thread = $1 AND via <> 'digest' AND kind <> ALL ($2::text[]) ORDER BY via, recipient, id DESC`,
     // Who was told of a halt alone is told of its end alone.
     [thread, ['halted', 'resumed']],
   );
   const people = rows.filter(({ via, kind }) => via === 'mail' && kind !== 'moved');
-  return { people: people.map(({ recipient }) => recipient), wasTold: rows.length > 0 };
+  return { people, wasTold: rows.length > 0 };
+}
+
+/** Somebody who was told in a thread; the last letter to him may still be waiting. */
+interface Listener {
+  readonly recipient: string;
+  readonly isWaiting: boolean;
+}
+
+function namesOf(people: readonly Listener[]): readonly string[] {
+  return people.map(({ recipient }) => recipient);
 }
 
 /** A row for each mail, and one for each web hook, as far as the inventory has them. */

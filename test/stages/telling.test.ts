@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Smtp } from '../../src/adapters/smtp.js';
 import { SignedWebHooks } from '../../src/adapters/web-hook.js';
 import type { GridSpec } from '../../src/domain/inventory.js';
 import { Sender } from '../../src/stages/send.js';
+import { findIncident } from '../../src/store/incident.js';
 import { MailServer, type Received } from '../mail-server.js';
 import { aHost, aStep, aTag, aTest, exit, lostIn, TestGrid } from './test-grid.js';
 
@@ -74,6 +78,8 @@ const stepBreaks = async () => {
   const [run = ''] = await grid.submit('needs-svc', { targets: [{ host: 'one' }] });
   await grid.end(await grid.takeRun(run), broken);
   await canaries(exit(0));
+  // Only now is it certain: it fails on another host too.
+  await canaries(broken);
   return run;
 };
 
@@ -96,6 +102,7 @@ describe('the owner', () => {
     expect(first?.headers).not.toHaveProperty('in-reply-to');
     expect(first?.text).toMatch(/^Where: {4}host one$/m);
     expect(first?.text).toMatch(/^Since: {4}2026-01-01 00:00 UTC$/m);
+    expect(first?.text).toMatch(/^Health: {3}quarantined: two different pieces of work failed there/m);
     expect(first?.text).toMatch(/canary on one \(r\d+\) failed: the canary failed/);
     expect(first?.text).toMatch(/testyard maintenance one --why/);
     // It works again: the thread ends.
@@ -177,13 +184,13 @@ describe('admins', () => {
   it('are told of a halt and of its end, who was blamed wrongly that he was: within one thread', async () => {
     await open({ ...withStep, halt: { step: 'grid' } }, { halt: { step: 'grid' } });
     await stepBreaks();
-    const letters = await send();
+    const letters = (await send()).sort((a, b) => (a.to.join() < b.to.join() ? -1 : 1));
     expect(told(letters)).toEqual([
-      ['svc@example.org', expect.stringMatching(/^step make-svc is broken/)],
       ['admin@example.org', expect.stringMatching(/^Nothing more is started: grid: halted by policy/)],
+      ['svc@example.org', expect.stringMatching(/^step make-svc is broken/)],
     ]);
-    const root = letters[0]?.headers['message-id'];
-    expect(letters[1]?.headers).toMatchObject({ references: root });
+    const root = letters[1]?.headers['message-id'];
+    expect(letters[0]?.headers).toMatchObject({ references: root });
     // The step works on another host: it was that one host's after all.
     await grid.pass(3600);
     await canaries(exit(0));
@@ -251,6 +258,73 @@ describe('the outbox', () => {
       }),
     ).rejects.toThrow('no');
     expect(await count()).toBe(before);
+  });
+
+  it('loses nothing when the sender is killed in the middle of a letter, and makes no second thread', async () => {
+    await open();
+    await hostGoesBad();
+    const seen: Received[] = [];
+    const isThere = new Promise<void>((resolve) => {
+      server.onLetter = (letter) => {
+        seen.push(letter);
+        resolve();
+        return new Promise(() => {});
+      };
+    });
+    const child = spawn(process.execPath, ['--import', 'tsx', 'test/stages/a-sender.ts', grid.url]);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    await isThere;
+    child.kill('SIGKILL');
+    await ended;
+    server.onLetter = () => {};
+    // Whoever had it may still be at it: only later is it tried again.
+    expect(await send()).toEqual([]);
+    await grid.pass(301);
+    const [again, ...more] = await send();
+    expect(more).toEqual([]);
+    expect(again?.headers['message-id']).toBe(seen[0]?.headers['message-id']);
+    expect(await send()).toEqual([]);
+  }, 60_000);
+
+  it('is for web hooks too, which are told what people are', async () => {
+    const bodies: { event: string; thread: string; incident: { host: string } }[] = [];
+    const listener = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        bodies.push(JSON.parse(Buffer.concat(chunks).toString()));
+        response.writeHead(bodies.length === 1 ? 500 : 204).end();
+      });
+    });
+    await new Promise<void>((resolve) => void listener.listen(0, '127.0.0.1', resolve));
+    const { port } = listener.address() as AddressInfo;
+    process.env['TESTYARD_TEST_SECRET'] = 'x';
+    const url = `http://127.0.0.1:${port}/`;
+    const chat = { url, secret: { env: 'TESTYARD_TEST_SECRET' }, allow: ['127.0.0.1'] };
+    await open({}, { webHooks: { chat } });
+    await hostGoesBad();
+    await send();
+    await grid.pass(40);
+    await send();
+    await grid.pass(3600);
+    await canaries(exit(0));
+    await send();
+    listener.close();
+    expect(bodies.map(({ event, thread, incident }) => [event, thread, incident.host])).toEqual([
+      ['told', 'i1', 'one'],
+      ['told', 'i1', 'one'],
+      ['quarantined', 'i1', 'one'],
+      ['closed', 'i1', 'one'],
+    ]);
+    const incident = await findIncident(grid.store, 'all', '1');
+    expect(incident?.told).toMatchObject([
+      { via: 'mail', to: 'one-owner', kind: 'told', tries: 1 },
+      { via: 'web_hook', to: 'chat', kind: 'told', tries: 2 },
+      { via: 'web_hook', to: 'chat', kind: 'quarantined', tries: 1 },
+      { via: 'mail', to: 'one-owner', kind: 'closed', tries: 1 },
+      { via: 'web_hook', to: 'chat', kind: 'closed', tries: 1 },
+    ]);
+    for (const one of incident?.told ?? []) expect(one.sentAt).toBeDefined();
   });
 
   it('stays empty where the inventory says nothing of mail', async () => {

@@ -52,6 +52,7 @@ export function addSubmitting(testyard: Command, does: Does): void {
     .option('--build-id <id>', 'the build that the artefacts are of')
     .option('--wait', 'what nothing can serve yet waits instead of ending at once')
     .option('--queue-timeout <time>', 'how long a run may wait, for example 12h', spanS)
+    .option('--mail <address>', 'one letter goes there when every run is done or held')
     .option('--hold-on-failure [time]', 'keep a host on which a run fails for you: 1h unless said', spanS)
     .action(
       does(

@@ -10,6 +10,8 @@ interface OnUsedHost {
   readonly attempt: Id;
   readonly reason: string;
   readonly ranBefore: readonly Id[];
+  /** The test ran out of time: the host may be slow, whatever was left there. */
+  readonly outOfTime?: true;
 }
 
 /** What a run remembers of its earlier attempts. */
@@ -44,6 +46,8 @@ export interface JudgeContext extends Said {
   readonly ranBefore: readonly Id[];
   /** True where some host could serve this run fresh. */
   readonly freshCanBeHad: boolean;
+  /** True where another host could serve this run; undefined: none could. */
+  readonly otherCanBeHad?: boolean;
   readonly memory: RunMemory;
   /** Hosts that are not good: what failed there says nothing about a test. */
   readonly inDoubt?: readonly Id[];
@@ -88,7 +92,7 @@ export function judge(end: AttemptEnd, context: JudgeContext): Decision {
   const seen = verdictOf(outcome, end, context);
   if (seen !== undefined && (seen.verdict === 'none' || context.testStarted)) {
     // Cancelled too late: what was proven stands.
-    return seen.verdict === 'failed' ? red(seen, context) : green(seen, context);
+    return seen.verdict === 'failed' ? red(seen, outcome, context) : green(seen, context);
   }
   if (context.cancelledBy !== undefined) {
     return none('cancelled', `cancelled by ${context.cancelledBy}`, context);
@@ -144,9 +148,13 @@ export function judge(end: AttemptEnd, context: JudgeContext): Decision {
   }
 }
 
-function red(verdict: Verdict, context: JudgeContext): Decision {
+function red(verdict: Verdict, outcome: Outcome, context: JudgeContext): Decision {
   const { memory } = context;
   const isNew = context.last?.verdict !== 'failed';
+  if (isNew && outcome.kind === 'timed_out' && context.purpose === 'test' && context.otherCanBeHad) {
+    const isFirst = memory.red === undefined && memory.losses === undefined;
+    if (isFirst) return onAnotherHost(verdict, context);
+  }
   if (context.purpose === 'test' && isNew && !context.fresh && memory.red === undefined) {
     if (context.freshCanBeHad) {
       const reason = `red on a used host (${verdict.reason}): tried once more on a fresh one before it is said`;
@@ -162,11 +170,30 @@ function red(verdict: Verdict, context: JudgeContext): Decision {
   return { do: 'verdict', verdict, proof: context.attempt };
 }
 
+/** A test that ran out of time for the first time may have had a slow host: tried once more on another one. */
+function onAnotherHost(verdict: Verdict, context: JudgeContext): Decision {
+  const { memory, attempt, ranBefore, host } = context;
+  return {
+    do: 'again',
+    memory: {
+      ...memory,
+      red: { attempt, reason: verdict.reason, ranBefore, outOfTime: true },
+      avoid: avoiding(context),
+    },
+    fresh: !context.fresh && context.freshCanBeHad,
+    reason: `${verdict.reason} on ${host.name}, which may be slow: tried once more on another host before it is said`,
+  };
+}
+
 function green(verdict: Verdict, context: JudgeContext): Decision {
   const { red, unable: lacking } = context.memory;
   const before = red ?? lacking;
   if (verdict.verdict === 'none') return sayRed(context.memory) ?? { do: 'verdict', verdict };
   if (before === undefined) return { do: 'verdict', verdict, proof: context.attempt };
+  if (red?.outOfTime === true) {
+    const evidence = { outOfTimeOnAnotherHost: red.attempt };
+    return { do: 'verdict', verdict, proof: context.attempt, evidence };
+  }
   return {
     do: 'verdict',
     verdict: { ...verdict, marks: [...verdict.marks, 'contaminated'] },

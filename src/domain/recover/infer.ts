@@ -83,7 +83,7 @@ export function infer(
   const weighed = known.map(({ cause, explains }) => {
     const left = all.filter((record) => !explains.includes(record));
     // Hosts that one run lost one after the other have not broken by themselves.
-    const apart = cause.kind === 'test' ? 0 : faultsIn(left) + Math.max(0, lost - 1);
+    const apart = cause.kind === 'test' ? 0 : faultsIn(left, failed) + Math.max(0, lost - 1);
     const again = cause.kind === 'chance' && hasFailedAgain(failed, records) ? NOISE : 1;
     const weight = PRIOR[cause.kind][kind] * NOISE ** apart * shareWell(cause, failed, records) * again;
     return { cause, explains, weight };
@@ -149,10 +149,12 @@ function hasFailedAgain({ host, work, moment }: Failing, records: readonly WorkR
   );
 }
 
-/** How many things must have broken by themselves for these to fail. */
-function faultsIn(records: readonly Work[]): number {
+/** How many things must have broken by themselves for these to fail; a step that failed here too would explain this. */
+function faultsIn(records: readonly Work[], failed: Work): number {
   const hosts = new Set(records.map(({ host }) => host));
-  const works = new Set(records.map(({ host, work }) => stepOf(work) ?? host));
+  const works = new Set(
+    records.map(({ host, work }) => (work === failed.work ? host : (stepOf(work) ?? host))),
+  );
   return Math.min(hosts.size, works.size);
 }
 

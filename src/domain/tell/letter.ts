@@ -70,6 +70,9 @@ function about(incident: ToldIncident, { recipient, instead, grid }: News): read
     `Where:    ${where.length === 0 ? incident.scope : where.join(', ')}`,
     `Since:    ${moment(incident.openedAt)}`,
     ...(incident.closedAt === undefined ? [] : [`Until:    ${moment(incident.closedAt)}`]),
+    ...(incident.health === undefined || incident.closedAt !== undefined
+      ? []
+      : [`Health:   ${oneLine(incident.health, 300)}`]),
     `Incident: ${incident.id} in grid ${grid}`,
     `Why you:  ${why}`,
   ];

@@ -27,6 +27,8 @@ export interface ToldIncident {
   readonly closedAt?: string;
   readonly closeReason?: string;
   readonly nextCheckAt?: string;
+  /** How its host is, where that is not good, and why. */
+  readonly health?: string;
   /** How many runs it holds, and the first of them. */
   readonly holds: number;
   readonly held: readonly string[];

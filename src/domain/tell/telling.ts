@@ -47,7 +47,9 @@ export function addressOf(
 }
 
 function addressIn(name: string, people: Readonly<Record<string, string>>): string | undefined {
-  if (MAIL_ADDRESS.test(name)) return name;
+  // `ann@example.org`, or `Ann <ann@example.org>`.
+  const said = /<([^<>]+)>$/.exec(name)?.[1] ?? name;
+  if (MAIL_ADDRESS.test(said)) return said;
   return Object.hasOwn(people, name) ? people[name] : undefined;
 }
 

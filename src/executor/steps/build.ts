@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '../../domain/digest.js';
 import type { BuildAction } from '../../domain/step-action.js';
@@ -9,6 +9,7 @@ import type { Place } from '../place.js';
 import { type BroughtWork, folderWork } from './fetch.js';
 import { fetchFiles, type GitFiles } from './git-files.js';
 import { recordOf, type Told } from './host-work.js';
+import { keptBuild } from './kept-builds.js';
 import { environmentOf } from './script.js';
 
 /** What tells two machines apart on which the same recipe could make something else. */
@@ -27,31 +28,37 @@ export async function buildWork(
   step: ChainStep,
   action: BuildAction,
 ): Promise<BuildWork | Told> {
-  const { keepDir } = place.hands;
-  if (keepDir === undefined) return { why: 'this executor builds nothing' };
   const fetched = await fetchFiles(place, action.git, step.timeoutMs);
   if ('why' in fetched) return fetched;
-  const ground = action.on === 'grid' ? await groundHere(place) : await groundThere(place);
-  const { recipe, git } = action;
-  const key = digestOf({
-    commit: fetched.commit,
-    submodules: git.submodules,
-    recipe,
-    ground,
-    under: step.key,
-  });
-  const folder = join(await keepDir(), 'builds');
-  await mkdir(folder, { recursive: true });
-  const kept = join(folder, `${key}.tar.gz`);
-  const isThere = (await stat(kept).catch(() => undefined)) !== undefined;
-  place.print(Buffer.from(`[testyard: ${git.url} at ${fetched.commit}${isThere ? ', built before' : ''}]\n`));
-  if (!isThere && action.on === 'host') return buildThere(place, step, action, fetched, kept);
+  const { letGo } = fetched;
   try {
-    const why = isThere ? undefined : await buildHere(place, step, action, fetched, kept);
-    return why ?? { ...(await putBuilt(step, action, kept)), letGo: async () => {} };
-  } finally {
-    await fetched.letGo();
+    const work = await builtOr(place, step, action, fetched);
+    // What the host is to build is on its way there still.
+    if ('why' in work || work.keepBuilt === undefined) await letGo();
+    return work;
+  } catch (error) {
+    await letGo();
+    throw error;
   }
+}
+
+async function builtOr(
+  place: Place,
+  step: ChainStep,
+  action: BuildAction,
+  fetched: GitFiles,
+): Promise<BuildWork | Told> {
+  const { keepDir } = place.hands;
+  if (keepDir === undefined) return { why: 'this executor builds nothing' };
+  const { recipe, git, on } = action;
+  const ground = on === 'grid' ? await groundHere(place) : await groundThere(place);
+  const { commit } = fetched;
+  const key = digestOf({ commit, submodules: git.submodules, recipe, ground, under: step.key });
+  const { file: kept, isThere } = await keptBuild(await keepDir(), key);
+  place.print(Buffer.from(`[testyard: ${git.url} at ${commit}${isThere ? ', built before' : ''}]\n`));
+  if (!isThere && on === 'host') return buildThere(place, step, action, fetched, kept);
+  const why = isThere ? undefined : await buildHere(place, step, action, fetched, kept);
+  return why ?? { ...(await putBuilt(step, action, kept)), letGo: async () => {} };
 }
 
 async function putBuilt(step: ChainStep, { into }: BuildAction, kept: string) {
@@ -90,7 +97,7 @@ tar -cf - -C "$OUT" . | gzip -1 >"$record/built.tar.gz"`;
     keepBuilt: async () => {
       const part = `${kept}.part-${place.assignment.attempt}`;
       // Without it the next host builds it again.
-      if (await place.read(archive, part)) await rename(part, kept);
+      if (await place.read(archive, part).catch(() => false)) await rename(part, kept);
       else await rm(part, { force: true });
     },
   };

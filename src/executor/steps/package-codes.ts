@@ -10,6 +10,3 @@ export const PACKAGE_CODES = {
 
 /** The exit code for the first repository that a step names; the next ones follow. */
 export const FIRST_REPOSITORY = 80;
-
-/** More repositories have no code of their own. */
-export const MOST_REPOSITORIES = 16;

@@ -27,6 +27,24 @@ export const IncidentView = z.object({
       at: time,
     }),
   ),
+  /** What people and web hooks are told of it, the oldest first; at most 100. */
+  told: z.array(
+    z.object({
+      message: z.string(),
+      /** `digest`: a line in the next one. */
+      via: z.enum(['mail', 'web_hook', 'digest']),
+      /** As the inventory names them. */
+      to: z.string(),
+      kind: z.string(),
+      at: time,
+      /** Absent while it waits. */
+      sentAt: time.optional(),
+      givenUpAt: time.optional(),
+      tries: z.int(),
+      /** Why it could not be sent, the last time. */
+      error: z.string().optional(),
+    }),
+  ),
 });
 export type IncidentView = z.infer<typeof IncidentView>;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MOST_VARIANTS, VARIABLE } from '../../domain/submit/matrix.js';
+import { MAIL_ADDRESS } from '../../domain/tell/telling.js';
 import { Paging, page } from './page.js';
 import { fileName, name, submissionId, time } from './words.js';
 
@@ -120,6 +121,8 @@ export const SubmissionRequest = z.strictObject({
   dryRun: z.boolean().default(false),
   /** A host on which a run fails is kept for you for so long, before it is cleaned; one of a submission at a time. */
   holdOnFailureS: z.number().positive().max(31_536_000).optional(),
+  /** One letter goes there when all runs are done or held: counts, what is new, still red and fixed. */
+  mailTo: z.string().regex(MAIL_ADDRESS, 'an address of mail: ann@example.org').optional(),
 });
 export type SubmissionRequest = z.input<typeof SubmissionRequest>;
 

@@ -51,7 +51,11 @@ export class StepBench {
       shell: new SshShell(),
       images: new CommandImages(new ImageStore(path.join(folder, 'images'), here), here),
       ...{ here, source: new Git(path.join(folder, 'git')), keepDir: path.join(folder, 'kept') },
-      ...{ name: 'bench', capacity: 4, limits: { retryMs: 200, reconnectMs: 60_000, connectMs: 10_000 } },
+      ...{
+        name: 'bench',
+        capacity: 4,
+        limits: { retryMs: 200, reconnectMs: 60_000, connectMs: 60_000, answerMs: 60_000 },
+      },
     });
   }
 

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import type { Cause, Lab } from '../../src/domain/recover/cause.js';
+import { isSure, telling } from '../../src/domain/recover/experiment.js';
+import { infer, type WorkRecord } from '../../src/domain/recover/infer.js';
+import type { StepSpec } from '../../src/domain/step.js';
+import { aStep } from '../stages/parts.js';
+
+const packages = (name: string, version: string): StepSpec =>
+  aStep(name, `has-${name}`, {
+    uses: ['mirror'],
+    action: {
+      kind: 'packages',
+      by: 'apt',
+      install: [{ name: 'libfoo', version }],
+      remove: [],
+      hold: [],
+      unhold: [],
+      files: [],
+      from: [],
+    },
+  });
+const lab: Lab = {
+  byId: new Map([
+    ['1', { pool: 'near', resources: ['key'] }],
+    ['2', { pool: 'near' }],
+    ['3', { pool: 'near' }],
+    ['4', { pool: 'far', resources: ['key'] }],
+  ]),
+  steps: [
+    aStep('s', 'svc'),
+    packages('a', '1'),
+    packages('b', '1'),
+    packages('c', '2'),
+    aStep('r1', 'i1', { uses: ['server'], action: { kind: 'restore', image: 'i1' } }),
+    aStep('r2', 'i2', { uses: ['server'], action: { kind: 'restore', image: 'i2' } }),
+  ],
+};
+
+/** `host work +5 -10`: worked last in attempt 5, failed last in 10, each at the second of its number. */
+const records = (...texts: readonly string[]): WorkRecord[] =>
+  texts.map((text) => {
+    const [host = '', work = '', ...ends] = text.split(' ');
+    const at = (sign: string) => {
+      const end = ends.find((one) => one.startsWith(sign))?.slice(1);
+      return end === undefined ? undefined : { attempt: end, atMs: Number(end) * 1000 };
+    };
+    const [ok, bad] = [at('+'), at('-')];
+    return { host, work, ...(ok && { ok }), ...(bad && { bad, badSince: bad }) };
+  });
+
+/** What the first of these failures is due to. */
+const suspects = (lostUnderTest: number, ...texts: readonly string[]) => {
+  const [failed, ...others] = records(...texts);
+  if (failed?.bad === undefined) throw new Error('the first has failed');
+  return infer({ ...failed, moment: failed.bad, lostUnderTest }, [failed, ...others], lab);
+};
+const likeliest = (...texts: readonly string[]): Cause | undefined => suspects(0, ...texts)[0]?.cause;
+
+describe('what a failure is due to', () => {
+  it.each<[string, string[], Partial<Cause>]>([
+    ['a lost host is its own fault', ['1 reach -10'], { kind: 'host', host: '1' }],
+    ['two lost hosts of a pool are the pool', ['1 reach -10', '2 reach -11'], { kind: 'pool', pool: 'near' }],
+    [
+      'unless another one of it works since',
+      ['1 reach -10', '2 reach -11', '3 canary +12'],
+      { kind: 'host', host: '1' },
+    ],
+    [
+      'what worked before they failed clears nothing',
+      ['1 reach -10', '2 reach -11', '3 canary +9'],
+      { kind: 'pool' },
+    ],
+    [
+      'lost hosts of two pools are what they share',
+      ['1 reach -10', '4 reach -11'],
+      { kind: 'resource', resource: 'key' },
+    ],
+    ['lost hosts all over are the grid', ['2 reach -10', '4 reach -11', '3 reach -12'], { kind: 'grid' }],
+    [
+      'a step that fails on two hosts is broken',
+      ['1 step:s -10', '2 step:s -11'],
+      { kind: 'step', step: 's' },
+    ],
+    [
+      'one that works elsewhere since fails on this host alone',
+      ['1 step:s -10', '1 canary +11', '2 step:s +12', '1 step:s -10'],
+      { kind: 'chance' },
+    ],
+    [
+      'two steps that fail where canaries work are the host',
+      ['1 step:s -10', '1 step:a -12', '1 canary +11', '2 step:s +13', '2 step:a +14'],
+      { kind: 'host', host: '1' },
+    ],
+    [
+      'two steps that share a mirror are the mirror',
+      ['1 step:a -10', '2 step:c -11', '2 step:s +12', '1 canary +13'],
+      { kind: 'resource', resource: 'mirror' },
+    ],
+    [
+      'two steps that put in one version, while another version can be had, are the version',
+      ['1 step:a -10', '2 step:b -11', '3 step:c +12', '1 canary +13'],
+      { kind: 'change', change: 'libfoo 1' },
+    ],
+    [
+      'an image that cannot be put back anywhere',
+      ['1 step:r1 -10', '2 step:r1 -11', '3 step:r2 +12'],
+      { kind: 'image', image: 'i1' },
+    ],
+    [
+      'two images of one server',
+      ['1 step:r1 -10', '2 step:r2 -11'],
+      { kind: 'resource', resource: 'server' },
+    ],
+    [
+      'what failed an hour before is of another time',
+      ['1 reach -7200', '2 reach -3000'],
+      { kind: 'host', host: '1' },
+    ],
+    ['leftovers are of their host', ['1 clean -10', '2 clean -11'], { kind: 'host', host: '1' }],
+  ])('%s', (_title, texts, cause) => {
+    expect(likeliest(...texts)).toMatchObject(cause);
+  });
+
+  it('hosts that one run lost under its test are the test', () => {
+    expect(suspects(2, '1 reach -10', '4 reach -9')[0]?.cause.kind).toBe('test');
+  });
+
+  it('adds up to one, whatever is known', () => {
+    const all = suspects(1, '1 step:a -10', '2 step:b -11', '1 canary +12', '3 reach -13', '4 step:s -9');
+    expect(all.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1);
+  });
+
+  it('what another incident accounts for speaks for no other cause', () => {
+    const [failed, other] = records('2 reach -11', '1 reach -10');
+    if (failed?.bad === undefined || other === undefined) throw new Error('both have failed');
+    const found = infer({ ...failed, moment: failed.bad }, [failed, other], lab, ({ host }) => host === '1');
+    expect(found[0]?.cause).toMatchObject({ kind: 'host', host: '2' });
+  });
+});
+
+describe('what would tell the suspects apart', () => {
+  const trial = (text: string, costS = 1) => {
+    const [host = '', work = ''] = text.split(' ');
+    return { host, work, costS };
+  };
+
+  it('is work that they disagree about: for a lost host a neighbour in its pool', () => {
+    const found = suspects(0, '2 reach -10', '2 canary -11');
+    expect(isSure(found)).toBe(false);
+    const [first] = telling([trial('4 canary'), trial('3 canary'), trial('2 reach')], found, lab);
+    expect(first).toMatchObject({ host: '3', work: 'canary' });
+  });
+
+  it('for a step that shares a mirror another one that uses it', () => {
+    const found = suspects(0, '1 step:a -10', '2 step:a -11');
+    expect(isSure(found)).toBe(false);
+    expect(telling([trial('3 step:s'), trial('3 step:c')], found, lab).map(({ work }) => work)).toEqual([
+      'step:c',
+    ]);
+  });
+
+  it('is the cheaper one of two that tell as much', () => {
+    const found = suspects(0, '1 step:a -10', '2 step:a -11');
+    expect(telling([trial('3 step:c', 900), trial('4 step:c', 10)], found, lab)[0]?.host).toBe('4');
+  });
+
+  it('is nothing once it is certain', () => {
+    const found = suspects(0, '1 step:s -10', '2 step:s -11', '3 step:s -12');
+    expect(isSure(found)).toBe(true);
+  });
+});
