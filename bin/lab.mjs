@@ -19,8 +19,9 @@ const missing = installDebian({
 });
 if (missing.length > 0) process.exit(1);
 build();
-const tsx = path.join(root, 'node_modules', '.bin', 'tsx');
-const child = spawn(tsx, [path.join(root, 'lab', 'main.ts'), ...process.argv.slice(2)], {
+// Without tsx's own process between: at a second signal that one would kill a lab which is still ending.
+const main = path.join(root, 'lab', 'main.ts');
+const child = spawn(process.execPath, ['--import', 'tsx', main, ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GitServer } from '../../../lab/git-server.js';
 import type { BuildAction, GitSource } from '../../../src/domain/step-action.js';
 import { canRunLightHosts, type LightHost, lightHosts } from '../../lab.js';
+import { until } from '../fake-grid.js';
 import { stepContract } from './step.contract.js';
 import { aStep, StepBench } from './step-bench.js';
 
@@ -128,6 +129,21 @@ describe.skipIf(canRunLightHosts())('steps from git', () => {
     expect(where.stdout).toContain(bench.folder);
     expect(where.stdout).not.toContain(first().name);
     expect((await bench.run(second(), [here])).text).not.toContain('working hard');
+  });
+
+  it('a build that is killed in the middle is built again, and nothing of it was kept', async () => {
+    const recipe =
+      'if [ -e /var/tmp/slow ]; then rm /var/tmp/slow; echo in the middle; sleep 1000; fi; echo done >"$OUT/it"';
+    const killed = aStep('killed', { kind: 'build', git: git(), on: 'host', into: '/opt/killed', recipe });
+    await second().exec('touch /var/tmp/slow');
+    const { heard, attempt } = bench.begin(second(), [killed]);
+    await until(() => heard.output.includes('\nin the middle'), 120_000);
+    bench.grid.cancel(attempt);
+    expect((await heard.ended).end.outcome.kind).toBe('cancelled');
+    expect((await second().exec('ls -d /opt/killed*')).stdout).toBe('');
+    const again = await bench.run(second(), [killed]);
+    expect([again.outcome.kind, again.text]).toEqual(['ended', expect.not.stringContaining('built before')]);
+    expect((await second().exec('cat /opt/killed/it')).stdout).toBe('done\n');
   });
 
   it('says of a build that fails what it said last', async () => {

@@ -72,6 +72,7 @@ describe.skipIf(canRunLightHosts())('packages by apt, from a signed repository',
       }),
     isDone: `[ "$(cat /usr/share/lab-tool/version)" = 1.0 ] && apt-mark showhold | grep -x lab-tool && [ -e /usr/share/lab-slow ]`,
     state,
+    midway: { prepare: 'touch /var/tmp/slow', printed: 'in the middle' },
   });
 
   it('are brought to an older version, held or not, and back to what was there, marks and all', async () => {
@@ -95,25 +96,6 @@ describe.skipIf(canRunLightHosts())('packages by apt, from a signed repository',
     expect((await host.exec(state)).stdout).toBe(before);
     expect((await bench.undo(host, newer)).outcome).toMatchObject({ kind: 'ended' });
     expect(await versions()).toEqual([]);
-  });
-
-  it('killed in the middle are put in again, or taken out', async () => {
-    const before = (await host.exec(state)).stdout;
-    const slow = packages('slow', { install: [{ name: 'lab-slow' }] });
-    for (const way of ['again', 'back']) {
-      await host.exec('touch /var/tmp/slow');
-      const { heard, attempt } = bench.begin(host, [slow]);
-      await until(() => heard.output.includes('in the middle'), 120_000);
-      bench.grid.cancel(attempt);
-      expect((await heard.ended).end.outcome.kind).toBe('cancelled');
-      if (way === 'again') {
-        expect((await bench.run(host, [slow])).outcome).toMatchObject({ kind: 'ended' });
-        expect(await versions()).toEqual(['lab-slow 1.0']);
-      }
-      const undone = await bench.undo(host, slow);
-      expect([undone.outcome.kind, undone.text]).toEqual(['ended', expect.any(String)]);
-      expect((await host.exec(state)).stdout).toBe(before);
-    }
   });
 
   it('tell whose failure it is: no such version, what does not go together, a package that breaks', async () => {
