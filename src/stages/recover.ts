@@ -273,7 +273,9 @@ function trials(
     return [known?.ok, known?.bad].some((moment) => moment !== undefined && isLater(moment, failed));
   };
   const steps = world.steps.filter((step) =>
-    suspects.some(({ cause }) => doesCover(cause, { host: '', work: `step:${step.name}` }, world)),
+    suspects.some(({ cause }) =>
+      doesCover(cause, { host: incident.failedOn, work: `step:${step.name}` }, world),
+    ),
   );
   return world.hosts
     .filter(

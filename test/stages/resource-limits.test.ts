@@ -10,14 +10,19 @@ const lab = (limit: number) => ({
   resources: [{ name: 'mirror', meaning: 'has packages', limit }],
   hosts: ['one', 'two', 'three', 'four'].map((name) => aHost(name)),
   steps: [aStep('get-tool', 'tool', { uses: ['mirror'] }), aStep('get-other', 'other')],
-  tests: [aTest('tooled', { requirement: 'tool' }), aTest('othered', { requirement: 'other' }), aTest('plain')],
+  tests: [
+    aTest('tooled', { requirement: 'tool' }),
+    aTest('othered', { requirement: 'other' }),
+    aTest('plain'),
+  ],
 });
 
 describe('a resource with a limit', () => {
   it('is used by no more chains at a time, and keeps nobody waiting who does not use it', async () => {
     grid = await TestGrid.open(lab(2));
     const runs = await grid.submit(['tooled', 'tooled', 'tooled', 'othered']);
-    const states = async () => (await Promise.all(runs.map((run) => grid.run(run)))).map(({ state }) => state);
+    const states = async () =>
+      (await Promise.all(runs.map((run) => grid.run(run)))).map(({ state }) => state);
     expect(await states()).toEqual(['running', 'running', 'waiting', 'running']);
     expect(await grid.run(runs[2] ?? '')).toMatchObject({
       reason: 'waits for mirror: 2 at a time may use it, and as many do',
