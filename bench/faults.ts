@@ -19,7 +19,7 @@ const options = asked({
   hosts: 4,
   tests: 30,
   failing: 0.2,
-  load: 0.3,
+  load: 0.25,
   mixed: 0,
   only: -1,
   show: 0,
@@ -32,9 +32,9 @@ const size = {
   failing: options.failing,
 };
 const inventory = lab(size, roll);
-const SPACING_S = options.mixed > 0 ? 500 : 1200;
+const SPACING_S = options.mixed > 0 ? 600 : 1500;
 const WARM_UP_S = 600;
-const lastsS = () => 600 + 180 * roll();
+const lastsS = () => 900 + 240 * roll();
 /** A test takes a minute or two; every other second as long as it lasts is the chain's. */
 const testS = (n: number) => 40 + ((n * 37) % 100);
 const RUN_S = 120;

@@ -157,7 +157,7 @@ function test(n: number, size: LabSize, roll: () => number): TestSpec {
     owner,
     timeoutMs: 400_000,
     setup: 'prepare',
-    dirties: roll() < 0.5 ? 'packages' : 'use',
+    dirties: roll() < 0.5 ? 'packages' : 'nothing',
     // The share is exact, so that no seed is without reds.
     ...(isFailing(n, size) ? { labels: ['red'] } : {}),
   };

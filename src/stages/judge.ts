@@ -360,11 +360,14 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
     attempt: attempt.attemptId,
     ok,
   });
-  const results = attempt.chainOk.map(({ step, at }) => ({
+  const { outcome } = attempt.end;
+  // A step that ended well and left nothing of what it gives has not worked.
+  const liar = outcome.kind === 'tag_lied' ? outcome.step : undefined;
+  const worked = attempt.chainOk.filter(({ step }) => step !== liar);
+  const results = worked.map(({ step, at }) => ({
     ...of(`step:${step}`, true),
     ...(at === null ? {} : { at }),
   }));
-  const { outcome } = attempt.end;
   const own = attempt.purpose === 'canary' || attempt.purpose === 'recovery';
   const came = outcome.kind === 'ended' || (outcome.kind === 'timed_out' && outcome.hostAnswered);
   if (came) results.push(of('reach', true), of('clean', true));

@@ -10,6 +10,7 @@ import { promiseOf, sightOf } from '../domain/plan/promise.js';
 import { ResourceLimits } from '../domain/plan/resource-limits.js';
 import type { Soon } from '../domain/plan/soon.js';
 import { stackAfter } from '../domain/provision/after.js';
+import { canonical, fromCanonical } from '../domain/requirement.js';
 import { doesGive } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
 import {
@@ -404,7 +405,7 @@ class Openings {
     this.means.limits.take(way.chain.steps);
     const taken = units.take(instruments);
     const handled = leased(instruments, taken);
-    const place = placePlan(host, seat, way.chain, requirement, observe, world);
+    const place = placePlan(host, seat, way.chain, promisedFor(demand, world), observe, world);
     return {
       ...run,
       lease: executor.lease,
@@ -423,6 +424,14 @@ class Openings {
 /** A chain with a step below `use` needs all seats. */
 function needsWhole({ chain }: Way): boolean {
   return chain.steps.some((step) => step.layer !== 'use');
+}
+
+/** What must be seen after the chain: what the run needs; of a step that is checked, what it claims to give. */
+function promisedFor({ requirement, target }: Demand, { steps }: World): string {
+  const step = steps.find(({ name }) => name === target.step);
+  return step === undefined
+    ? requirement
+    : canonical({ kind: 'all', of: [requirement, ...step.gives].map(fromCanonical) });
 }
 
 function placePlan(

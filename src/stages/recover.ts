@@ -13,6 +13,7 @@ import {
   hostsBeingLookedAt,
   type Incident,
   lookedAtSince,
+  moveIncident,
   nextCheck,
   openIncidents,
   recentRecords,
@@ -24,7 +25,7 @@ import { decide } from '../store/leader.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { submitOwnWork } from '../store/unfolding.js';
 import type { KnownHost, World } from '../store/world.js';
-import { causeOf } from './about.js';
+import { about, causeOf } from './about.js';
 import { canarySince, reconsider, settle, suspectsOf } from './blame.js';
 import type { Planned } from './plan.js';
 import type { Settings } from './settings.js';
@@ -117,7 +118,10 @@ async function checkPassed(
   if (incident.scope === 'step' && attempt.hostId !== failedOn && still && world.byId.has(failedOn)) {
     const cause = { kind: 'step_on_host', step: incident.step ?? '', host: failedOn } as const;
     await releaseHeld(tx, incident.id, 'the step works on other hosts');
-    await settle(tx, incident, { cause, probability: 1, explains: [] }, world, settings);
+    // Nobody is told before it has failed there once more: it may work again everywhere.
+    const failed = { host: failedOn, work: incident.work, message: incident.detail };
+    await moveIncident(tx, incident.id, await about(tx, cause, failed, world, settings));
+    await nextCheck(tx, incident.id, settings.checkFirstS, false);
     return;
   }
   await closeIncident(tx, incident.id, `${WORKS[incident.scope]} again on ${name}`);
@@ -269,7 +273,9 @@ function trials(
     return [known?.ok, known?.bad].some((moment) => moment !== undefined && isLater(moment, failed));
   };
   const steps = world.steps.filter((step) =>
-    suspects.some(({ cause }) => doesCover(cause, { host: '', work: `step:${step.name}` }, world)),
+    suspects.some(({ cause }) =>
+      doesCover(cause, { host: incident.failedOn, work: `step:${step.name}` }, world),
+    ),
   );
   return world.hosts
     .filter(

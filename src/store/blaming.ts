@@ -147,7 +147,7 @@ export async function openIncident(sql: Sql, incident: NewIncident): Promise<Id>
 /** Moves an incident to what its blame has moved to; false where it may not go there from where it is. */
 export async function moveIncident(sql: Sql, id: Id, to: NewIncident): Promise<boolean> {
   const moved = await sql.rows(
-    `UPDATE incident SET scope = $2, host_id = $3, step = $4, title = $5, owner = $6, checks = 0,
+    `UPDATE incident SET scope = $2, host_id = $3, step = $4, title = $5, owner = $6, checks = 0, settled_at = NULL,
        next_check_at = grid_now() + $7 * interval '1 s', resource = $9, pool = $10, image = $11, change = $12
      WHERE id = $1 AND closed_at IS NULL AND scope = ANY($8::text[]) RETURNING id`,
     [

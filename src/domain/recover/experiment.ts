@@ -2,7 +2,7 @@ import type { Lab, Work } from './cause.js';
 import { failsUnder, type Suspect } from './infer.js';
 
 /** From this on a cause is taken to be the one. */
-export const SURE = 0.95;
+const SURE = 0.9;
 
 /** What tells less than this is not worth a check. */
 const TELLS_SOMETHING = 0.01;
