@@ -103,3 +103,18 @@ export function inventoryOf(files: InventoryFiles): Inventory {
   if (!result.ok) throw new Error(complaintsOf(result).join('\n'));
   return result.inventory;
 }
+
+/** The same lab, where people and programs are told, tests are handled and idle hosts looked at. */
+export const TELLING: Readonly<Record<string, string>> = {
+  'grid.yaml': `${LAB['grid.yaml']}trusted_projects: [net]
+handlers:
+  power: {use: sampler, parameters: {file: /sys/power}}
+  door: {command: [/opt/door, -q], always: true}
+people: {Ned: ned@example.org}
+health_check: 0 3 * * *
+mail: {smtp: "smtp://mail.example.org:587", from: lab@example.org, user: lab, password: {file: /etc/smtp}, digest: hourly}
+web_hooks:
+  chat: {url: "https://chat.example.org/x", secret: {env: CHAT}, allow: [10.0.0.0/8, "::1"]}
+`,
+  'pools.yaml': `${LAB['pools.yaml']}  west: {health_check: 0 4 * * 1-5}\n`,
+};

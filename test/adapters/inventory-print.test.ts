@@ -4,7 +4,7 @@ import { readInventory } from '../../src/adapters/inventory-files.js';
 import { printInventory } from '../../src/adapters/inventory-print.js';
 import { printYaml } from '../../src/adapters/yaml-print.js';
 import { readYaml } from '../../src/adapters/yaml-source.js';
-import { filesOf, inventoryOf } from './inventory-lab.js';
+import { filesOf, inventoryOf, TELLING } from './inventory-lab.js';
 
 const textOf = (files: ReadonlyMap<string, Uint8Array>, file: string) =>
   Buffer.from(files.get(file) ?? '').toString();
@@ -13,6 +13,9 @@ describe('an inventory that is printed', () => {
   it('reads back as the same', () => {
     const lab = inventoryOf(filesOf());
     expect(inventoryOf(printInventory(lab))).toEqual(lab);
+    const telling = inventoryOf(filesOf(TELLING));
+    expect(telling.grid.mail).toBeDefined();
+    expect(inventoryOf(printInventory(telling))).toEqual(telling);
   });
 
   it('says of a host only what its type does not', () => {

@@ -106,3 +106,28 @@ describe('a handler that comes with a test', () => {
     expect((await specs()).at(-1)).toMatchObject({ name: 'l', handlers: ['./meter.py'] });
   });
 });
+
+describe('one letter for a submission', () => {
+  const one = { file: { name: 'x.sh', content: base64('#!/bin/sh\ntrue\n') } };
+  const ask = (mailTo: string) =>
+    api.ask(secret, 'POST', '/api/v1/submissions', { project: 'other', tests: [one], mailTo });
+
+  test.each([
+    ['ann@example.org', 'mailTo', /this grid sends no mail: an admin says how/],
+    ['ann@example.org\r\nBcc: x@y.z', 'mailTo', /an address of mail: ann@example\.org/],
+  ])('to %j is refused', async (to, where, message) => {
+    const answer = await ask(to);
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    const [first] = answer.json.errors;
+    expect(first.where).toContain(where);
+    expect(first.message).toMatch(message);
+  });
+
+  test('is noted where mail goes out', async () => {
+    await api.store.rows(`UPDATE grid SET mail = '{"smtp": "smtp://127.0.0.1", "from": "a@b.c"}'`);
+    const answer = await ask('ann@example.org');
+    expect(answer.status, answer.text).toBe(201);
+    const [row] = await api.store.rows(`SELECT mail_to FROM submission ORDER BY id DESC LIMIT 1`);
+    expect(row).toEqual({ mail_to: 'ann@example.org' });
+  });
+});
