@@ -5,7 +5,7 @@ import type { Candidate } from '../domain/plan/candidate.js';
 import { type Fit, fitOf } from '../domain/plan/fit.js';
 import { type Busy, Soon } from '../domain/plan/soon.js';
 import { leftBy } from '../domain/provision/left.js';
-import { seatsTakenFor } from '../store/assigning.js';
+import { whoHasSeats } from '../store/assigning.js';
 import type { Sql } from '../store/store.js';
 import type { World } from '../store/world.js';
 
@@ -50,7 +50,7 @@ export class Underway {
   /** The hosts that are at work now and should soon be free. */
   async soon(sql: Sql, world: World): Promise<Soon> {
     this.follow(world);
-    const taken = await seatsTakenFor(sql);
+    const taken = await whoHasSeats(sql);
     const busy: Busy[] = [];
     const asking = new Map<Id, Begun>();
     for (const { host: id, run, forS } of taken) {

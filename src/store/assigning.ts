@@ -33,7 +33,7 @@ export async function seatsTaken(sql: Sql): Promise<ReadonlyMap<Id, ReadonlySet<
 }
 
 /** Which run has which host, and for how many seconds. */
-export function seatsTakenFor(sql: Sql): Promise<{ host: Id; run: Id; forS: number }[]> {
+export function whoHasSeats(sql: Sql): Promise<{ host: Id; run: Id; forS: number }[]> {
   return sql.rows(
     `SELECT host_id AS host, run_id AS run, extract(epoch FROM grid_now() - taken_at)::float8 AS "forS"
      FROM host_seat WHERE role = 'main'`,

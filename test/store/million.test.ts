@@ -18,6 +18,7 @@ import * as incident from '../../src/store/incident.js';
 import * as judging from '../../src/store/judging.js';
 import * as lapsing from '../../src/store/lapsing.js';
 import * as leader from '../../src/store/leader.js';
+import * as learning from '../../src/store/learning.js';
 import * as leasing from '../../src/store/leasing.js';
 import * as log from '../../src/store/log.js';
 import * as night from '../../src/store/night.js';
@@ -93,6 +94,7 @@ const HOT = [
   judging,
   lapsing,
   leader,
+  learning,
   leasing,
   pulsing,
   recording,
@@ -153,6 +155,9 @@ describe('the heartbeat', () => {
   look('', assigning.unitsTaken, []);
   look('', assigning.limitedResources, []);
   look('', assigning.seatsTaken, []);
+  look('', assigning.whoHasSeats, []);
+  look('of an attempt', learning.learn, [[{ runId: runId(5), attemptId: attemptId(5) }]]);
+  look('', learning.stepExperience, []);
   look(
     '50 at once',
     assigning.assign,
