@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GitServer } from '../../../lab/git-server.js';
 import type { BuildAction, GitSource } from '../../../src/domain/step-action.js';
 import { canRunLightHosts, type LightHost, lightHosts } from '../../lab.js';
 import { until } from '../fake-grid.js';
 import { stepContract } from './step.contract.js';
 import { aStep, StepBench } from './step-bench.js';
+
+// Three times what it takes on a machine that has much else to do.
+vi.setConfig({ testTimeout: 400_000 });
 
 describe.skipIf(canRunLightHosts())('steps from git', () => {
   let hosts: LightHost[] = [];

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AptRepository } from '../../../lab/apt-repository.js';
 import { program } from '../../../lab/run-program.js';
 import type { ImageSpec } from '../../../src/domain/image.js';
 import { canRunLightHosts, type LightHost, lightHostProgram, lightHosts } from '../../lab.js';
 import { aStep, StepBench } from './step-bench.js';
+
+// Three times what it takes on a machine that has much else to do.
+vi.setConfig({ testTimeout: 400_000 });
 
 describe.skipIf(canRunLightHosts())('images of the catalogue', () => {
   let hosts: LightHost[] = [];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AptRepository } from '../../../lab/apt-repository.js';
 import type { PackagesAction } from '../../../src/domain/step-action.js';
 import type { ChainStep } from '../../../src/protocol/messages.js';
@@ -6,6 +6,9 @@ import { canRunLightHosts, type LightHost, lightHosts } from '../../lab.js';
 import { until } from '../fake-grid.js';
 import { stepContract } from './step.contract.js';
 import { aStep, StepBench } from './step-bench.js';
+
+// Three times what it takes on a machine that has much else to do.
+vi.setConfig({ testTimeout: 400_000 });
 
 const PACKAGES = [
   { name: 'lab-tool', version: '1.0', depends: 'lab-lib (>= 1)' },

@@ -2,12 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RpmRepository } from '../../../lab/rpm-repository.js';
 import type { PackagesAction } from '../../../src/domain/step-action.js';
 import type { ChainStep } from '../../../src/protocol/messages.js';
 import { canRunSshdHosts, type LabHost, sshdHosts } from '../../lab.js';
 import { aStep, StepBench } from './step-bench.js';
+
+// Three times what it takes on a machine that has much else to do.
+vi.setConfig({ testTimeout: 400_000 });
 
 const PACKAGES = [
   { name: 'lab-tool', version: '1.0', depends: 'lab-lib >= 1' },

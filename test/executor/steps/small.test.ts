@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { CopyAction } from '../../../src/domain/step-action.js';
 import { canRunLightHosts, type LightHost, lightHosts } from '../../lab.js';
 import { stepContract } from './step.contract.js';
 import { aStep, StepBench } from './step-bench.js';
+
+// Three times what it takes on a machine that has much else to do.
+vi.setConfig({ testTimeout: 400_000 });
 
 describe.skipIf(canRunLightHosts())('small steps', () => {
   let host: LightHost;
