@@ -26,9 +26,12 @@ import * as pulsing from '../../src/store/pulse.js';
 import * as recording from '../../src/store/recording.js';
 import * as reserving from '../../src/store/reserving.js';
 import * as run from '../../src/store/run.js';
+import * as sending from '../../src/store/sending.js';
 import { type Plans, Store } from '../../src/store/store.js';
 import * as submission from '../../src/store/submission.js';
+import * as submissionMail from '../../src/store/submission-mail.js';
 import * as takingOut from '../../src/store/taking-out.js';
+import * as telling from '../../src/store/telling.js';
 import * as tests from '../../src/store/test.js';
 import * as unfolding from '../../src/store/unfolding.js';
 import * as waiting from '../../src/store/waiting.js';
@@ -624,6 +627,28 @@ describe('tests and people', () => {
   look('', access.createProject, ['new', 'me']);
 });
 
+describe('the outbox', () => {
+  const tx = <Args extends readonly unknown[]>(of: (sql: never, ...args: Args) => Promise<unknown>) =>
+    of as (sql: ExplainingStore, ...args: Args) => Promise<unknown>;
+  const message = {
+    ...{ id: '1', recipient: 'ann', thread: 'i1', kind: 'told', text: 't', tries: 1, first: '1', topic: 't' },
+    at: new Date(0),
+  } as const;
+  look('is written', telling.tellOf, [
+    [{ kind: 'owner.told', subject: 'i1', data: { owner: 'ann', title: 't' } }],
+  ]);
+  look('', sending.readWays, []);
+  look('', grid.readTrustedProjects, []);
+  look('', grid.sendsMail, []);
+  look('of mail', sending.takeMessages, ['mail', 20, 300]);
+  look('', tx(sending.wasSent), [message, 'ann@example.org']);
+  look('', tx(sending.wasNotSent), [message, 'no', true]);
+  look('', tx(sending.gatherDigests), []);
+  look('', sending.digestLines, ['1']);
+  look('', sending.toldIncident, ['i2010'], { partitions: 3, rowsEach: 20 });
+  look('', tx(submissionMail.mailFinished), []);
+});
+
 test('every function of the store that speaks to the database has been looked at', () => {
   const pure = new Set<unknown>([
     access.visibleTo,
@@ -632,6 +657,7 @@ test('every function of the store that speaks to the database has been looked at
     access.maySubmitAnywhere,
     access.digestOfSecret,
     access.newSecret,
+    recording.handlingOf,
     world.WorldReader,
     leader.NotLeader,
   ]);
@@ -657,8 +683,11 @@ test('every function of the store that speaks to the database has been looked at
     recording,
     reserving,
     run,
+    sending,
     submission,
+    submissionMail,
     takingOut,
+    telling,
     tests,
     unfolding,
     waiting,
