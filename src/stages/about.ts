@@ -4,7 +4,7 @@ import { doesRestore, type StepSpec, versionsIn } from '../domain/step.js';
 import { type Incident, type NewIncident, ownerOfShared } from '../store/blaming.js';
 import type { Sql } from '../store/store.js';
 import type { World } from '../store/world.js';
-import type { Failure } from './blame.js';
+import type { Failure } from './failure.js';
 import type { Settings } from './settings.js';
 
 /** What an incident of a cause says: what it is about, whose it is, and when it is looked at again. */
