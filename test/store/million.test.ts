@@ -630,10 +630,19 @@ describe('tests and people', () => {
 describe('the outbox', () => {
   const tx = <Args extends readonly unknown[]>(of: (sql: never, ...args: Args) => Promise<unknown>) =>
     of as (sql: ExplainingStore, ...args: Args) => Promise<unknown>;
-  const message = {
-    ...{ id: '1', recipient: 'ann', thread: 'i1', kind: 'told', text: 't', tries: 1, first: '1', topic: 't' },
+  const message: sending.DueMessage = {
+    ...{
+      id: '1',
+      recipient: 'ann',
+      thread: 'i1',
+      kind: 'told' as const,
+      text: 't',
+      tries: 1,
+      first: '1',
+      topic: 't',
+    },
     at: new Date(0),
-  } as const;
+  };
   look('is written', telling.tellOf, [
     [{ kind: 'owner.told', subject: 'i1', data: { owner: 'ann', title: 't' } }],
   ]);
