@@ -4,14 +4,13 @@ import { doesRestore, type StepSpec, versionsIn } from '../domain/step.js';
 import { type Incident, type NewIncident, ownerOfShared } from '../store/blaming.js';
 import type { Sql } from '../store/store.js';
 import type { World } from '../store/world.js';
-import type { Failure } from './failure.js';
 import type { Settings } from './settings.js';
 
 /** What an incident of a cause says: what it is about, whose it is, and when it is looked at again. */
 export async function about(
   sql: Sql,
   cause: Cause,
-  failure: Pick<Failure, 'host' | 'work' | 'message'>,
+  failure: { readonly message: string },
   world: World,
   settings: Settings,
 ): Promise<NewIncident> {

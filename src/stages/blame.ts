@@ -26,9 +26,18 @@ import {
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { about, causeOf } from './about.js';
-import type { Failure } from './failure.js';
 import type { Settings } from './settings.js';
 import { distrust, isInMaintenance, trustAgain } from './trust.js';
+
+/** A piece of work that failed on a host, for no fault of a test. */
+export interface Failure {
+  readonly host: Id;
+  readonly work: string;
+  readonly step?: string;
+  readonly message: string;
+  readonly run: Id;
+  readonly attempt: Id;
+}
 
 /** Below this a host is not what a failure is due to. */
 const UNLIKELY = 0.1;

@@ -44,7 +44,8 @@ async function breakStep(): Promise<void> {
 
 /** Other hosts of the pool are looked at before one is said to be at fault: they work. */
 async function neighboursAreWell(): Promise<void> {
-  for (const neighbour of await grid.takeCanaries()) await grid.end(neighbour, exit(0));
+  for (const look of await grid.takeCanaries())
+    await grid.end(look, look.places[0]?.host.name === 'two' ? exit(0) : lostIn('connect'));
 }
 
 /** The recovery check of the open incident is due and comes back with this. */

@@ -35,6 +35,7 @@ const UNSAYABLE: readonly Unsayable[] = [
     'reservation',
     'known_failure',
     'resource',
+    'message',
   ),
   ...descending('submission_project_ix', 'submission', 'project_id, id DESC'),
   ...descending('run_project_ix', 'run', 'project_id, id DESC'),
