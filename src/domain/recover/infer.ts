@@ -33,7 +33,7 @@ export interface Suspect {
 
 /**
  * How often each kind of cause is at fault before anything is known, relative to the others: of a step that failed, and
- * of anything else. Where they come from: docs/decisions/0006.
+ * of anything else. Where they come from: docs/decisions/0007.
  */
 const PRIOR: Readonly<Record<Cause['kind'], { readonly step: number; readonly other: number }>> = {
   host: { step: 2, other: 20 },
