@@ -16,6 +16,8 @@ const statements = [
   `ALTER TABLE host_record ADD COLUMN bad_since_attempt bigint NOT NULL DEFAULT 0`,
   `ALTER TABLE host_record ADD COLUMN bad_since timestamptz`,
   `UPDATE host_record SET bad_since_attempt = bad_attempt, bad_since = bad_at`,
+  `CREATE INDEX host_record_ok_ix ON host_record (ok_at)`,
+  `CREATE INDEX host_record_bad_ix ON host_record (bad_at)`,
 ];
 
 export class Causes1700000000016 {

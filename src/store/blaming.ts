@@ -82,7 +82,7 @@ export async function recentRecords(sql: Sql): Promise<WorkRecord[]> {
     `SELECT host_id AS host, work, ok_attempt AS "okAttempt", extract(epoch FROM ok_at)::float8 * 1000 AS "okMs",
        bad_attempt AS "badAttempt", extract(epoch FROM bad_at)::float8 * 1000 AS "badMs",
        bad_since_attempt AS "sinceAttempt", extract(epoch FROM bad_since)::float8 * 1000 AS "sinceMs"
-     FROM host_record WHERE greatest(ok_at, bad_at) > grid_now() - interval '1 day'`,
+     FROM host_record WHERE ok_at > grid_now() - interval '1 day' OR bad_at > grid_now() - interval '1 day'`,
   );
   const at = (attempt: Id, atMs: number | null) => (atMs === null ? undefined : { attempt, atMs });
   return rows.map(({ host, work, ...row }) => {

@@ -60,7 +60,7 @@ export async function comeBack(tx: Transaction, hostId: Id, actor: string, why: 
       { kind: 'host.suspect', subject: `h${hostId}`, actor, data: { host: host.name, why } },
     ]);
   const open = await tx.rows(
-    `UPDATE incident SET next_check_at = grid_now()
+    `UPDATE incident SET next_check_at = grid_now(), settled_at = coalesce(settled_at, grid_now())
      WHERE host_id = $1 AND scope = 'host' AND closed_at IS NULL RETURNING id`,
     [hostId],
   );
@@ -83,4 +83,6 @@ export async function comeBack(tx: Transaction, hostId: Id, actor: string, why: 
     signature: 'a person had it',
     detail: why,
   });
+  // Nothing has to be found out: a canary on that host is what is wanted.
+  await tx.rows(`UPDATE incident SET settled_at = grid_now() WHERE id = $1`, [incident]);
 }

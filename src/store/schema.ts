@@ -404,7 +404,11 @@ export const SCHEMA = {
     },
     {
       foreignKeys: { host_record_host_fk: ['hostId', 'host'] },
-      indices: { host_record_work_ix: { columns: ['work'] } },
+      indices: {
+        host_record_work_ix: { columns: ['work'] },
+        host_record_ok_ix: { columns: ['okAt'] },
+        host_record_bad_ix: { columns: ['badAt'] },
+      },
     },
   ),
 

@@ -143,6 +143,8 @@ describe('a quarantine by a person', () => {
     const [run = ''] = await grid.submit('plain', { targets: [{ host: 'one' }] });
     await grid.end(await grid.takeRun(run), lostIn('connect'));
     expect(await canaries(lostIn('connect'))).toBe(1);
+    // A neighbour that is well tells that it is the host, and not what they share.
+    expect(await canaries()).toBe(1);
     expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
     const [pool] = await grid.store.rows<{ state: string }>(`SELECT state FROM pool`);
     expect(pool?.state).toBe('online');
@@ -236,6 +238,7 @@ describe('a reservation', () => {
     await grid.end(await grid.takeRun(run), lostIn('connect'));
     await grid.pass(60);
     await canaries(lostIn('connect'));
+    await canaries();
     expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
     await keep('one');
     await grid.pass(3000);
