@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // What takes minutes by itself has a command of its own: `npm test -- --slow`.
+    include: [process.env['TESTYARD_SLOW'] === '1' ? 'test/**/*.slow.ts' : 'test/**/*.test.ts'],
     globalSetup: ['test/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,

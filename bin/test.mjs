@@ -1,4 +1,5 @@
-// `npm test`: format, lint, types and every test. With arguments: only those tests.
+// `npm test`: format, lint, types and every test but those that take minutes each, which `npm test -- --slow` runs. With
+// other arguments: only those tests.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { build, installDebian, installPackages, root } from './prepare.mjs';
@@ -27,9 +28,11 @@ installDebian({
 });
 build();
 const tool = (name) => path.join(root, 'node_modules', '.bin', name);
-const given = process.argv.slice(2);
+const isSlow = process.argv.includes('--slow');
+if (isSlow) process.env.TESTYARD_SLOW = '1';
+const given = process.argv.slice(2).filter((one) => one !== '--slow');
 const checks =
-  given.length > 0
+  given.length > 0 || isSlow
     ? []
     : [
         ['format and lint', tool('biome'), ['ci', '--error-on-warnings']],
