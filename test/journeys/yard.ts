@@ -38,6 +38,7 @@ export async function writeInventory(folder: string, lab: Lab): Promise<void> {
     `name: journey\nadmin: admin@example.org\n${lab.grid ?? ''}`,
   );
   await writeFile(path.join(folder, 'tags.yaml'), lab.tags ?? 'tags: {}\n');
+  if (lab.resources !== undefined) await writeFile(path.join(folder, 'resources.yaml'), lab.resources);
   if (lab.steps !== undefined) await writeFile(path.join(folder, 'steps/steps.yaml'), lab.steps);
   const lines = lab.hosts.map(({ host: { name, transport }, lines: more = [] }) =>
     [
