@@ -1,20 +1,4 @@
-/** The parts of an environment record; the first seven are seen on the host, the others known by the grid. */
-export const ENVIRONMENT_PARTS = [
-  'system',
-  'command-line',
-  'packages',
-  'modules',
-  'sysctls',
-  'firmware',
-  'hardware',
-  'stack',
-  'source',
-] as const;
-
-/** See above. */
-export type EnvironmentPart = (typeof ENVIRONMENT_PARTS)[number];
-
-/** Parts that the executor sees on the host. */
+/** Parts of an environment record that the executor sees on the host. */
 export const SEEN_PARTS = [
   'system',
   'command-line',
@@ -23,10 +7,16 @@ export const SEEN_PARTS = [
   'sysctls',
   'firmware',
   'hardware',
-] as const satisfies readonly EnvironmentPart[];
+] as const;
 
 /** See above. */
 export type SeenPart = (typeof SEEN_PARTS)[number];
+
+/** All parts: what is seen, and what the grid knows. */
+export const ENVIRONMENT_PARTS = [...SEEN_PARTS, 'stack', 'source'] as const;
+
+/** See above. */
+export type EnvironmentPart = (typeof ENVIRONMENT_PARTS)[number];
 
 /** Values by name, in order of names; '' where being there is all there is to say. */
 export type PartContent = Readonly<Record<string, string>>;
