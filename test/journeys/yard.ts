@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import path from 'node:path';
+import { startEmbeddedPostgres } from '../../src/adapters/embedded-postgres.js';
 import type { AttemptView, HostView, IncidentView, RunDetail, RunView } from '../../src/http/contract.js';
 import { type FreshDatabase, freshDatabase, withClient } from '../database.js';
 import { freePort, type LightHost } from '../lab.js';
@@ -196,13 +197,20 @@ export async function startYardWith(inventory: string): Promise<Yard> {
   return startOn(inventory, folder, remove, {});
 }
 
+/** A database of its own: from the server that all tests share, or one for whoever shows this outside of them. */
+async function databaseFor(folder: string): Promise<Pick<FreshDatabase, 'url' | 'drop'>> {
+  if (process.env['VITEST'] !== undefined) return freshDatabase();
+  const server = await startEmbeddedPostgres({ stateDir: path.join(folder, 'db') });
+  return { url: server.url, drop: () => server.stop() };
+}
+
 async function startOn(
   inventory: string,
   folder: string,
   remove: () => Promise<void>,
   environment: NodeJS.ProcessEnv,
 ): Promise<Yard> {
-  const database: FreshDatabase = await freshDatabase();
+  const database = await databaseFor(folder);
   const stateDir = path.join(folder, 'state');
   const listen = `127.0.0.1:${await freePort()}`;
   const up = new Program(
