@@ -163,6 +163,21 @@ async function allWell(scene: Scene): Promise<void> {
   });
 }
 
+/** Uses an image up, submits what needs it anew, and kills the executor while it puts the image back; the run, done. */
+async function killedInRestore(scene: Scene, wants: TestFile): Promise<RunDetail> {
+  const { grid, executor } = scene;
+  await carryOutAll(scene, [wants]);
+  const [id = ''] = await grid.submit([wants]);
+  const isUnderWay = ({ attemptList }: RunDetail) =>
+    attemptList.some(({ steps }) =>
+      steps.some(({ step, result }) => step === 'minbase' && result === undefined),
+    );
+  await grid.when(id, 'is being restored', (run) => isUnderWay(run) || run.state === 'done', 3 * MINUTES);
+  await executor.kill();
+  await executor.start();
+  return grid.done(id, 5 * MINUTES);
+}
+
 /** The story, in order. */
 export const CHAPTERS: readonly Chapter[] = [
   {
@@ -316,32 +331,25 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     title: 'the executor is killed in a restore: what it began is not trusted, and is done again',
     async play(scene) {
-      const { grid } = scene;
       const wants = shellTest(
         'after-restore',
         '! dpkg -s lab-tool',
         'requires: win_fresh_install',
         'dirties: image',
       );
-      // Used up first, so that an image has to be put back.
-      await carryOutAll(scene, [wants]);
-      const [id = ''] = await grid.submit([wants]);
-      await grid.when(
-        id,
-        'is being restored',
-        (run) =>
-          run.attemptList.some(({ steps }) =>
-            steps.some(({ step, result }) => step === 'minbase' && result === undefined),
-          ),
-        3 * MINUTES,
-      );
-      await scene.executor.kill();
-      await scene.executor.start();
-      const run = await grid.done(id, 5 * MINUTES);
-      assert.equal(run.verdict, 'passed', run.reason);
-      const last = run.attemptList.at(-1);
-      assert.ok(chainOf(last).includes('minbase'), 'the image is put back again');
-      scene.say(`${run.attemptList.length} attempts, the last: ${chainOf(last).join(', ')}`);
+      // A restore takes a second: one that was over when the executor died is no restore that was cut off.
+      for (let turn = 1; ; turn++) {
+        const { attemptList, verdict, reason } = await killedInRestore(scene, wants);
+        assert.equal(verdict, 'passed', reason);
+        const wasOver = attemptList
+          .slice(0, -1)
+          .some(({ steps }) => steps.some(({ step, result }) => step === 'minbase' && result === 'ok'));
+        if ((wasOver || attemptList.length === 1) && turn < 5) continue;
+        const last = chainOf(attemptList.at(-1));
+        assert.ok(last.includes('minbase'), 'the image is put back again');
+        scene.say(`${attemptList.length} attempts, the last: ${last.join(', ')}`);
+        return;
+      }
     },
   },
   {
