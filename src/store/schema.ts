@@ -1,3 +1,4 @@
+import type { Versions } from '../domain/baseline.js';
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { SeenPart } from '../domain/environment/environment.js';
 import type { HandlerSpec } from '../domain/handler.js';
@@ -534,6 +535,7 @@ export const SCHEMA = {
       repeats: orNull(bigints()),
       mailTo: orNull(text()),
       mailedAt: orNull(instant()),
+      versions: orNull(json<Versions>()),
     },
     {
       foreignKeys: { submission_project_fk: ['projectId', 'project'] },

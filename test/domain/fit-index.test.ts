@@ -10,7 +10,7 @@ import type { StepSpec } from '../../src/domain/step.js';
 import type { Catalogue, Sighting } from '../../src/domain/tag.js';
 import { aStep } from '../stages/parts.js';
 import { aCatalogue, someFacts, someRequirement } from './a-grid.js';
-import { candidate, entry } from './a-host.js';
+import { candidate, entry, packagesOf } from './a-host.js';
 
 const plain = aCatalogue();
 /** Some tags decay, so that what a stack gave and what is declared may differ. */
@@ -35,13 +35,14 @@ const step: fc.Arbitrary<StepSpec> = fc
     layer: fc.constantFrom(...LAYERS),
     costS: fc.constantFrom(1, 5, 9),
     restores: fc.boolean(),
+    versions: fc.boolean(),
   })
-  .map(({ name, gives, restores, ...more }) =>
-    aStep(
-      name,
-      gives,
-      restores && more.layer === 'image' ? { ...more, action: { kind: 'restore', image: 'i' } } : more,
-    ),
+  .map(({ name, gives, restores, versions, ...more }) =>
+    aStep(name, gives, {
+      ...more,
+      ...(restores && more.layer === 'image' ? { action: { kind: 'restore', image: 'i' } } : {}),
+      ...(versions && more.layer === 'packages' ? { action: packagesOf('w/foo') } : {}),
+    }),
   );
 const steps = fc.uniqueArray(step, { selector: ({ name }) => name, maxLength: 3 });
 
@@ -94,6 +95,7 @@ const demand: fc.Arbitrary<Demand> = fc.record({
     maxLength: 2,
   }),
   project: fc.constantFrom('p', 'q'),
+  versions: fc.constantFrom({}, { 'w/foo': '1' }, { 'w/foo': '2' }, { 'w/bar': '1' }),
 });
 
 const incidents: fc.Arbitrary<readonly OpenIncident[]> = fc
