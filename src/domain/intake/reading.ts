@@ -1,6 +1,5 @@
 import type { Outcome } from '../culprit/question.js';
 import type { Id } from '../id.js';
-import { signatureOf } from '../recover/signature.js';
 
 /** What of a run is bad, in a search. */
 export type Predicate =
@@ -18,14 +17,12 @@ export interface Tried {
   readonly reason: string;
   /** How its last attempt ended; undefined: there was none. */
   readonly outcome?: string;
-  /** The step in which it broke off. */
+  /** What its failure is known by. */
+  readonly signature?: string;
+  /** The step in which it broke off, and what was said of that. */
   readonly step?: string;
+  readonly message?: string;
   readonly host?: Id;
-}
-
-/** What broke, in words that are the same whenever it is the same. */
-export function breakageOf(tried: Tried): string {
-  return signatureOf(tried.reason);
 }
 
 /**
@@ -45,7 +42,7 @@ export function readTrial(
   if (predicate === 'refused') return hasRun ? 'good' : isOfChange ? 'bad' : 'error';
   if (!hasRun || tried.verdict === 'none') return isOfChange && isRefusal(tried) ? 'refused' : 'error';
   if (predicate === 'lost' || tried.verdict !== 'failed') return 'good';
-  return signature === '' || breakageOf(tried) === signature ? 'bad' : 'other';
+  return signature === '' || tried.signature === signature ? 'bad' : 'other';
 }
 
 /** What is to be found out of a run with all the changes; undefined: there is nothing bad in it. */
@@ -57,6 +54,6 @@ export function predicateOf(tried: Tried, versioned: ReadonlySet<string>): Predi
 }
 
 /** The package manager itself says that it does not go together: no trial more will change that. */
-function isRefusal({ reason }: Tried): boolean {
-  return /does not go together|no repository has a version/.test(reason);
+function isRefusal({ message = '' }: Tried): boolean {
+  return /does not go together|no repository has a version/.test(message);
 }
