@@ -11,6 +11,7 @@ const LETTERS = {
   project: 'p',
   reservation: 'v',
   known: 'k',
+  change: 'c',
 } as const;
 
 /** A kind of thing that has an id. */

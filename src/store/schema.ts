@@ -1,3 +1,4 @@
+import { CHANGE_STATES, type ChangeFacts, type ChangeState } from '../domain/change.js';
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { SeenPart } from '../domain/environment/environment.js';
 import type { HandlerSpec } from '../domain/handler.js';
@@ -14,6 +15,7 @@ import type { Alias, Presence, TagSpec } from '../domain/tag.js';
 import type { NewsKind } from '../domain/tell/news.js';
 import type { MailSpec, WebHookSpec } from '../domain/tell/telling.js';
 import type { TestSpec } from '../domain/test.js';
+import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import type { Restore } from '../ports/images.js';
 import type { PlacePlan } from '../protocol/messages.js';
 import {
@@ -106,14 +108,14 @@ export const SCHEMA = {
     {
       tokenId: key(bigint()),
       projectId: key(bigint()),
-      role: text<'viewer' | 'submitter'>(),
+      role: text<'viewer' | 'submitter' | 'developer'>(),
     },
     {
       foreignKeys: {
         token_role_token_fk: ['tokenId', 'token'],
         token_role_project_fk: ['projectId', 'project'],
       },
-      checks: { token_role_ck: oneOf('role', ['viewer', 'submitter']) },
+      checks: { token_role_ck: oneOf('role', ['viewer', 'submitter', 'developer']) },
     },
   ),
 
@@ -159,6 +161,7 @@ export const SCHEMA = {
       mail: json<Partial<MailSpec>>("'{}'"),
       webHooks: json<Readonly<Record<string, WebHookSpec>>>("'{}'"),
       healthCheck: text("''"),
+      baselineEdition: bigint(0),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -1010,6 +1013,109 @@ export const SCHEMA = {
         evidence_incident_ix: { columns: ['incidentId', 'id'], where: 'incident_id IS NOT NULL' },
         evidence_host_ix: { columns: ['hostId', 'id'] },
         evidence_work_ix: { columns: ['work', 'id'] },
+      },
+    },
+  ),
+
+  /** Places where new versions arrive. */
+  watch: table(
+    'watch',
+    {
+      name: key(text()),
+      spec: json<WatchSpec>(),
+      removedAt: orNull(instant()),
+      askedAt: orNull(instant()),
+      triedAt: orNull(instant()),
+      readAt: orNull(instant()),
+      mark: orNull(text()),
+      trouble: orNull(text()),
+      troubleSince: orNull(instant()),
+    },
+    { checks: { watch_trouble_ck: '(trouble IS NULL) = (trouble_since IS NULL)' } },
+  ),
+
+  /** What has versions, and the one that is trusted now. */
+  component: table(
+    'component',
+    {
+      id: key(identity()),
+      projectId: bigint(),
+      watch: text(),
+      name: text(),
+      kind: text<ComponentKind>(),
+      owner: orNull(text()),
+      baseline: orNull(text()),
+      baselineChangeId: orNull(bigint()),
+      baselineSince: orNull(instant()),
+    },
+    {
+      foreignKeys: { component_project_fk: ['projectId', 'project'] },
+      uniques: { component_name_uq: ['projectId', 'name'] },
+      checks: {
+        component_kind_ck: oneOf('kind', ['apt', 'dnf', 'git', 'image', 'test']),
+        component_baseline_ck: '(baseline IS NULL) = (baseline_since IS NULL)',
+      },
+      indices: { component_watch_ix: { columns: ['watch', 'name'] } },
+    },
+  ),
+
+  /** New versions of components. */
+  change: table(
+    'change',
+    {
+      id: key(identity()),
+      componentId: bigint(),
+      version: text(),
+      previous: orNull(text()),
+      author: orNull(text()),
+      owner: orNull(text()),
+      title: text(),
+      link: orNull(text()),
+      madeAt: orNull(instant()),
+      seenAt: instant('grid_now()'),
+      source: text<'seen' | 'pushed'>(),
+      pushedBy: orNull(text()),
+      blob: orNull(text()),
+      facts: json<ChangeFacts>("'{}'"),
+      position: bigint(),
+      state: text<ChangeState>("'new'"),
+      why: text(),
+      stateSince: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { change_component_fk: ['componentId', 'component'] },
+      uniques: { change_version_uq: ['componentId', 'version'] },
+      checks: {
+        change_source_ck: oneOf('source', ['seen', 'pushed']),
+        change_pushed_ck: "(source = 'pushed') = (pushed_by IS NOT NULL)",
+        change_state_ck: oneOf('state', CHANGE_STATES),
+      },
+      indices: {
+        change_line_ix: { columns: ['componentId', 'position'] },
+        change_position_uq: { columns: ['position'], unique: true },
+        change_open_ix: { columns: ['position'], where: "state IN ('new', 'testing')" },
+      },
+    },
+  ),
+
+  /** What was trusted, from when until when. */
+  baselineEntry: table(
+    'baseline_entry',
+    {
+      id: key(identity()),
+      componentId: bigint(),
+      version: text(),
+      changeId: orNull(bigint()),
+      since: instant('grid_now()'),
+      until: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: { baseline_entry_component_fk: ['componentId', 'component'] },
+      checks: { baseline_entry_until_ck: 'until >= since' },
+      indices: {
+        baseline_entry_open_uq: { columns: ['componentId'], unique: true, where: 'until IS NULL' },
+        baseline_entry_component_ix: { columns: ['componentId', 'since'] },
       },
     },
   ),
