@@ -73,7 +73,10 @@ function inWords(conclusion: Conclusion, hunt: Hunt): string {
     case 'smallest set':
     case 'stopped':
       return `${conclusion.kind === 'stopped' ? 'stopped' : 'given up'}; the likeliest: ${conclusion.causes
-        .map((cause) => `${cause.kind === 'changes' ? named(cause.changes) : cause.kind} (${cause.probability.toFixed(2)})`)
+        .map(
+          (cause) =>
+            `${cause.kind === 'changes' ? named(cause.changes) : cause.kind} (${cause.probability.toFixed(2)})`,
+        )
         .join(', ')}`;
   }
 }
@@ -143,7 +146,9 @@ async function blame(
   const without = [...intake.without, found.id];
   const { behind } = lineWithout(intake.line, new Set(without));
   const said = `${found.component} ${found.to} ${harmOf(hunt)}${
-    others.length === 0 ? '' : `, together with ${others.map((one) => `${one.component} ${one.to}`).join(' and ')}`
+    others.length === 0
+      ? ''
+      : `, together with ${others.map((one) => `${one.component} ${one.to}`).join(' and ')}`
   }`;
   const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
   if (notActed !== undefined) {
@@ -156,7 +161,12 @@ async function blame(
     const goesOn = watch?.dryRun === true;
     const why = `${said}; nothing was done: ${notActed}`;
     if (!goesOn) await tellAdmin(tx, hunt, world, why);
-    return await changeIntake(tx, intake, goesOn ? { state: 'testing', submissionId: null, without } : { state: 'stopped' }, why);
+    return await changeIntake(
+      tx,
+      intake,
+      goesOn ? { state: 'testing', submissionId: null, without } : { state: 'stopped' },
+      why,
+    );
   }
   await setChangeState(tx, [found.id], hunt.predicate === 'refused' ? 'uninstallable' : 'blamed', said);
   if (found.from !== undefined)
@@ -173,8 +183,22 @@ async function blame(
       behind,
       said,
     );
-  await tellOwners(tx, hunt, await readChanges(tx, [found, ...others].map(({ id }) => id)), said, world);
-  await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, `without ${found.component} ${found.to}`);
+  await tellOwners(
+    tx,
+    hunt,
+    await readChanges(
+      tx,
+      [found, ...others].map(({ id }) => id),
+    ),
+    said,
+    world,
+  );
+  await changeIntake(
+    tx,
+    intake,
+    { state: 'testing', submissionId: null, without, tries: 0 },
+    `without ${found.component} ${found.to}`,
+  );
 }
 
 function harmOf({ predicate, testName }: Hunt): string {
@@ -183,7 +207,10 @@ function harmOf({ predicate, testName }: Hunt): string {
 }
 
 /** Why a verified culprit is not held back; undefined: it is. */
-async function whyNot(tx: Transaction, { name, dryRun, rollbacksPerDay }: WatchSpec): Promise<string | undefined> {
+async function whyNot(
+  tx: Transaction,
+  { name, dryRun, rollbacksPerDay }: WatchSpec,
+): Promise<string | undefined> {
   if (dryRun === true) return `watch ${name} is on trial itself (dry_run)`;
   if ((await pinsOfDay(tx, name)) < rollbacksPerDay) return undefined;
   return `${rollbacksPerDay} roll-backs of ${name} were made within a day, and no more are made by themselves`;
@@ -216,7 +243,9 @@ function evidenceOf(hunt: Hunt): readonly string[] {
   const { conclusion, spent, verification } = hunt.value;
   const lines = [`found by search ${showId('search', hunt.id)}, with test ${hunt.testName}`];
   if (conclusion !== undefined && 'probability' in conclusion)
-    lines.push(`probability ${conclusion.probability.toFixed(4)}, after ${spent.search} trials and ${spent.verify} to verify it`);
+    lines.push(
+      `probability ${conclusion.probability.toFixed(4)}, after ${spent.search} trials and ${spent.verify} to verify it`,
+    );
   if (verification !== undefined)
     lines.push(
       `with it ${verification.badWith} of ${verification.badWith + verification.goodWith} trials were bad, without it ${verification.badWithout} of ${verification.badWithout + verification.goodWithout}`,
@@ -250,9 +279,15 @@ async function leftOpen(
   const why = `${inWords(hunt.value.conclusion as Conclusion, hunt)}: nobody is accused`;
   await tellAdmin(tx, hunt, world, why);
   if (intake === undefined) return;
-  if (numbers.length === 0 || causes[0]?.kind !== 'changes') return await undecided(tx, hunt, intake, world, why);
+  if (numbers.length === 0 || causes[0]?.kind !== 'changes')
+    return await undecided(tx, hunt, intake, world, why);
   const out: Id[] = changesOf(hunt, numbers).map(({ id }) => id);
-  await changeIntake(tx, intake, { state: 'testing', submissionId: null, without: [...intake.without, ...out] }, why);
+  await changeIntake(
+    tx,
+    intake,
+    { state: 'testing', submissionId: null, without: [...intake.without, ...out] },
+    why,
+  );
 }
 
 async function tellAdmin(tx: Transaction, hunt: Hunt, world: World, title: string): Promise<void> {

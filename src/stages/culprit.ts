@@ -1,14 +1,22 @@
-import type { Demand } from '../domain/demand.js';
+import { versionedSteps } from '../domain/baseline.js';
 import type { FreeHost } from '../domain/culprit/question.js';
 import { asked, nextTrials, type Search, told } from '../domain/culprit/search.js';
-import { versionedSteps } from '../domain/baseline.js';
+import type { Demand } from '../domain/demand.js';
 import { showId } from '../domain/id.js';
 import { versionsAt } from '../domain/intake/line.js';
 import { readTrial } from '../domain/intake/reading.js';
 import { fitsOf } from '../domain/plan/fit.js';
 import { joined } from '../domain/submit/joined.js';
 import { seatsTaken } from '../store/assigning.js';
-import { endedTrials, type Hunt, keepHunt, noteTrial, openHunts, submitTrials, tellTrial } from '../store/seeking.js';
+import {
+  endedTrials,
+  type Hunt,
+  keepHunt,
+  noteTrial,
+  openHunts,
+  submitTrials,
+  tellTrial,
+} from '../store/seeking.js';
 import { type Transaction, wake } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { concluded } from './consequence.js';
@@ -86,4 +94,3 @@ async function freeHosts(
     .slice(0, room)
     .map(({ host }) => ({ name: host.name }));
 }
-

@@ -2,7 +2,7 @@ import { versionedSteps } from '../domain/baseline.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { dependsOn, versionsWith } from '../domain/intake/head.js';
-import { type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
+import { type LeftBehind, type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
 import { type Predicate, predicateOf } from '../domain/intake/reading.js';
 import { moveBaseline, newChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
@@ -17,6 +17,7 @@ import {
   openIntake,
   openIntakes,
   openPins,
+  stillTried,
   submitTrials,
   testsFor,
   watchesWithNews,
@@ -68,7 +69,12 @@ export class Intakes {
       const ids = tests.map(({ id }) => id);
       const why = `${line.length} changes of ${watch.name} have arrived`;
       await openIntake(tx, { watch: watch.name, projectId: watch.projectId, line, tests: ids }, why);
-      await setChangeState(tx, line.map(({ id }) => id), 'testing', why);
+      await setChangeState(
+        tx,
+        line.map(({ id }) => id),
+        'testing',
+        why,
+      );
       done++;
     }
     return done;
@@ -88,9 +94,12 @@ async function goOn(tx: Transaction, intake: Intake, world: World): Promise<numb
     await stop(tx, intake, 'nothing is left of it that could be put in');
     return 1;
   }
+  if (intake.tests.length === 0) {
+    await takeIn(tx, intake, line, behind, 'no test depends on it');
+    return 1;
+  }
   if (tests.length === 0) {
-    const none = intake.tests.length === 0 ? 'no test depends on it' : 'none of its tests can tell anything today';
-    await stop(tx, intake, `${none}: nothing of it goes into the baseline`);
+    await stop(tx, intake, 'none of its tests can tell anything today: nothing of it goes into the baseline');
     return 1;
   }
   if (intake.submissionId === null) {
@@ -100,7 +109,12 @@ async function goOn(tx: Transaction, intake: Intake, world: World): Promise<numb
       tests,
       versions: versionsWith(intake.line, line),
     });
-    await changeIntake(tx, intake, { submissionId }, `${line.length} changes are tried on ${tests.length} tests`);
+    await changeIntake(
+      tx,
+      intake,
+      { submissionId },
+      `${line.length} changes are tried on ${tests.length} tests`,
+    );
     return 1;
   }
   const runs = await endedRuns(tx, intake.submissionId);
@@ -113,20 +127,34 @@ async function answered(
   tx: Transaction,
   intake: Intake,
   line: readonly LinkedChange[],
-  behind: ReturnType<typeof lineWithout>['behind'],
+  behind: readonly LeftBehind[],
   runs: readonly EndedRun[],
   world: World,
 ): Promise<void> {
   const versioned = new Set(versionedSteps(world.steps).keys());
   const read = runs.map((run) => ({ run, is: predicateOf(run.tried, versioned) }));
-  if (read.every(({ is }) => is === undefined)) return await takeIn(tx, intake, line, behind);
+  if (read.every(({ is }) => is === undefined)) {
+    const count = intake.tests.length - intake.flaky.length;
+    return await takeIn(
+      tx,
+      intake,
+      line,
+      behind,
+      `held on ${count === 1 ? 'the one test' : `all ${count} tests`} that can tell`,
+    );
+  }
   const bad = FIRST.flatMap((predicate) => read.filter(({ is }) => is === predicate))[0];
   // What looks like the infrastructure is seen twice before anything is searched for.
   const isSure = bad?.is === 'fails' || (bad !== undefined && intake.tries > 0);
   if (bad === undefined || !isSure) {
     const last = read.find(({ is }) => is !== undefined)?.run.tried.reason ?? '';
     if (intake.tries < MOST_TRIES)
-      return await changeIntake(tx, intake, { submissionId: null, tries: intake.tries + 1 }, `tried again: ${last}`);
+      return await changeIntake(
+        tx,
+        intake,
+        { submissionId: null, tries: intake.tries + 1 },
+        `tried again: ${last}`,
+      );
     return await stop(tx, intake, `tried ${MOST_TRIES + 1} times, and it came to nothing: ${last}`);
   }
   await seek(tx, intake, line, bad.run, bad.is as Predicate);
@@ -177,9 +205,9 @@ async function takeIn(
   tx: Transaction,
   intake: Intake,
   line: readonly LinkedChange[],
-  behind: ReturnType<typeof lineWithout>['behind'],
+  behind: readonly LeftBehind[],
+  why: string,
 ): Promise<void> {
-  const why = `held on ${intake.tests.length - intake.flaky.length} tests`;
   await moveBaseline(
     tx,
     line.map(({ componentId, to, id }) => ({ component: componentId, version: to, change: id })),
@@ -202,12 +230,8 @@ async function stop(tx: Transaction, intake: Intake, why: string): Promise<void>
   await changeIntake(tx, intake, { state: 'stopped' }, why);
 }
 
-async function letGo(
-  tx: Transaction,
-  { without }: Intake,
-  left: ReturnType<typeof lineWithout>['behind'],
-): Promise<void> {
+async function letGo(tx: Transaction, { without }: Intake, left: readonly LeftBehind[]): Promise<void> {
   for (const { change, why } of left) await setChangeState(tx, [change], 'new', why);
   // What a search left out without accusing anybody waits too.
-  await setChangeState(tx, without, 'new', 'left out of what was tried together');
+  await setChangeState(tx, await stillTried(tx, without), 'new', 'left out of what was tried together');
 }

@@ -1,5 +1,6 @@
 import type { Versions } from '../domain/baseline.js';
 import type { Outcome, Trial } from '../domain/culprit/question.js';
+import type { FailureRecord } from '../domain/culprit/rates.js';
 import type { Search } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
@@ -170,7 +171,12 @@ export async function beginHunt(
 }
 
 /** Keeps what a hunt knows; `over`: why it is. */
-export async function keepHunt(sql: Sql, { id, projectId }: Hunt, value: Search, over?: string): Promise<void> {
+export async function keepHunt(
+  sql: Sql,
+  { id, projectId }: Hunt,
+  value: Search,
+  over?: string,
+): Promise<void> {
   await sql.rows(
     `UPDATE search SET value = $2, why = coalesce($3, why), closed_at = CASE WHEN $3::text IS NOT NULL THEN grid_now() END
      WHERE id = $1 AND closed_at IS NULL`,
@@ -230,7 +236,9 @@ function tried({ verdict, reason, ...row }: TriedRow): Tried {
 /** Trials that are over and have not been told. */
 export async function endedTrials(
   sql: Sql,
-): Promise<readonly { readonly hunt: Id; readonly trial: number; readonly run: Id; readonly tried: Tried }[]> {
+): Promise<
+  readonly { readonly hunt: Id; readonly trial: number; readonly run: Id; readonly tried: Tried }[]
+> {
   const rows = await sql.rows<TriedRow & { hunt: Id; trial: number; run: Id }>(
     `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, ${TRIED}
      FROM search s JOIN trial t ON t.search_id = s.id AND t.told_at IS NULL
@@ -281,7 +289,9 @@ export async function submitTrials(
 }
 
 /** Watches of the inventory that have changes nobody has looked at, and no open intake. */
-export async function watchesWithNews(sql: Sql): Promise<readonly (WatchSpec & { readonly projectId: Id })[]> {
+export async function watchesWithNews(
+  sql: Sql,
+): Promise<readonly (WatchSpec & { readonly projectId: Id })[]> {
   const rows = await sql.rows<{ spec: WatchSpec; projectId: Id }>(
     `SELECT w.spec, p.id AS "projectId" FROM watch w JOIN project p ON p.name = w.spec->>'project'
      WHERE w.removed_at IS NULL AND NOT EXISTS (SELECT FROM intake i WHERE i.watch = w.name AND i.closed_at IS NULL)
@@ -386,16 +396,22 @@ export function testsFor(
 }
 
 /** How often a test failed and passed of late, in ordinary runs. */
-export async function failureRecord(
-  sql: Sql,
-  project: Id,
-  test: string,
-): Promise<{ readonly failed: number; readonly passed: number } | undefined> {
-  const [row] = await sql.rows<{ failed: number; passed: number }>(
-    `SELECT count(*) FILTER (WHERE verdict = 'failed')::integer AS failed, count(*) FILTER (WHERE verdict = 'passed')::integer AS passed
+export async function failureRecord(sql: Sql, project: Id, test: string): Promise<FailureRecord | undefined> {
+  const [row] = await sql.rows<FailureRecord>(
+    `SELECT count(*) FILTER (WHERE verdict = 'failed')::integer AS failures,
+       count(*) FILTER (WHERE verdict IN ('passed', 'failed'))::integer AS runs
      FROM (SELECT verdict FROM run WHERE project_id = $1 AND test_name = $2 AND purpose = 'test' AND verdict IS NOT NULL
        ORDER BY id DESC LIMIT 200) r`,
     [project, test],
   );
-  return row === undefined || row.failed + row.passed === 0 ? undefined : row;
+  return row === undefined || row.runs === 0 ? undefined : row;
+}
+
+/** Changes that are still being tried are looked at anew when something else has come. */
+export async function stillTried(sql: Sql, changes: readonly Id[]): Promise<readonly Id[]> {
+  const rows = await sql.rows<{ id: Id }>(
+    `SELECT id FROM change WHERE id = ANY ($1::bigint[]) AND state = 'testing' ORDER BY position`,
+    [changes],
+  );
+  return rows.map(({ id }) => id);
 }

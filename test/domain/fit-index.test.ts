@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Versions } from '../../src/domain/baseline.js';
 import type { Demand } from '../../src/domain/demand.js';
 import { LAYERS } from '../../src/domain/layer.js';
 import type { Candidate, OpenIncident } from '../../src/domain/plan/candidate.js';
@@ -95,7 +96,7 @@ const demand: fc.Arbitrary<Demand> = fc.record({
     maxLength: 2,
   }),
   project: fc.constantFrom('p', 'q'),
-  versions: fc.constantFrom({}, { 'w/foo': '1' }, { 'w/foo': '2' }, { 'w/bar': '1' }),
+  versions: fc.constantFrom<Versions>({}, { 'w/foo': '1' }, { 'w/foo': '2' }, { 'w/bar': '1' }),
 });
 
 const incidents: fc.Arbitrary<readonly OpenIncident[]> = fc

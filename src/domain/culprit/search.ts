@@ -1,7 +1,6 @@
-import { type Choice, lineChoices } from './line-next.js';
-import { type Leading, lineView, meanRates } from './line-view.js';
-import { causesOf } from './line-view.js';
 import { linePrior } from './line-belief.js';
+import { type Choice, lineChoices } from './line-next.js';
+import { causesOf, type Leading, lineView, meanRates } from './line-view.js';
 import type { Cause, Conclusion, FreeHost, Guidance, Outcome, Question, Result, Trial } from './question.js';
 import { capacity, confirmation, type Rates } from './rates.js';
 import { type Tally, tallyOf, withTally } from './tally.js';
@@ -93,7 +92,10 @@ type Chosen = Choice & Pick<Trial, 'why'>;
 function searching({ question, tallies, pending }: Search, hosts: readonly FreeHost[]): readonly Chosen[] {
   const view = lineView(question, tallies);
   const underWay = pending.filter(({ why }) => why === 'search').map(({ state }) => state);
-  return lineChoices(question, view, tallies, underWay, hosts).map((choice) => ({ ...choice, why: 'search' }));
+  return lineChoices(question, view, tallies, underWay, hosts).map((choice) => ({
+    ...choice,
+    why: 'search',
+  }));
 }
 
 /** With and without in turn, on hosts that had no part in the search where there are any. */
@@ -102,7 +104,9 @@ function verifying(search: Search, hosts: readonly FreeHost[]): readonly Chosen[
   if (verification === undefined) return [];
   const fresh = hosts.filter(({ name }) => !verification.used.includes(name));
   const underWay = pending.filter(({ why }) => why !== 'search');
-  const [withIt, withoutIt] = ['with', 'without'].map((why) => underWay.filter((one) => one.why === why).length);
+  const [withIt, withoutIt] = ['with', 'without'].map(
+    (why) => underWay.filter((one) => one.why === why).length,
+  );
   let ahead = {
     with: verification.badWith + verification.goodWith + (withIt as number),
     without: verification.badWithout + verification.goodWithout + (withoutIt as number),
@@ -137,7 +141,9 @@ export function told(search: Search, { trial: id, outcome }: Result): Search {
     pending,
     carried: outcome === 'lost' || outcome === 'error' ? others : { ...others, [trial.host]: trial.state },
     erred:
-      seen === 'silent' ? { ...search.erred, [trial.host]: (search.erred[trial.host] ?? 0) + 1 } : search.erred,
+      seen === 'silent'
+        ? { ...search.erred, [trial.host]: (search.erred[trial.host] ?? 0) + 1 }
+        : search.erred,
     spent: spentWith(search, trial, seen),
   };
   return settled(counted(after, trial, outcome, seen));
@@ -165,7 +171,12 @@ function spentWith({ spent, question }: Search, trial: Trial, seen: Evidence): S
 function counted(search: Search, trial: Trial, outcome: Outcome, seen: Evidence): Search {
   const { verification } = search;
   const told = seen === 'good' || seen === 'bad';
-  if (told && trial.why !== 'search' && verification !== undefined && verification[trial.why] === trial.state) {
+  if (
+    told &&
+    trial.why !== 'search' &&
+    verification !== undefined &&
+    verification[trial.why] === trial.state
+  ) {
     const key = `${seen}${trial.why === 'with' ? 'With' : 'Without'}` as const;
     const onFreshHosts = verification.onFreshHosts && !verification.used.includes(trial.host);
     return { ...search, verification: { ...verification, onFreshHosts, [key]: verification[key] + 1 } };
@@ -190,7 +201,8 @@ function counted(search: Search, trial: Trial, outcome: Outcome, seen: Evidence)
 /** What follows from what was seen: more trials, trials with and without, or an end. */
 function settled(search: Search): Search {
   if (search.phase === 'done') return search;
-  if (search.phase === 'verify' && search.verification !== undefined) return borneOut(search, search.verification);
+  if (search.phase === 'verify' && search.verification !== undefined)
+    return borneOut(search, search.verification);
   const view = lineView(search.question, search.tallies);
   const { leading } = view;
   if (leading.kind !== 'changes' && leading.probability >= SURE_OF_NONE)

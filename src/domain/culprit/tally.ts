@@ -69,8 +69,7 @@ export function untestable(tallies: readonly Tally[]): readonly number[] {
 /** Errors that a host had elsewhere make its errors here say less. */
 function rateOf(host: string, here: Tally, tallies: readonly Tally[], general: number): number {
   let elsewhere = 0;
-  for (const one of tallies)
-    if (one !== here) for (const name of one.silent) if (name === host) elsewhere++;
+  for (const one of tallies) if (one !== here) for (const name of one.silent) if (name === host) elsewhere++;
   return Math.min(1, (elsewhere + HOST_WEIGHT * general) / (elsewhere + HOST_WEIGHT));
 }
 

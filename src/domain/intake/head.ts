@@ -26,7 +26,9 @@ export function dependsOn(
         if (asked.has(tag)) return false;
         asked.add(tag);
         return steps.some(
-          (step) => doesGive(step, tag) && (componentsOf(step).some((one) => components.has(one)) || wants(step.needs)),
+          (step) =>
+            doesGive(step, tag) &&
+            (componentsOf(step).some((one) => components.has(one)) || wants(step.needs)),
         );
       });
   return wants(requirement);
@@ -35,7 +37,8 @@ export function dependsOn(
 /** Changes that one cannot be put in without, by what they depend on, itself not among them. */
 export function neededFor(line: readonly LinkedChange[], change: LinkedChange): readonly LinkedChange[] {
   const found = new Set<LinkedChange>();
-  const nameOf = ({ component, facts }: LinkedChange) => facts.name ?? component.split('/').at(-1) ?? component;
+  const nameOf = ({ component, facts }: LinkedChange) =>
+    facts.name ?? component.split('/').at(-1) ?? component;
   const open = [change];
   for (let one = open.pop(); one !== undefined; one = open.pop())
     for (const { package: name, version } of one.facts.depends ?? [])
