@@ -29,6 +29,9 @@ import type { World } from '../store/world.js';
 /** Runs with changes are made so often again where they came to nothing. */
 const MOST_TRIES = 3;
 
+/** Each test is run so often with changes: what breaks it half of the time is missed once in eight times, and found later. */
+const TIMES = 3;
+
 /** Of bad runs that are searched for first: where nothing can be put in, or no host lives, no test can tell anything. */
 const FIRST: readonly Predicate[] = ['refused', 'lost', 'fails'];
 
@@ -107,6 +110,7 @@ async function goOn(tx: Transaction, intake: Intake, world: World): Promise<numb
       projectId: intake.projectId,
       name: `${intake.watch}: ${line.length} changes`,
       tests,
+      times: TIMES,
       versions: versionsWith(intake.line, line),
     });
     await changeIntake(

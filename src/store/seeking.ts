@@ -275,15 +275,25 @@ export async function submitTrials(
     readonly projectId: Id;
     readonly name: string;
     readonly tests: readonly Id[];
+    /** The one host; undefined: any. */
     readonly host?: string;
+    /** How often each test is run: once unless said. */
+    readonly times?: number;
     readonly versions: Versions;
   },
 ): Promise<Id> {
-  const { projectId, name, tests, host, versions } = asked;
+  const { projectId, name, tests, host, versions, times = 1 } = asked;
+  const target = host === undefined ? {} : { host };
   const [row] = await sql.rows<{ id: Id }>(
     `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, queue_timeout, versions)
      VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, 0, 'trial', interval '1 day', $5) RETURNING id`,
-    [projectId, name, tests, JSON.stringify([host === undefined ? {} : { host }]), JSON.stringify(versions)],
+    [
+      projectId,
+      name,
+      tests,
+      JSON.stringify(Array.from({ length: times }, () => target)),
+      JSON.stringify(versions),
+    ],
   );
   return row?.id ?? '';
 }
