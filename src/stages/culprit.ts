@@ -20,12 +20,14 @@ import {
 import { type Transaction, wake } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { concluded } from './consequence.js';
+import { lookInto } from './look-into.js';
+import type { Settings } from './settings.js';
 
 /**
  * Tells each search what its trials came to, and asks for those it wants next as ordinary runs; how much was done. All of
  * a search is in its row: whoever goes on with it believes what the one before believed.
  */
-export async function search(tx: Transaction, world: World): Promise<number> {
+export async function search(tx: Transaction, world: World, settings: Settings): Promise<number> {
   const hunts = await openHunts(tx);
   if (hunts.length === 0) return 0;
   const ended = await endedTrials(tx);
@@ -33,14 +35,18 @@ export async function search(tx: Transaction, world: World): Promise<number> {
   let done = 0;
   for (const hunt of hunts) {
     let { value } = hunt;
-    for (const { trial, tried } of ended.filter((one) => one.hunt === hunt.id)) {
-      const outcome = readTrial(tried, hunt.predicate, hunt.signature, versioned);
+    for (const { trial, run, tried, hasErred } of ended.filter((one) => one.hunt === hunt.id)) {
+      const read = readTrial(tried, hunt.predicate, hunt.signature, versioned);
+      // Once it says nothing even of its state: it is as if it had never been asked for.
+      const outcome = read === 'error' && !hasErred ? 'withdrawn' : read;
+      // All the changes could be put in once: what cannot be now is the grid's to look into.
+      if (read === 'error' && hunt.predicate === 'fails') await lookInto(tx, run, tried, world, settings);
       value = told(value, { trial, outcome });
       await tellTrial(tx, hunt.id, trial, outcome);
       done++;
     }
     if (value.phase === 'done') {
-      await concluded(tx, { ...hunt, value }, world);
+      await concluded(tx, { ...hunt, value }, world, settings);
       done++;
       continue;
     }

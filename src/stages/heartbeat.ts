@@ -149,7 +149,8 @@ export class Heartbeat {
 
   /** Changes are tried, and those that break something are searched for. */
   private async seek(tx: Transaction, world: World): Promise<number> {
-    return (await search(tx, world)) + (await this.intakes.go(tx, world));
+    const { settings } = this;
+    return (await search(tx, world, settings)) + (await this.intakes.go(tx, world, settings));
   }
 
   /** What is to be done, and the world in which: read beside each other. */

@@ -211,8 +211,9 @@ export async function tellTrial(sql: Sql, hunt: Id, trial: number, outcome: Outc
 
 /** SQL text: what a run `r` came to, as `Tried` has it; it counts once its last attempt has ended. */
 const TRIED = `r.verdict, r.no_verdict AS "noVerdict", r.reason, r.failure_signature AS signature, last.outcome,
-  last.detail->>'step' AS step, last.detail->>'message' AS message, last.host_id AS host`;
-const LAST = `LEFT JOIN LATERAL (SELECT a.outcome, a.detail, p.host_id FROM attempt a
+  last.detail->'outcome'->>'step' AS step, last.detail->'outcome'->>'message' AS message,
+  last.host_id AS host, last.id AS attempt`;
+const LAST = `LEFT JOIN LATERAL (SELECT a.id, a.outcome, a.detail, p.host_id FROM attempt a
     LEFT JOIN place p ON p.run_id = a.run_id AND p.attempt_id = a.id
     WHERE a.run_id = r.id ORDER BY a.id DESC LIMIT 1) last ON true`;
 const IS_OVER = `r.verdict IS NOT NULL AND NOT EXISTS (SELECT FROM queue q WHERE q.run_id = r.id)`;
@@ -226,6 +227,7 @@ interface TriedRow {
   step: string | null;
   message: string | null;
   host: Id | null;
+  attempt: Id | null;
 }
 
 function tried({ verdict, reason, ...row }: TriedRow): Tried {
@@ -233,19 +235,44 @@ function tried({ verdict, reason, ...row }: TriedRow): Tried {
   return { verdict, reason, ...Object.fromEntries(said) };
 }
 
+/** A trial that is over. */
+export interface EndedTrial {
+  readonly hunt: Id;
+  readonly trial: number;
+  readonly run: Id;
+  readonly tried: Tried;
+  /** Its state came to nothing on another host too, and since then other states came to something. */
+  readonly hasErred: boolean;
+}
+
+/** A trial that is over. */
+export interface EndedTrial {
+  readonly hunt: Id;
+  readonly trial: number;
+  readonly run: Id;
+  readonly tried: Tried;
+  /** Its state came to nothing on another host too, and since then other states came to something. */
+  readonly hasErred: boolean;
+}
+
 /** Trials that are over and have not been told. */
-export async function endedTrials(
-  sql: Sql,
-): Promise<
-  readonly { readonly hunt: Id; readonly trial: number; readonly run: Id; readonly tried: Tried }[]
-> {
-  const rows = await sql.rows<TriedRow & { hunt: Id; trial: number; run: Id }>(
-    `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, ${TRIED}
+export async function endedTrials(sql: Sql): Promise<readonly EndedTrial[]> {
+  const rows = await sql.rows<TriedRow & Omit<EndedTrial, 'tried'>>(
+    `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, EXISTS (SELECT FROM trial e JOIN trial o
+         ON o.search_id = e.search_id AND o.outcome IN ('good', 'bad', 'other') AND o.asked_at >= e.told_at
+       WHERE e.search_id = t.search_id AND e.outcome IN ('withdrawn', 'error') AND e.asked->>'state' = t.asked->>'state'
+         AND e.asked->>'host' <> t.asked->>'host') AS "hasErred", ${TRIED}
      FROM search s JOIN trial t ON t.search_id = s.id AND t.told_at IS NULL
      JOIN run r ON r.submission_id = t.submission_id ${LAST}
      WHERE s.closed_at IS NULL AND ${IS_OVER} ORDER BY t.search_id, r.judged_at, t.id`,
   );
-  return rows.map(({ hunt, trial, run, ...row }) => ({ hunt, trial, run, tried: tried(row) }));
+  return rows.map(({ hunt, trial, run, hasErred, ...row }) => ({
+    hunt,
+    trial,
+    run,
+    hasErred,
+    tried: tried(row),
+  }));
 }
 
 /** A run of a submission that is over. */
@@ -424,4 +451,29 @@ export async function stillTried(sql: Sql, changes: readonly Id[]): Promise<read
     [changes],
   );
   return rows.map(({ id }) => id);
+}
+
+/** The versions that are trusted of the components of a watch, by the name of the package. */
+export async function standingOf(sql: Sql, watch: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.rows<{ name: string; baseline: string }>(
+    `SELECT substr(name, length(watch) + 2) AS name, baseline FROM component
+     WHERE watch = $1 AND kind <> 'git' AND baseline IS NOT NULL`,
+    [watch],
+  );
+  return new Map(rows.map(({ name, baseline }) => [name, baseline]));
+}
+
+/** The last trial of a search that broke off in its chain. */
+export async function lastBroken(
+  sql: Sql,
+  search: Id,
+): Promise<{ readonly run: Id; readonly tried: Tried } | undefined> {
+  const [row] = await sql.rows<TriedRow & { run: Id }>(
+    `SELECT r.id AS run, ${TRIED} FROM trial t JOIN run r ON r.submission_id = t.submission_id ${LAST}
+     WHERE t.search_id = $1 AND last.outcome = 'chain_failed' ORDER BY t.told_at DESC, t.id DESC LIMIT 1`,
+    [search],
+  );
+  if (row === undefined) return undefined;
+  const { run, ...rest } = row;
+  return { run, tried: tried(rest) };
 }
