@@ -35,6 +35,8 @@ export function readWatch({ name, fields }: Thing): WatchSpec {
   const hook = readSecret(fields, 'hook');
   const owners = readOwners(fields);
   const packages = fields.words('packages', GLOB, A_GLOB);
+  if (place.kind === 'git' && packages.length > 0)
+    fields.wrong(fields.at('packages'), 'a branch has no packages: leave this out');
   const signers = readSigners(fields);
   const tests = fields.words('tests', NAME, 'the name or a label of a test');
   const every = readEvery(fields) ?? (hook === undefined ? EVERY : undefined);
@@ -79,17 +81,23 @@ function readPlace(name: string, fields: Fields): WatchedPlace {
 }
 
 function readApt(fields: Fields): WatchedPlace {
-  const apt = fields.below('apt', ['url', 'suite', 'component', 'key', 'unsigned']);
+  const apt = fields.below('apt', ['url', 'suite', 'component', 'architecture', 'key', 'unsigned']);
   if (apt === undefined) return { kind: 'apt', url: '', suite: '', component: '' };
   const key = readKey(apt);
   if ((key !== undefined) === (apt.flag('unsigned') ?? false))
     apt.wrong(apt.start, "say by which public 'key: |' it is signed, or 'unsigned: yes'");
+  const architecture = apt.matching(
+    'architecture',
+    /^[a-z0-9][a-z0-9-]{1,40}$/,
+    'an architecture, such as amd64',
+  );
   const suite = apt.matching('suite', SUITE, 'the name of a suite');
   return {
     kind: 'apt',
     url: readUrl(apt, 'https://deb.example.org/debian'),
     suite: apt.required('suite', suite, 'which suite of the repository'),
     component: apt.matching('component', SUITE, 'the name of a component') ?? 'main',
+    ...(architecture === undefined ? {} : { architecture }),
     ...(key === undefined ? {} : { key }),
   };
 }
@@ -235,8 +243,10 @@ export function watchFields(watch: WatchSpec): Record<string, Written | undefine
 function placeFields(place: WatchedPlace): Record<string, Written | undefined> {
   switch (place.kind) {
     case 'apt': {
-      const { url, suite, component, key } = place;
-      return { apt: { url, suite, component, key, unsigned: key === undefined ? 'yes' : undefined } };
+      const { url, suite, component, architecture, key } = place;
+      return {
+        apt: { url, suite, component, architecture, key, unsigned: key === undefined ? 'yes' : undefined },
+      };
     }
     case 'dnf':
       return { dnf: { url: place.url, key: place.key } };
