@@ -1,3 +1,4 @@
+import type { ImageSpec } from '../domain/image.js';
 import type { WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
 import type { Sql } from './store.js';
@@ -24,8 +25,9 @@ export interface DueWatch {
   readonly spec: WatchSpec;
   /** How its place looked when it was read last. */
   readonly mark: string | null;
-  /** The moment at which the look begins. */
-  readonly now: Date;
+  /** The look before this one, and the moment at which this one begins: as the database writes them, to the microsecond. */
+  readonly triedAt: string | null;
+  readonly now: string;
 }
 
 /** Seconds until a place that could not be read is tried again, whatever its line of cron says. */
@@ -34,7 +36,7 @@ const AGAIN_S = 300;
 /** What was asked for since it was last looked at, was never looked at, or could not be read a while ago. */
 export async function dueWatches(sql: Sql): Promise<readonly DueWatch[]> {
   return await sql.rows<DueWatch>(
-    `SELECT spec, mark, grid_now() AS now FROM watch WHERE removed_at IS NULL AND (tried_at IS NULL
+    `SELECT spec, mark, tried_at::text AS "triedAt", grid_now()::text AS now FROM watch WHERE removed_at IS NULL AND (tried_at IS NULL
        OR asked_at > tried_at OR (trouble IS NOT NULL AND tried_at < grid_now() - make_interval(secs => $1)))
      ORDER BY tried_at NULLS FIRST, name`,
     [AGAIN_S],
@@ -95,23 +97,42 @@ export async function knownVersions(sql: Sql, watch: string): Promise<ReadonlyMa
   return new Map(rows.map(({ name, version }) => [name, version]));
 }
 
-/** Notes that a place was read, and how it looked. What came after the look began is asked for still. */
-export async function wasRead(tx: Sql, name: string, began: Date, mark: string | undefined): Promise<void> {
-  const [row] = await tx.rows<{ trouble: string | null }>(
-    `UPDATE watch w SET tried_at = $2, read_at = $2, mark = $3, trouble = NULL, trouble_since = NULL
-     FROM watch o WHERE o.name = w.name AND w.name = $1 RETURNING o.trouble`,
-    [name, began, mark ?? null],
+/** Notes that a place was read, and how it looked; false: somebody else has looked meanwhile, and knows better. */
+export async function wasRead(tx: Sql, due: DueWatch, mark: string | undefined): Promise<boolean> {
+  const rows = await tx.rows<{ trouble: string | null }>(
+    `UPDATE watch w SET tried_at = $2, read_at = $2, mark = coalesce($3, w.mark), trouble = NULL, trouble_since = NULL
+     FROM (SELECT name, trouble FROM watch WHERE name = $1 FOR UPDATE) o
+     WHERE o.name = w.name AND w.tried_at IS NOT DISTINCT FROM $4::timestamptz RETURNING o.trouble`,
+    [due.spec.name, due.now, mark ?? null, due.triedAt],
   );
-  if (row?.trouble) await chronicle(tx, [{ kind: 'watch.readable', subject: `watch:${name}` }]);
+  if (rows[0]?.trouble) await chronicle(tx, [{ kind: 'watch.readable', subject: `watch:${due.spec.name}` }]);
+  return rows.length > 0;
 }
 
 /** Notes why a place could not be read: in history once, however often it is tried. */
-export async function wasNotRead(tx: Sql, name: string, began: Date, why: string): Promise<void> {
+export async function wasNotRead(tx: Sql, due: DueWatch, why: string): Promise<void> {
   const [row] = await tx.rows<{ trouble: string | null }>(
     `UPDATE watch w SET tried_at = $2, trouble = $3, trouble_since = coalesce(w.trouble_since, $2)
-     FROM watch o WHERE o.name = w.name AND w.name = $1 RETURNING o.trouble`,
-    [name, began, why.slice(0, 1000)],
+     FROM (SELECT name, trouble FROM watch WHERE name = $1 FOR UPDATE) o
+     WHERE o.name = w.name AND w.tried_at IS NOT DISTINCT FROM $4::timestamptz RETURNING o.trouble`,
+    [due.spec.name, due.now, why.slice(0, 1000), due.triedAt],
   );
   if (row !== undefined && row.trouble === null)
-    await chronicle(tx, [{ kind: 'watch.unreadable', subject: `watch:${name}`, data: { why } }]);
+    await chronicle(tx, [{ kind: 'watch.unreadable', subject: `watch:${due.spec.name}`, data: { why } }]);
+}
+
+/** The images of the catalogue. */
+export async function imagesNow(sql: Sql): Promise<readonly ImageSpec[]> {
+  const rows = await sql.rows<{ spec: ImageSpec }>(`SELECT spec FROM image ORDER BY name`);
+  return rows.map(({ spec }) => spec);
+}
+
+/** The tests of a project, each in the version that counts: the inventory's, else the newest. */
+export async function testsNow(sql: Sql, project: string) {
+  const rows = await sql.rows<{ name: string; digest: string; owner: string | null; madeAt: Date }>(
+    `SELECT DISTINCT ON (t.name) t.name, t.digest, t.owner, t.created_at AS "madeAt"
+     FROM test t JOIN project p ON p.id = t.project_id WHERE p.name = $1 ORDER BY t.name, t.listed DESC, t.id DESC`,
+    [project],
+  );
+  return rows.map(({ owner, ...test }) => ({ ...test, ...(owner === null ? {} : { owner }) }));
 }
