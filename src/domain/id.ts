@@ -12,6 +12,8 @@ const LETTERS = {
   reservation: 'v',
   known: 'k',
   change: 'c',
+  intake: 'n',
+  search: 'q',
 } as const;
 
 /** A kind of thing that has an id. */

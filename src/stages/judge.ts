@@ -392,7 +392,7 @@ function failureOf(attempt: EndedAttempt, decision: Decision): Failure | undefin
   const base = { host: attempt.hostId, run: attempt.runId, attempt: attempt.attemptId };
   if (decision.do === 'again' && decision.blame !== undefined) return { ...base, ...decision.blame };
   const { outcome } = attempt.end;
-  if (outcome.kind === 'host_lost' && attempt.purpose === 'test') {
+  if (outcome.kind === 'host_lost' && (attempt.purpose === 'test' || attempt.purpose === 'trial')) {
     return { ...base, work: 'reach', message: outcome.message };
   }
   if (attempt.purpose !== 'canary' && attempt.purpose !== 'recovery') return undefined;

@@ -1,7 +1,7 @@
 import { type Arrival, type ChangeFacts, type ChangeState, inLine } from '../domain/change.js';
 import { type Id, showId } from '../domain/id.js';
 import { CHANGE_MOVES, sourcesOf } from '../domain/states.js';
-import type { WatchSpec } from '../domain/watch.js';
+import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
 import type { Sql, Transaction } from './store.js';
 
@@ -91,6 +91,9 @@ export interface Change {
   readonly id: Id;
   readonly componentId: Id;
   readonly component: string;
+  readonly kind: ComponentKind;
+  /** The version of the component that is trusted now. */
+  readonly baseline: string | null;
   readonly watch: string;
   readonly project: Id;
   readonly version: string;
@@ -110,7 +113,7 @@ export interface Change {
   readonly why: string;
 }
 
-const CHANGE_COLUMNS = `c.id, c.component_id AS "componentId", k.name AS component, k.watch, k.project_id AS project, c.version,
+const CHANGE_COLUMNS = `c.id, c.component_id AS "componentId", k.name AS component, k.kind, k.baseline, k.watch, k.project_id AS project, c.version,
   c.previous, c.author, coalesce(c.owner, k.owner) AS owner, c.title, c.link, c.made_at AS "madeAt", c.seen_at AS "seenAt",
   c.source, c.pushed_by AS "pushedBy", c.blob, c.facts, c.position, c.state, c.why`;
 

@@ -1,9 +1,14 @@
+import type { Versions } from '../domain/baseline.js';
 import { CHANGE_STATES, type ChangeFacts, type ChangeState } from '../domain/change.js';
+import type { Trial, Outcome as TrialOutcome } from '../domain/culprit/question.js';
+import type { Search } from '../domain/culprit/search.js';
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { SeenPart } from '../domain/environment/environment.js';
 import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { ImageSpec } from '../domain/image.js';
+import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
+import type { Predicate } from '../domain/intake/reading.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import type { LavaMapping } from '../domain/lava/mapping.js';
@@ -537,6 +542,7 @@ export const SCHEMA = {
       repeats: orNull(bigints()),
       mailTo: orNull(text()),
       mailedAt: orNull(instant()),
+      versions: orNull(json<Versions>()),
     },
     {
       foreignKeys: { submission_project_fk: ['projectId', 'project'] },
@@ -1116,6 +1122,144 @@ export const SCHEMA = {
       indices: {
         baseline_entry_open_uq: { columns: ['componentId'], unique: true, where: 'until IS NULL' },
         baseline_entry_component_ix: { columns: ['componentId', 'since'] },
+      },
+    },
+  ),
+
+  /** Changes of one watch that came together, from their first run with all of them until each has its answer. */
+  intake: table(
+    'intake',
+    {
+      id: key(identity()),
+      watch: text(),
+      projectId: bigint(),
+      line: json<readonly LinkedChange[]>(),
+      tests: bigints(),
+      flaky: bigints("'{}'"),
+      without: bigints("'{}'"),
+      state: text<'testing' | 'searching' | 'passed' | 'stopped'>("'testing'"),
+      submissionId: orNull(bigint()),
+      tries: integer(0),
+      openedAt: instant('grid_now()'),
+      closedAt: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: { intake_project_fk: ['projectId', 'project'] },
+      checks: {
+        intake_state_ck: oneOf('state', ['testing', 'searching', 'passed', 'stopped']),
+        intake_closed_ck: "(closed_at IS NOT NULL) = (state IN ('passed', 'stopped'))",
+      },
+      indices: { intake_open_uq: { columns: ['watch'], unique: true, where: 'closed_at IS NULL' } },
+    },
+  ),
+
+  /** Hunts for the change that broke something. */
+  search: table(
+    'search',
+    {
+      id: key(identity()),
+      projectId: bigint(),
+      intakeId: orNull(bigint()),
+      testId: bigint(),
+      predicate: text<Predicate>(),
+      signature: text(),
+      line: json<readonly LinkedChange[]>(),
+      beside: json<Versions>(),
+      partnerOf: orNull(bigint()),
+      value: json<Search>(),
+      share: double(),
+      actor: text(),
+      openedAt: instant('grid_now()'),
+      closedAt: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: {
+        search_project_fk: ['projectId', 'project'],
+        search_intake_fk: ['intakeId', 'intake'],
+        search_test_fk: ['testId', 'test'],
+      },
+      checks: { search_predicate_ck: oneOf('predicate', ['fails', 'refused', 'lost']) },
+      indices: {
+        search_open_ix: { columns: ['id'], where: 'closed_at IS NULL' },
+        search_intake_ix: { columns: ['intakeId'] },
+      },
+    },
+  ),
+
+  /** Experiments of searches, each a run of a submission of its own. */
+  trial: table(
+    'trial',
+    {
+      searchId: key(bigint()),
+      id: key(integer()),
+      submissionId: bigint(),
+      asked: json<Trial>(),
+      askedAt: instant('grid_now()'),
+      outcome: orNull(text<TrialOutcome>()),
+      toldAt: orNull(instant()),
+    },
+    {
+      foreignKeys: { trial_search_fk: ['searchId', 'search'] },
+      checks: { trial_told_ck: '(outcome IS NULL) = (told_at IS NULL)' },
+      indices: { trial_open_ix: { columns: ['searchId', 'id'], where: 'told_at IS NULL' } },
+    },
+  ),
+
+  /** Versions that components are held back to. */
+  pin: table(
+    'pin',
+    {
+      id: key(identity()),
+      componentId: bigint(),
+      version: text(),
+      changeId: bigint(),
+      searchId: bigint(),
+      behind: json<readonly LeftBehind[]>("'[]'"),
+      since: instant('grid_now()'),
+      liftedAt: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: {
+        pin_component_fk: ['componentId', 'component'],
+        pin_change_fk: ['changeId', 'change'],
+        pin_search_fk: ['searchId', 'search'],
+      },
+      indices: {
+        pin_open_uq: { columns: ['componentId', 'changeId'], unique: true, where: 'lifted_at IS NULL' },
+        pin_since_ix: { columns: ['since'] },
+      },
+    },
+  ),
+
+  /** Whose change it was found to be, and what they say to that. */
+  accusation: table(
+    'accusation',
+    {
+      id: key(identity()),
+      searchId: bigint(),
+      changeId: bigint(),
+      owner: text(),
+      madeAt: instant('grid_now()'),
+      answer: orNull(text<'not_mine' | 'fixed_in' | 'snoozed'>()),
+      detail: orNull(text()),
+      answeredBy: orNull(text()),
+      answeredAt: orNull(instant()),
+      until: orNull(instant()),
+      withdrawnAt: orNull(instant()),
+    },
+    {
+      foreignKeys: {
+        accusation_search_fk: ['searchId', 'search'],
+        accusation_change_fk: ['changeId', 'change'],
+      },
+      uniques: { accusation_uq: ['searchId', 'changeId'] },
+      checks: {
+        accusation_answer_ck: oneOf('answer', ['not_mine', 'fixed_in', 'snoozed']),
+        accusation_answered_ck:
+          '(answer IS NULL) = (answered_at IS NULL) AND (answer IS NULL) = (answered_by IS NULL)',
       },
     },
   ),

@@ -1,0 +1,300 @@
+import type { Cause, Conclusion } from '../domain/culprit/question.js';
+import { openSearch } from '../domain/culprit/search.js';
+import { type Id, showId } from '../domain/id.js';
+import { neededFor } from '../domain/intake/head.js';
+import { type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
+import type { WatchSpec } from '../domain/watch.js';
+import { type Change, readChanges, setChangeState } from '../store/changing.js';
+import { chronicle } from '../store/chronicle.js';
+import {
+  accuse,
+  beginHunt,
+  changeIntake,
+  type Hunt,
+  type Intake,
+  keepHunt,
+  openIntakes,
+  pinComponent,
+  pinsOfDay,
+  watchOf,
+} from '../store/seeking.js';
+import type { Transaction } from '../store/store.js';
+import type { World } from '../store/world.js';
+
+/** How likely it is, before any trial, that a culprit does harm all by itself. */
+const ALONE = 0.85;
+
+/** A search has ended: what follows from its answer, all in the transaction that keeps it. */
+export async function concluded(tx: Transaction, hunt: Hunt, world: World): Promise<void> {
+  const { conclusion } = hunt.value;
+  if (conclusion === undefined) throw new Error(`search ${hunt.id} is over and says nothing`);
+  await keepHunt(tx, hunt, hunt.value, inWords(conclusion, hunt));
+  const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
+  if (hunt.partnerOf !== null) return await partnerFound(tx, hunt, conclusion, intake, world);
+  switch (conclusion.kind) {
+    case 'culprit':
+    case 'several': {
+      const found = changesOf(hunt, conclusion.changes);
+      const [only] = found;
+      if (found.length === 1 && only !== undefined && mayHavePartner(hunt, only))
+        return await seekPartner(tx, hunt, only);
+      return await blame(tx, hunt, found, intake, world);
+    }
+    case 'flaky':
+      return await undecided(tx, hunt, intake, world, `${hunt.testName} fails now and then in any state`);
+    case 'environment':
+      return await undecided(
+        tx,
+        hunt,
+        intake,
+        world,
+        `${hunt.testName} fails today with the versions that were good before too: it is no change`,
+      );
+    case 'smallest set':
+    case 'stopped':
+      return await leftOpen(tx, hunt, conclusion.causes, intake, world);
+  }
+}
+
+/** What a search found, as people read it. */
+function inWords(conclusion: Conclusion, hunt: Hunt): string {
+  const named = (changes: readonly number[]) =>
+    changesOf(hunt, changes)
+      .map(({ component, to }) => `${component} ${to}`)
+      .join(' and ');
+  switch (conclusion.kind) {
+    case 'culprit':
+    case 'several':
+      return `${named(conclusion.changes)}: probability ${conclusion.probability.toFixed(4)}`;
+    case 'environment':
+      return `it fails in the last good state too: probability ${conclusion.probability.toFixed(4)}`;
+    case 'flaky':
+      return `it fails now and then in any state, about ${(conclusion.rate * 100).toFixed(0)} % of the time`;
+    case 'smallest set':
+    case 'stopped':
+      return `${conclusion.kind === 'stopped' ? 'stopped' : 'given up'}; the likeliest: ${conclusion.causes
+        .map(
+          (cause) =>
+            `${cause.kind === 'changes' ? named(cause.changes) : cause.kind} (${cause.probability.toFixed(2)})`,
+        )
+        .join(', ')}`;
+  }
+}
+
+/** Changes of a hunt's line, by their numbers in it. */
+function changesOf({ line }: Hunt, numbers: readonly number[]): readonly LinkedChange[] {
+  return numbers.flatMap((number) => line[number - 1] ?? []);
+}
+
+/** Whether another change before it may be needed to do the harm: a package's failure, with something before it on the line. */
+function mayHavePartner({ line, predicate }: Hunt, found: LinkedChange): boolean {
+  const others = line.slice(0, line.indexOf(found)).filter(({ component }) => component !== found.component);
+  const needed = neededFor(line, found);
+  return predicate === 'fails' && found.kind !== 'git' && others.some((one) => !needed.includes(one));
+}
+
+/** Whether it does harm all by itself, or only together with one that came before: a search along those, with it in every state. */
+async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Promise<void> {
+  const needed = [...neededFor(hunt.line, found), found];
+  const before = hunt.line.slice(0, hunt.line.indexOf(found)).filter((one) => !needed.includes(one));
+  const beside = {
+    ...hunt.beside,
+    ...versionsAt(hunt.line.slice(hunt.line.indexOf(found) + 1), 0),
+    ...versionsAt(needed, needed.length),
+  };
+  const { question } = hunt.value;
+  const value = openSearch({
+    kind: 'line',
+    changes: before.length,
+    environment: ALONE,
+    flaky: 0.001,
+    ...(question.record === undefined ? {} : { record: question.record }),
+  });
+  const partnerOf = found.id;
+  const why = `whether ${found.component} ${found.to} does harm by itself, or together with one before it`;
+  await beginHunt(tx, { ...hunt, line: before, beside, partnerOf, value }, 'testyard', why);
+}
+
+/** `partnerOf` does harm by itself where even the state without any other is bad. */
+async function partnerFound(
+  tx: Transaction,
+  hunt: Hunt,
+  conclusion: Conclusion,
+  intake: Intake | undefined,
+  world: World,
+): Promise<void> {
+  const { changes } = conclusion as { changes?: readonly number[] };
+  const partners = conclusion.kind === 'culprit' || conclusion.kind === 'several' ? (changes ?? []) : [];
+  const found = intake?.line.find(({ id }) => id === hunt.partnerOf);
+  if (found === undefined) return;
+  await blame(tx, hunt, [found, ...changesOf(hunt, partners)], intake, world);
+}
+
+/**
+ * The first of these is held back, at its last good version; whoever it belongs to is told, once. All other changes go on
+ * without what cannot be put in without it.
+ */
+async function blame(
+  tx: Transaction,
+  hunt: Hunt,
+  [found, ...others]: readonly LinkedChange[],
+  intake: Intake | undefined,
+  world: World,
+): Promise<void> {
+  if (found === undefined || intake === undefined) return;
+  const watch = await watchOf(tx, intake.watch);
+  const without = [...intake.without, found.id];
+  const { behind } = lineWithout(intake.line, new Set(without));
+  const said = `${found.component} ${found.to} ${harmOf(hunt)}${
+    others.length === 0
+      ? ''
+      : `, together with ${others.map((one) => `${one.component} ${one.to}`).join(' and ')}`
+  }`;
+  const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
+  if (notActed !== undefined) {
+    await chronicle(tx, [
+      {
+        ...{ kind: 'decision.not_acted', subject: showId('search', hunt.id), project: hunt.projectId },
+        data: { what: `hold ${found.component} at ${found.from ?? 'nothing'}`, found: said, why: notActed },
+      },
+    ]);
+    const goesOn = watch?.dryRun === true;
+    const why = `${said}; nothing was done: ${notActed}`;
+    if (!goesOn) await tellAdmin(tx, hunt, world, why);
+    return await changeIntake(
+      tx,
+      intake,
+      goesOn ? { state: 'testing', submissionId: null, without } : { state: 'stopped' },
+      why,
+    );
+  }
+  await setChangeState(tx, [found.id], hunt.predicate === 'refused' ? 'uninstallable' : 'blamed', said);
+  if (found.from !== undefined)
+    await pinComponent(
+      tx,
+      {
+        componentId: found.componentId,
+        version: found.from,
+        changeId: found.id,
+        searchId: hunt.id,
+        component: found.component,
+        projectId: hunt.projectId,
+      },
+      behind,
+      said,
+    );
+  await tellOwners(
+    tx,
+    hunt,
+    await readChanges(
+      tx,
+      [found, ...others].map(({ id }) => id),
+    ),
+    said,
+    world,
+  );
+  await changeIntake(
+    tx,
+    intake,
+    { state: 'testing', submissionId: null, without, tries: 0 },
+    `without ${found.component} ${found.to}`,
+  );
+}
+
+function harmOf({ predicate, testName }: Hunt): string {
+  if (predicate === 'refused') return 'cannot be installed';
+  return predicate === 'lost' ? 'takes its host down' : `breaks ${testName}`;
+}
+
+/** Why a verified culprit is not held back; undefined: it is. */
+async function whyNot(
+  tx: Transaction,
+  { name, dryRun, rollbacksPerDay }: WatchSpec,
+): Promise<string | undefined> {
+  if (dryRun === true) return `watch ${name} is on trial itself (dry_run)`;
+  if ((await pinsOfDay(tx, name)) < rollbacksPerDay) return undefined;
+  return `${rollbacksPerDay} roll-backs of ${name} were made within a day, and no more are made by themselves`;
+}
+
+/** Each owner is told once for each search, all in its thread. */
+async function tellOwners(
+  tx: Transaction,
+  hunt: Hunt,
+  changes: readonly Change[],
+  title: string,
+  world: World,
+): Promise<void> {
+  const owners = new Set<string>();
+  for (const change of changes) {
+    const owner = change.owner ?? world.grid.admin;
+    if (!(await accuse(tx, hunt.id, change.id, owner)) || owners.has(owner)) continue;
+    owners.add(owner);
+    await chronicle(tx, [
+      {
+        ...{ kind: 'culprit.told', subject: showId('search', hunt.id), project: hunt.projectId },
+        data: { owner, title, change: showId('change', change.id), evidence: evidenceOf(hunt) },
+      },
+    ]);
+  }
+}
+
+/** What speaks for it, in lines that go into the letter. */
+function evidenceOf(hunt: Hunt): readonly string[] {
+  const { conclusion, spent, verification } = hunt.value;
+  const lines = [`found by search ${showId('search', hunt.id)}, with test ${hunt.testName}`];
+  if (conclusion !== undefined && 'probability' in conclusion)
+    lines.push(
+      `probability ${conclusion.probability.toFixed(4)}, after ${spent.search} trials and ${spent.verify} to verify it`,
+    );
+  if (verification !== undefined)
+    lines.push(
+      `with it ${verification.badWith} of ${verification.badWith + verification.goodWith} trials were bad, without it ${verification.badWithout} of ${verification.badWithout + verification.goodWithout}`,
+    );
+  return lines;
+}
+
+/** The test says nothing about these changes: it decides no more here, and the admins are told. */
+async function undecided(
+  tx: Transaction,
+  hunt: Hunt,
+  intake: Intake | undefined,
+  world: World,
+  why: string,
+): Promise<void> {
+  if (hunt.value.conclusion?.kind === 'environment') await tellAdmin(tx, hunt, world, why);
+  if (intake === undefined) return;
+  const flaky = [...intake.flaky, hunt.testId];
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, flaky }, why);
+}
+
+/** Nobody is accused; what may be it stays out until somebody has looked. */
+async function leftOpen(
+  tx: Transaction,
+  hunt: Hunt,
+  causes: readonly Cause[],
+  intake: Intake | undefined,
+  world: World,
+): Promise<void> {
+  const numbers = causes.flatMap(({ changes }) => changes);
+  const why = `${inWords(hunt.value.conclusion as Conclusion, hunt)}: nobody is accused`;
+  await tellAdmin(tx, hunt, world, why);
+  if (intake === undefined) return;
+  if (numbers.length === 0 || causes[0]?.kind !== 'changes')
+    return await undecided(tx, hunt, intake, world, why);
+  const out: Id[] = changesOf(hunt, numbers).map(({ id }) => id);
+  await changeIntake(
+    tx,
+    intake,
+    { state: 'testing', submissionId: null, without: [...intake.without, ...out] },
+    why,
+  );
+}
+
+async function tellAdmin(tx: Transaction, hunt: Hunt, world: World, title: string): Promise<void> {
+  await chronicle(tx, [
+    {
+      ...{ kind: 'culprit.told', subject: showId('search', hunt.id), project: hunt.projectId },
+      data: { owner: world.grid.admin, title, evidence: evidenceOf(hunt) },
+    },
+  ]);
+}
