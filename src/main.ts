@@ -6,6 +6,11 @@ import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
+import { AptArrivals } from './adapters/arrivals-apt.js';
+import { DnfArrivals } from './adapters/arrivals-dnf.js';
+import { GitArrivals } from './adapters/arrivals-git.js';
+import { ImageArrivals } from './adapters/arrivals-images.js';
+import { TestArrivals } from './adapters/arrivals-tests.js';
 import { CommandImages } from './adapters/command-images.js';
 import { Cron } from './adapters/cron.js';
 import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
@@ -28,11 +33,13 @@ import { HealthChecks } from './stages/health-check.js';
 import { Heartbeat } from './stages/heartbeat.js';
 import { RecordDesk } from './stages/record.js';
 import { Sender } from './stages/send.js';
+import { Watcher } from './stages/watch.js';
 import { ensureAdminToken, newSecret } from './store/access.js';
 import { applyInventory } from './store/inventory.js';
 import { migrate } from './store/migrate.js';
 import { Store } from './store/store.js';
 import { Wakeup } from './store/wakeup.js';
+import { imagesNow, testsNow } from './store/watching.js';
 
 /** A part of the grid; one process can be all of them. */
 export type Role = 'api' | 'scheduler' | 'executor';
@@ -89,6 +96,9 @@ export async function startGrid(options: {
       const checks = new HealthChecks(store, new Cron(), log);
       checks.start();
       started.push(() => checks.stop());
+      const watcher = new Watcher(store, arrivalsOf(store, stateDir), new Cron(), log);
+      watcher.start();
+      started.push(() => watcher.stop());
     }
     let apiUrl = '';
     if (roles.includes('api')) {
@@ -143,6 +153,17 @@ export async function startExecutor(options: {
       await end();
       link.close();
     },
+  };
+}
+
+/** What looks at each kind of place where new versions arrive. */
+function arrivalsOf(store: Store, stateDir: string) {
+  return {
+    apt: new AptArrivals(),
+    dnf: new DnfArrivals(),
+    git: new GitArrivals(path.join(stateDir, 'watched')),
+    image: new ImageArrivals(() => imagesNow(store)),
+    test: new TestArrivals((project) => testsNow(store, project)),
   };
 }
 

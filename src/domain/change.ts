@@ -64,14 +64,13 @@ export interface Arrival {
 
 /**
  * Arrivals as a line, in which each comes after all that it depends on where nothing speaks against it: by the time at which
- * they were made, where all are known; else by dependencies (depth first, names deciding), cycles as they come.
+ * they were made, where all are known; else, and of what was made at one time, by dependencies (depth first, names deciding), cycles as they come.
  */
 export function inLine(arrivals: readonly Arrival[]): readonly Arrival[] {
-  if (arrivals.every(({ madeAt }) => madeAt !== undefined)) {
-    const time = ({ madeAt }: Arrival) => madeAt?.getTime() ?? 0;
-    return [...arrivals].sort((a, b) => time(a) - time(b));
-  }
-  return byDependencies(arrivals);
+  const line = byDependencies(arrivals);
+  if (line.some(({ madeAt }) => madeAt === undefined)) return line;
+  const time = ({ madeAt }: Arrival) => madeAt?.getTime() ?? 0;
+  return [...line].sort((a, b) => time(a) - time(b));
 }
 
 function byDependencies(arrivals: readonly Arrival[]): readonly Arrival[] {

@@ -1,4 +1,5 @@
-import type { SecretPlace } from './tell/telling.js';
+import { fitsGlob } from './glob.js';
+import { MAIL_ADDRESS, type SecretPlace } from './tell/telling.js';
 
 /** A place where new versions arrive, as an admin declares it. */
 export interface WatchSpec {
@@ -35,6 +36,8 @@ export type WatchedPlace =
       readonly url: string;
       readonly suite: string;
       readonly component: string;
+      /** Undefined: that of this machine where the repository has it, else its first. */
+      readonly architecture?: string;
       readonly key?: string;
     }
   /** A repository for dnf; its packages are signed, its lists may be, by `key`. */
@@ -67,4 +70,28 @@ export type SignerKey =
 /** The name of the component that a package, image or test of a watch is, or its branch. */
 export function componentName(watch: Pick<WatchSpec, 'name' | 'place'>, thing: string): string {
   return watch.place.kind === 'git' ? watch.name : `${watch.name}/${thing}`;
+}
+
+/** Whether a package, image or test is one that is watched. */
+export function isWatched({ packages }: Pick<WatchSpec, 'packages'>, name: string): boolean {
+  return packages === undefined || packages.some((glob) => fitsGlob(name, glob));
+}
+
+/**
+ * Whom a change is told to: who is named for one of these packages or touched files, by the first pattern that fits,
+ * else whom its place names.
+ */
+export function ownerOf(
+  { owners = {} }: Pick<WatchSpec, 'owners'>,
+  names: readonly string[],
+  found: string | undefined,
+): string | undefined {
+  const fitting = Object.entries(owners).find(([glob]) => names.some((name) => fitsGlob(name, glob)));
+  return fitting?.[1] ?? found;
+}
+
+/** The mail address in `Ann <ann@example.org>`, or the text itself where it is one. */
+export function mailOf(person: string | undefined): string | undefined {
+  const said = /<([^<>]+)>\s*$/.exec(person ?? '')?.[1] ?? person?.trim() ?? '';
+  return MAIL_ADDRESS.test(said) ? said : undefined;
 }
