@@ -77,6 +77,8 @@ export async function checkEnded(
   // The blame may have moved meanwhile: a canary says nothing about a step.
   if (!doesCover(causeOf(incident), done, world)) return nextCheck(tx, incident.id, 0, false);
   if (passed) return checkPassed(tx, incident, attempt, world, settings);
+  if (told && (await failsOnlyThere(tx, incident, attempt.hostId)))
+    return worksElsewhere(tx, incident, world, settings);
   const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS) : AGAIN_S;
   await nextCheck(tx, incident.id, delayS, told);
 }
@@ -113,18 +115,54 @@ async function checkPassed(
     await trustAgain(tx, incident, world, why);
     return;
   }
-  const here = (await recentRecords(tx)).find((r) => r.host === failedOn && r.work === incident.work);
-  const still = here?.bad !== undefined && (here.ok === undefined || isLater(here.bad, here.ok));
-  if (incident.scope === 'step' && attempt.hostId !== failedOn && still && world.byId.has(failedOn)) {
-    const cause = { kind: 'step_on_host', step: incident.step ?? '', host: failedOn } as const;
-    await releaseHeld(tx, incident.id, 'the step works on other hosts');
-    // Nobody is told before it has failed there once more: it may work again everywhere.
-    const failed = { host: failedOn, work: incident.work, message: incident.detail };
-    await moveIncident(tx, incident.id, await about(tx, cause, failed, world, settings));
-    await nextCheck(tx, incident.id, settings.checkFirstS, false);
-    return;
+  const host = world.byId.get(failedOn);
+  if (
+    incident.scope === 'step' &&
+    attempt.hostId !== failedOn &&
+    host !== undefined &&
+    incident.step !== null
+  ) {
+    const target = { host: host.name, step: incident.step };
+    if (isFailing(await recentRecords(tx), { host: failedOn, work: incident.work })) {
+      if (!canDo(target, failedOn, world)) return worksElsewhere(tx, incident, world, settings);
+      // It may work again everywhere: where it failed first will tell.
+      await nextCheck(tx, incident.id, ASKED_S, false);
+      return ask(tx, incident, target, `recovery check of i${incident.id}`);
+    }
   }
   await closeIncident(tx, incident.id, `${WORKS[incident.scope]} again on ${name}`);
+}
+
+/** Whether what failed on a host has not worked there since. */
+function isFailing(records: readonly WorkRecord[], { host, work }: Work): boolean {
+  const here = records.find((one) => one.host === host && one.work === work);
+  return here?.bad !== undefined && (here.ok === undefined || isLater(here.bad, here.ok));
+}
+
+/** Whether a step that has failed again where it failed first works by now wherever else it had failed. */
+async function failsOnlyThere(tx: Transaction, incident: Incident, host: string): Promise<boolean> {
+  if (incident.scope !== 'step' || host !== incident.failedOn) return false;
+  const failed = { attempt: incident.attempt, atMs: incident.failedAtMs };
+  const records = (await recentRecords(tx)).filter(({ work }) => work === incident.work);
+  const others = records.filter((one) => one.host !== host);
+  return (
+    others.some(({ ok }) => ok !== undefined && isLater(ok, failed)) &&
+    !others.some((one) => isFailing(records, one))
+  );
+}
+
+/** The step works on other hosts: what waits for it goes on there, and nobody is told before it has failed here again. */
+async function worksElsewhere(
+  tx: Transaction,
+  incident: Incident,
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const { failedOn: host, work, detail: message } = incident;
+  const cause = { kind: 'step_on_host', step: incident.step ?? '', host } as const;
+  await releaseHeld(tx, incident.id, 'the step works on other hosts');
+  await moveIncident(tx, incident.id, await about(tx, cause, { host, work, message }, world, settings));
+  await nextCheck(tx, incident.id, settings.checkFirstS, false);
 }
 
 const WORKS: Readonly<Record<Incident['scope'], string>> = {
