@@ -310,6 +310,8 @@ function trials(
     const known = records.find((record) => record.host === host && record.work === work);
     return [known?.ok, known?.bad].some((moment) => moment !== undefined && isLater(moment, failed));
   };
+  // Where not even a canary works nothing is learnt of steps.
+  const isDown = (host: string) => isFailing(records, { host, work: 'canary' });
   const steps = world.steps.filter((step) =>
     suspects.some(({ cause }) =>
       doesCover(cause, { host: incident.failedOn, work: `step:${step.name}` }, world),
@@ -324,7 +326,7 @@ function trials(
     )
     .flatMap((host) => [
       { host: host.id, work: 'canary', costS: 1, target: { host: host.name } as Target },
-      ...steps.map(({ name, costS }) => ({
+      ...(isDown(host.id) ? [] : steps).map(({ name, costS }) => ({
         host: host.id,
         work: `step:${name}`,
         costS,

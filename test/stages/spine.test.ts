@@ -136,6 +136,11 @@ describe('a chain that fails is not the test’s failure', () => {
     });
     const [canary] = await grid.take();
     await grid.end(canary as never, lostIn('connect'));
+    // What both hosts share may be broken: the neighbour is looked at first.
+    expect(await grid.host('one')).toMatchObject({ health: 'suspect' });
+    const [neighbour] = await grid.take();
+    expect(neighbour?.places[0]?.host.name).toBe('two');
+    await grid.end(neighbour as never, exit(0));
     expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
     expect(await grid.incidents()).toMatchObject([{ scope: 'host', host: 'one', owner: 'one-owner' }]);
     expect(await grid.run(run)).toMatchObject({ state: 'waiting', code: 'host_quarantined' });

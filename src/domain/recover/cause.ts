@@ -88,7 +88,8 @@ export function doesCover(cause: Cause, work: Work, lab: Lab): boolean {
     case 'step_on_host':
       return name === cause.step && work.host === cause.host;
     case 'test':
-      return work.host === cause.on && name === undefined;
+      // What it took down is down for whatever comes next.
+      return work.host === cause.on;
     case 'grid':
       return name === undefined && work.work !== 'clean';
     case 'pool':
