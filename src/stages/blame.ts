@@ -1,5 +1,5 @@
 import type { Id } from '../domain/id.js';
-import { type Cause, doesCover, isSameCause, stepOf } from '../domain/recover/cause.js';
+import { type Cause, doesCover, isSameCause, PACE, stepOf } from '../domain/recover/cause.js';
 import { isSure } from '../domain/recover/experiment.js';
 import {
   type Failing,
@@ -236,15 +236,16 @@ export function canarySince(incident: Incident, records: readonly WorkRecord[]):
 
 /** Whether what failed first works there again; that a host works at all is told by any canary. */
 function isOver(incident: Incident, records: readonly WorkRecord[]): boolean {
-  if (stepOf(incident.work) === undefined)
+  // That a canary works says nothing of how long it takes.
+  if (stepOf(incident.work) === undefined && incident.work !== PACE)
     return !incident.settled && canarySince(incident, records) === 'ok';
   const here = records.find(({ host, work }) => host === incident.failedOn && work === incident.work);
   return here?.ok !== undefined && isLater(here.ok, failingOf(incident).moment) && !incident.settled;
 }
 
 function overText({ work }: Incident): string {
-  const step = stepOf(work);
-  return step === undefined ? 'a canary works there again' : `${step} works there again`;
+  if (work === PACE) return 'a canary takes no longer there than elsewhere';
+  return `${stepOf(work) ?? 'a canary'} works there again`;
 }
 
 /** Failures that a settled incident accounts for count for no other cause that is not wider. */

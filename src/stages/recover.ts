@@ -1,10 +1,11 @@
 import type { Target } from '../domain/demand.js';
 import type { Decision } from '../domain/judge/judge.js';
 import { fitOf } from '../domain/plan/fit.js';
-import { doesCover, stepOf, type Work } from '../domain/recover/cause.js';
+import { doesCover, PACE, stepOf, type Work } from '../domain/recover/cause.js';
 import { telling } from '../domain/recover/experiment.js';
 import { isLater, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
 import { checkDelayS } from '../domain/recover/limits.js';
+import { signatureOf } from '../domain/recover/signature.js';
 import { seatsTaken } from '../store/assigning.js';
 import {
   addEvidence,
@@ -20,8 +21,9 @@ import {
   releaseHeld,
   tellWhyNot,
 } from '../store/blaming.js';
-import type { EndedAttempt } from '../store/judging.js';
+import { type EndedAttempt, keepRecords } from '../store/judging.js';
 import { decide } from '../store/leader.js';
+import { canaryPace } from '../store/learning.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { submitOwnWork } from '../store/unfolding.js';
 import type { KnownHost, World } from '../store/world.js';
@@ -61,7 +63,8 @@ export async function checkEnded(
   const done: Work = { host: attempt.hostId, work: step === undefined ? 'canary' : `step:${step}` };
   const passed = decision.do === 'verdict' && decision.verdict.verdict === 'passed';
   const told = TELLING.includes(attempt.end.outcome.kind);
-  if (passed)
+  const isSlow = passed && incident.work === PACE && (await wasSlow(tx, incident, attempt));
+  if (passed && !isSlow)
     await addEvidence(tx, incident.id, {
       ...done,
       ok: true,
@@ -76,12 +79,28 @@ export async function checkEnded(
   if (!incident.settled && (passed || told)) return reconsider(tx, incident.id, world, settings);
   // The blame may have moved meanwhile: a canary says nothing about a step.
   if (!doesCover(causeOf(incident), done, world)) return nextCheck(tx, incident.id, 0, false);
-  if (passed) return checkPassed(tx, incident, attempt, world, settings);
+  if (passed && !isSlow) return checkPassed(tx, incident, attempt, world, settings);
   if (told && (await failsOnlyThere(tx, incident, attempt.hostId)))
     return worksElsewhere(tx, incident, world, settings);
   const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS) : AGAIN_S;
   await nextCheck(tx, incident.id, delayS, told);
 }
+
+/** Whether a canary took so much longer than on other hosts that its own is slow; written down either way. */
+async function wasSlow(tx: Transaction, incident: Incident, attempt: EndedAttempt): Promise<boolean> {
+  const pace = await canaryPace(tx, attempt);
+  const isSlow =
+    pace !== undefined && pace.tookS > SLOW.times * pace.usualS && pace.tookS > SLOW.moreS + pace.usualS;
+  const { hostId: host, runId: run, attemptId } = attempt;
+  const seen = { host, work: PACE, attempt: attemptId, ok: !isSlow };
+  await keepRecords(tx, [seen]);
+  const detail = `the canary took ${pace?.tookS.toFixed(1)} s, elsewhere ${pace?.usualS.toFixed(1)} s`;
+  if (isSlow) await addEvidence(tx, incident.id, { ...seen, run, signature: signatureOf(detail), detail });
+  return isSlow;
+}
+
+/** A canary is slow that takes so many times as long as others, and so many seconds more. */
+const SLOW = { times: 3, moreS: 1 } as const;
 
 /** Outcomes of a check that say something about what is checked. */
 const TELLING: readonly string[] = [
@@ -158,10 +177,10 @@ async function worksElsewhere(
   world: World,
   settings: Settings,
 ): Promise<void> {
-  const { failedOn: host, work, detail: message } = incident;
+  const { failedOn: host, detail: message } = incident;
   const cause = { kind: 'step_on_host', step: incident.step ?? '', host } as const;
   await releaseHeld(tx, incident.id, 'the step works on other hosts');
-  await moveIncident(tx, incident.id, await about(tx, cause, { host, work, message }, world, settings));
+  await moveIncident(tx, incident.id, await about(tx, cause, { message }, world, settings));
   await nextCheck(tx, incident.id, settings.checkFirstS, false);
 }
 

@@ -11,7 +11,10 @@ interface OnUsedHost {
   readonly reason: string;
   readonly ranBefore: readonly Id[];
   /** The test ran out of time: the host may be slow, whatever was left there. */
+  /** The test ran out of time: the host may be slow, whatever was left there. */
   readonly outOfTime?: true;
+  /** Undefined where an older grid wrote this down. */
+  readonly host?: Id;
 }
 
 /** What a run remembers of its earlier attempts. */
@@ -64,6 +67,8 @@ export type Decision =
       readonly verdict: Verdict;
       readonly proof?: Id;
       readonly evidence?: Record<string, unknown>;
+      /** An earlier attempt ran out of time on this host, and here it did not. */
+      readonly slow?: { readonly attempt: Id; readonly host: Id };
     }
   /** Another attempt; `blame` names whose failure this one was, where it was anybody's of the grid. */
   | {
@@ -177,7 +182,7 @@ function onAnotherHost(verdict: Verdict, context: JudgeContext): Decision {
     do: 'again',
     memory: {
       ...memory,
-      red: { attempt, reason: verdict.reason, ranBefore, outOfTime: true },
+      red: { attempt, reason: verdict.reason, ranBefore, outOfTime: true, host: host.id },
       avoid: avoiding(context),
     },
     fresh: !context.fresh && context.freshCanBeHad,
@@ -192,7 +197,9 @@ function green(verdict: Verdict, context: JudgeContext): Decision {
   if (before === undefined) return { do: 'verdict', verdict, proof: context.attempt };
   if (red?.outOfTime === true) {
     const evidence = { outOfTimeOnAnotherHost: red.attempt };
-    return { do: 'verdict', verdict, proof: context.attempt, evidence };
+    const { attempt, host } = red;
+    const slow = host === undefined ? {} : { slow: { attempt, host } };
+    return { do: 'verdict', verdict, proof: context.attempt, evidence, ...slow };
   }
   return {
     do: 'verdict',
