@@ -97,7 +97,7 @@ function fate(piece: Piece): Turn | undefined {
     const stroke = fault.strike(piece, turn, chance);
     if (stroke === undefined) continue;
     turn = stroke;
-    if (isLoss(stroke)) strikes(fault, piece, piece.atS);
+    if (isLoss(stroke)) strikes(fault, piece, piece.atS + (stroke.takesS ?? piece.takesS));
   }
   return cutShort(piece, turn);
 }
@@ -107,11 +107,12 @@ function isLoss({ result, lies, lost, outcome }: Turn): boolean {
   return [result, lies, lost, outcome].some((what) => what !== undefined);
 }
 
-function strikes(fault: Fault, { assignment: { attempt } }: Piece, atS: number): void {
+/** `seenS`: when the loss shows. */
+function strikes(fault: Fault, { assignment: { attempt } }: Piece, seenS: number): void {
   struck.set(attempt, (struck.get(attempt) ?? new Set()).add(fault.id));
   if (met.has(fault.id)) return;
   met.add(fault.id);
-  fault.untilS = atS + (lasts[fault.id] ?? 0);
+  fault.untilS = seenS + (lasts[fault.id] ?? 0);
   // Its author corrects it.
   if (fault.kind === 'setup broken by its author') grid.at(fault.untilS, () => mend(fault.truth.of));
 }
@@ -137,7 +138,7 @@ function cutShort(piece: Piece, turn: Turn | undefined): Turn | undefined {
   if (next === undefined) return turn;
   const stroke = next.strike(piece, turn, chance);
   if (stroke?.lost === undefined) return turn;
-  strikes(next, piece, next.fromS);
+  strikes(next, piece, next.fromS + 45);
   return { ...stroke, takesS: next.fromS - piece.atS + 45 };
 }
 

@@ -5,6 +5,7 @@ import {
   type Decision,
   type JudgeContext,
   judge,
+  maybeSlow,
   type RunMemory,
   type Survived,
 } from '../domain/judge/judge.js';
@@ -384,8 +385,8 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
 function failuresOf(attempt: EndedAttempt, decision: Decision): Failure[] {
   const failure = failureOf(attempt, decision);
   const failures = failure === undefined ? [] : [failure];
-  if (decision.do === 'verdict' && decision.slow !== undefined)
-    failures.push(outOfTime(attempt, decision.slow));
+  const slow = decision.do === 'verdict' ? maybeSlow(attempt.memory, attempt.end.outcome) : undefined;
+  if (slow !== undefined) failures.push(outOfTime(attempt, slow));
   const { hostId: host, runId: run, attemptId, unorderedBoot } = attempt;
   if (unorderedBoot === null) return failures;
   const message = `it was booted by nobody's order: ${unorderedBoot}`;

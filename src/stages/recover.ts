@@ -63,7 +63,7 @@ export async function checkEnded(
   const done: Work = { host: attempt.hostId, work: step === undefined ? 'canary' : `step:${step}` };
   const passed = decision.do === 'verdict' && decision.verdict.verdict === 'passed';
   const told = TELLING.includes(attempt.end.outcome.kind);
-  const isSlow = passed && incident.work === PACE && (await wasSlow(tx, incident, attempt));
+  const isSlow = passed && step === undefined && (await wasSlow(tx, incident, attempt));
   if (passed && !isSlow)
     await addEvidence(tx, incident.id, {
       ...done,
@@ -86,14 +86,14 @@ export async function checkEnded(
   await nextCheck(tx, incident.id, delayS, told);
 }
 
-/** Whether a canary took so much longer than on other hosts that its own is slow; written down either way. */
+/** Whether a canary took so much longer than on other hosts that its own is slow; written down where that tells something. */
 async function wasSlow(tx: Transaction, incident: Incident, attempt: EndedAttempt): Promise<boolean> {
   const pace = await canaryPace(tx, attempt);
   const isSlow =
     pace !== undefined && pace.tookS > SLOW.times * pace.usualS && pace.tookS > SLOW.moreS + pace.usualS;
   const { hostId: host, runId: run, attemptId } = attempt;
   const seen = { host, work: PACE, attempt: attemptId, ok: !isSlow };
-  await keepRecords(tx, [seen]);
+  if (isSlow || incident.work === PACE) await keepRecords(tx, [seen]);
   const detail = `the canary took ${pace?.tookS.toFixed(1)} s, elsewhere ${pace?.usualS.toFixed(1)} s`;
   if (isSlow) await addEvidence(tx, incident.id, { ...seen, run, signature: signatureOf(detail), detail });
   return isSlow;

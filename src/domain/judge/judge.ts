@@ -67,8 +67,6 @@ export type Decision =
       readonly verdict: Verdict;
       readonly proof?: Id;
       readonly evidence?: Record<string, unknown>;
-      /** An earlier attempt ran out of time on this host, and here it did not. */
-      readonly slow?: { readonly attempt: Id; readonly host: Id };
     }
   /** Another attempt; `blame` names whose failure this one was, where it was anybody's of the grid. */
   | {
@@ -190,6 +188,15 @@ function onAnotherHost(verdict: Verdict, context: JudgeContext): Decision {
   };
 }
 
+/** Where the test ran out of time before, though it came to its end now, well or not: that host may be slow. */
+export function maybeSlow(
+  { red }: RunMemory,
+  outcome: Outcome,
+): { readonly attempt: Id; readonly host: Id } | undefined {
+  if (red?.outOfTime !== true || red.host === undefined || outcome.kind !== 'ended') return undefined;
+  return { attempt: red.attempt, host: red.host };
+}
+
 function green(verdict: Verdict, context: JudgeContext): Decision {
   const { red, unable: lacking } = context.memory;
   const before = red ?? lacking;
@@ -197,9 +204,7 @@ function green(verdict: Verdict, context: JudgeContext): Decision {
   if (before === undefined) return { do: 'verdict', verdict, proof: context.attempt };
   if (red?.outOfTime === true) {
     const evidence = { outOfTimeOnAnotherHost: red.attempt };
-    const { attempt, host } = red;
-    const slow = host === undefined ? {} : { slow: { attempt, host } };
-    return { do: 'verdict', verdict, proof: context.attempt, evidence, ...slow };
+    return { do: 'verdict', verdict, proof: context.attempt, evidence };
   }
   return {
     do: 'verdict',
