@@ -67,6 +67,7 @@ export function confirmation({ a, b }: Rates): number {
 }
 
 function divergence(p: number, q: number): number {
-  const part = (x: number, y: number) => (x === 0 ? 0 : y === 0 ? Number.POSITIVE_INFINITY : x * Math.log2(x / y));
+  const part = (x: number, y: number) =>
+    x === 0 ? 0 : y === 0 ? Number.POSITIVE_INFINITY : x * Math.log2(x / y);
   return part(p, q) + part(1 - p, 1 - q);
 }
