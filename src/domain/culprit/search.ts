@@ -1,4 +1,3 @@
-import { linePrior } from './line-belief.js';
 import type { Choice } from './line-next.js';
 import { lineSpace } from './line-space.js';
 import type { Leading } from './line-view.js';
@@ -52,6 +51,8 @@ export interface Spent {
 
 /** How sure one must be of a change before it is verified. */
 const SURE = 0.99;
+/** What the causes that a search ends with hold together, where it cannot name one. */
+const HOLDS = 0.9;
 /** How sure to say that it is no change: nothing verifies that. */
 const SURE_OF_NONE = 0.997;
 /** Give up at so many times the trials that were to be expected. */
@@ -143,14 +144,17 @@ function stayingFor({ switching = 0 }: Question): number {
 export function asked(search: Search, trials: readonly Trial[]): Search {
   return {
     ...search,
-    sets: trials.reduce<Search['sets']>(
-      (sets, { state, of }) => (of === undefined || state < sets.length ? sets : [...sets, of]),
-      search.sets,
-    ),
+    sets: withSets(search.sets, trials),
     pending: [...search.pending, ...trials],
     width: Math.max(search.width, search.pending.length + trials.length),
     next: Math.max(search.next, ...trials.map(({ id }) => id + 1)),
   };
+}
+
+function withSets(sets: Search['sets'], trials: readonly Trial[]): Search['sets'] {
+  const all = [...sets];
+  for (const { state, of } of trials) if (of !== undefined && state >= all.length) all.push(of);
+  return all.length === sets.length ? sets : all;
 }
 
 /** A trial came to something; what it belongs to must have been asked. */
@@ -239,12 +243,19 @@ function settled(search: Search): Search {
   const { leading } = space;
   if (leading.kind !== 'changes' && leading.probability >= SURE_OF_NONE)
     return done(search, none(leading, space.rates()));
-  if (search.rejections < MOST_REJECTIONS && leading.kind === 'changes' && leading.probability >= SURE) {
+  // Where nothing tells the likeliest cause from the next, with and without it must decide.
+  const isExhausted = search.pending.length === 0 && leading.probability < SURE && space.isExhausted();
+  if (
+    search.rejections < MOST_REJECTIONS &&
+    leading.kind === 'changes' &&
+    leading.probability >= (isExhausted ? HOLDS : SURE)
+  ) {
     const verification = verificationOf(search, space);
     if (verification !== undefined) return { ...search, phase: 'verify', verification };
   }
-  const ends = isHopeless(search, space.rates()) || (search.pending.length === 0 && space.isExhausted());
-  return ends ? done(search, { kind: 'smallest set', causes: causesHolding(space, HOLDS) }) : search;
+  return isExhausted || isHopeless(search, space.rates())
+    ? done(search, { kind: 'smallest set', causes: causesHolding(space, HOLDS) })
+    : search;
 }
 
 function none({ kind, probability }: Leading, { a }: Rates): Conclusion {
@@ -319,8 +330,6 @@ function expectedFor(question: Question, causes: number, rates: Rates): number {
   const best = Math.log2(causes) / capacity(rates) + Math.log2(1 / (1 - SURE)) / confirmation(rates);
   return best * (question.rates === undefined ? OVER_BEST.unknown : OVER_BEST.known);
 }
-
-const HOLDS = 0.9;
 
 function causesHolding(space: Space, share: number): readonly Cause[] {
   const sorted = space

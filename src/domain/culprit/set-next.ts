@@ -9,13 +9,14 @@ interface Candidate {
   readonly set: readonly number[];
   /** For each cause, whether it would make this set bad. */
   readonly isBad: Uint8Array;
-  readonly installs: number;
 }
 
 /** Random sets, beside those that are made for the likeliest causes. */
 const RANDOM_SETS = 48;
 /** Bits, times the probability of getting them, below which a trial is not worth its host. */
 const WORTH = 0.002;
+/** Causes less likely than this do not decide what to try next. */
+const NEGLIGIBLE = 1e-7;
 
 /** The sets that tell most together, at most `count` of them; none where nothing can be learnt any more. */
 export function nextSets(
@@ -31,12 +32,12 @@ export function nextSets(
   const gone = new Set(refused.map((set) => set.join()));
   const candidates = candidateSets(question, belief, roll)
     .filter((set) => !gone.has(set.join()))
-    .map((set) => ({ set, isBad: badIn(belief, set), installs: installs.probability(set) }));
+    .map((set) => ({ set, isBad: badIn(belief, set) }));
   const cells = new Cells(belief);
   for (const set of underWay) cells.split(badIn(belief, set));
   const chosen: (readonly number[])[] = [];
   while (chosen.length < count) {
-    const best = bestOf(candidates, belief, cells);
+    const best = bestOf(candidates, installs, cells);
     if (best === undefined) break;
     chosen.push(best.set);
     cells.split(best.isBad);
@@ -44,10 +45,11 @@ export function nextSets(
   return chosen;
 }
 
-function bestOf(candidates: readonly Candidate[], belief: SetBelief, cells: Cells): Candidate | undefined {
+function bestOf(candidates: readonly Candidate[], installs: Installs, cells: Cells): Candidate | undefined {
   let [best, most]: [Candidate | undefined, number] = [undefined, WORTH];
   for (const candidate of candidates) {
-    const worth = cells.information(candidate.isBad, belief) * candidate.installs;
+    const bits = cells.information(candidate.isBad);
+    const worth = bits > most ? bits * installs.probability(candidate.set) : 0;
     if (worth > most) [best, most] = [candidate, worth];
   }
   return best;
@@ -69,13 +71,21 @@ function badIn({ causes, p }: SetBelief, set: readonly number[]): Uint8Array {
  * further trial is worth what it tells within the cells; and, as far as outcomes deceive, what it tells at all.
  */
 class Cells {
+  /** Causes that are possible at all. */
+  private readonly alive: Int32Array;
   private readonly cell: Int32Array;
   private count = 1;
   /** How far outcomes deceive, from 0 to 1. */
   private readonly doubt: number;
+  private readonly noiseGood: Float64Array;
+  private readonly noiseBad: Float64Array;
 
-  constructor(belief: SetBelief) {
-    this.cell = new Int32Array(belief.p.length);
+  constructor(private readonly belief: SetBelief) {
+    const { p } = belief;
+    this.cell = new Int32Array(p.length);
+    this.alive = Int32Array.from(p.keys()).filter((n) => (p[n] as number) > NEGLIGIBLE);
+    this.noiseGood = p.map((share, n) => share * entropy(belief.a[n] as number));
+    this.noiseBad = p.map((share, n) => share * entropy(belief.b[n] as number));
     const { a, b } = meanSetRates(belief);
     this.doubt = Math.min(1, a + b);
   }
@@ -94,19 +104,20 @@ class Cells {
     this.count = names.size;
   }
 
-  information(isBad: Uint8Array, { p, a, b }: SetBelief): number {
+  information(isBad: Uint8Array): number {
+    const { p, a, b } = this.belief;
     const mass = new Float64Array(this.count);
     const bad = new Float64Array(this.count);
     let [noise, badAll] = [0, 0];
-    for (let n = 0; n < p.length; n++) {
+    for (const n of this.alive) {
       const share = p[n] as number;
-      if (share < 1e-9) continue;
-      const chance = isBad[n] === 1 ? 1 - (b[n] as number) : (a[n] as number);
+      const isIn = isBad[n] === 1;
+      const chance = share * (isIn ? 1 - (b[n] as number) : (a[n] as number));
       const cell = this.cell[n] as number;
       mass[cell] = (mass[cell] as number) + share;
-      bad[cell] = (bad[cell] as number) + share * chance;
-      badAll += share * chance;
-      noise += share * entropy(chance);
+      bad[cell] = (bad[cell] as number) + chance;
+      badAll += chance;
+      noise += (isIn ? this.noiseBad[n] : this.noiseGood[n]) as number;
     }
     let within = 0;
     for (let cell = 0; cell < this.count; cell++) {

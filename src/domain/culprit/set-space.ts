@@ -86,9 +86,13 @@ function leadingOf(
   const { closures } = belief;
   const smallest = union(closures[cause.first - 1] ?? [], closures[cause.second - 1] ?? []);
   const ran = tallies.filter(({ good, bad }) => good + bad > 0).map(({ state }) => sets[state] ?? []);
+  const refused = new Set(
+    tallies.filter((one) => one.refused > 0).map(({ state }) => (sets[state] ?? []).join()),
+  );
   let [found, likeliest]: [Sets, number] = [[], 0];
   for (const set of [smallest, ...ran.filter((one) => smallest.every((change) => one.includes(change)))]) {
     const rest = set.filter((change) => !closures[change - 1]?.includes(cause.second));
+    if (refused.has(set.join()) || refused.has(rest.join())) continue;
     const installable = installs.probability(set) * installs.probability(rest);
     if (installable > likeliest) [found, likeliest] = [[set, rest], installable];
   }
