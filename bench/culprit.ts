@@ -1,4 +1,6 @@
 import type { Rates } from '../src/domain/culprit/rates.js';
+import type { Class } from '../src/domain/culprit/rerun.js';
+import { classify } from './parts/culprit-classes.js';
 import {
   type Cell,
   cell,
@@ -11,13 +13,15 @@ import {
   type Play,
   RATES,
 } from './parts/culprit-line-rows.js';
+import { leastShare, meanOf } from './parts/culprit-measure.js';
+import { type SetCell, setCell } from './parts/culprit-set-rows.js';
 import { asked, dice, type Figure, report } from './parts/report.js';
 
 /**
- * Searches for a culprit that is known here and not there, thousands a row. Bounds hold for the worse end of the
+ * Searches for a culprit that only the simulation knows, at least 20,000 trials a row. Bounds hold for the worse end of the
  * 95 % interval, in the worst of a row's cells; a share that ended right is taken over both lengths.
  */
-const options = asked({ searches: 2000, known: 1 });
+const options = asked({ searches: 1000 });
 const roll = dice(options.seed);
 const figures: Record<string, Figure> = {};
 const most = (than: number) => ({ kind: 'most', than }) as const;
@@ -40,6 +44,8 @@ for (const hosts of [4, 16]) severalHosts(hosts);
 errors();
 notAChange();
 switching();
+sets();
+classes();
 knownWays();
 process.exitCode = report('culprit', figures, options) ? 0 : 1;
 
@@ -123,6 +129,64 @@ function switching(): void {
     }),
   );
   figures['switching_20'] = { value: Math.max(...times), bound: most(0.7) };
+}
+
+/** One change of forty, or two together; and any of these, as often as the prior has them. */
+function sets(): void {
+  // A search takes as long as thirty along a line.
+  const searches = Math.ceil(options.searches / 5);
+  for (const [size, name] of [
+    [1, 'set_single'],
+    [2, 'set_pair'],
+  ] as const) {
+    const cells = RATES.slice(0, 2).map((rates) => {
+      const one = setCell(size, rates, 1, searches, roll);
+      const many = setCell(size, rates, 16, searches, roll);
+      if (!options.json) for (const cell of [one, many]) console.log(name, JSON.stringify(rates), said(cell));
+      return { one, many };
+    });
+    const [clean, noisy] = cells.map(({ one: { times } }) => times.mean + times.half) as [number, number];
+    figures[name] = { value: clean, bound: most(1.25) };
+    figures[`${name}_noisy`] = { value: noisy, bound: most(1.5) };
+    const worst = (of: (cell: SetCell) => number) =>
+      Math.max(...cells.flatMap(({ one, many }) => [of(one), of(many)]));
+    figures[`${name}_rounds_16`] = {
+      value: Math.max(...cells.map(({ many: { rounds } }) => rounds.mean + rounds.half)),
+      bound: most(3),
+    };
+    figures[`${name}_refused`] = {
+      value: worst(({ refused }) => refused.mean + refused.half),
+      bound: most(12),
+    };
+    figures[`${name}_right`] = { value: 1 - worst((cell) => 1 - leastShare(cell.right, cell.searches)) };
+  }
+}
+
+function said({ times, rounds, refused, verifying, right, searches }: SetCell): string {
+  const numbers = [times, rounds, refused, verifying].map(({ mean }) => mean.toFixed(2)).join(' ');
+  return `${numbers} ${((100 * right) / searches).toFixed(1)} %`;
+}
+
+/** Sixteen hosts rerun a new failure: how soon it is known for what it is, and how often rightly. */
+function classes(): void {
+  const play = (usual: number, now: number, controlsToo: boolean) => {
+    const all = Array.from({ length: 20_000 }, () => classify(usual, now, controlsToo, 16, roll));
+    const { mean, half } = meanOf(all.map(({ rounds }) => rounds));
+    const share = (as: Class) => leastShare(all.filter((one) => one.as === as).length, all.length);
+    return { rounds: mean + half, share };
+  };
+  const total = play(0, 1, false);
+  figures['classify_total_rounds'] = { value: total.rounds, bound: most(1) };
+  const halfBroken = play(0.01, 0.5, false);
+  figures['classify_half_rounds'] = { value: halfBroken.rounds, bound: most(3) };
+  figures['classify_right'] = {
+    value: Math.min(
+      total.share('broken'),
+      halfBroken.share('broken'),
+      play(0.02, 0.02, false).share('flaky'),
+      play(0.01, 1, true).share('environment'),
+    ),
+  };
 }
 
 /** What others do, on the same breakages: their share of right answers, and their trials. */
