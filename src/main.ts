@@ -16,11 +16,13 @@ import { Cron } from './adapters/cron.js';
 import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
 import { FolderBlobs } from './adapters/folder-blobs.js';
 import { Git } from './adapters/git.js';
+import { HmacHookSignatures } from './adapters/hook-signature.js';
 import { HttpsLink } from './adapters/https-link.js';
 import { ImageStore } from './adapters/image-store.js';
 import { readInventory } from './adapters/inventory-files.js';
 import { LocalShell } from './adapters/local.js';
 import { ProcessCommands } from './adapters/process-commands.js';
+import { PushedCandidates } from './adapters/pushed-candidates.js';
 import { Smtp } from './adapters/smtp.js';
 import { SshShell } from './adapters/ssh.js';
 import { SignedWebHooks } from './adapters/web-hook.js';
@@ -109,6 +111,8 @@ export async function startGrid(options: {
         link: desk,
         blobs,
         source: new Git(path.join(stateDir, 'git')),
+        candidates: new PushedCandidates(blobs),
+        hookSignatures: new HmacHookSignatures(),
         listen: {
           ...address(options.listen ?? '127.0.0.1:7070'),
           ...(config.tls === undefined ? {} : { tls: config.tls }),
