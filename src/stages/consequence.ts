@@ -2,17 +2,19 @@ import type { Cause, Conclusion } from '../domain/culprit/question.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
-import { type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
+import { type LeftBehind, type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
 import type { WatchSpec } from '../domain/watch.js';
-import { type Change, readChanges, setChangeState } from '../store/changing.js';
+import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
 import {
   accuse,
   beginHunt,
   changeIntake,
   type Hunt,
+  huntOf,
   type Intake,
   keepHunt,
+  lastBroken,
   openIntakes,
   pinComponent,
   pinsOfDay,
@@ -20,16 +22,25 @@ import {
 } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
+import { lookInto } from './look-into.js';
+import type { Settings } from './settings.js';
 
 /** How likely it is, before any trial, that a culprit does harm all by itself. */
 const ALONE = 0.85;
 
 /** A search has ended: what follows from its answer, all in the transaction that keeps it. */
-export async function concluded(tx: Transaction, hunt: Hunt, world: World): Promise<void> {
+export async function concluded(
+  tx: Transaction,
+  hunt: Hunt,
+  world: World,
+  settings: Settings,
+): Promise<void> {
   const { conclusion } = hunt.value;
   if (conclusion === undefined) throw new Error(`search ${hunt.id} is over and says nothing`);
   await keepHunt(tx, hunt, hunt.value, inWords(conclusion, hunt));
   const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
+  const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
+  if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);
   if (hunt.partnerOf !== null) return await partnerFound(tx, hunt, conclusion, intake, world);
   switch (conclusion.kind) {
     case 'culprit':
@@ -38,7 +49,7 @@ export async function concluded(tx: Transaction, hunt: Hunt, world: World): Prom
       const [only] = found;
       if (found.length === 1 && only !== undefined && mayHavePartner(hunt, only))
         return await seekPartner(tx, hunt, only);
-      return await blame(tx, hunt, found, intake, world);
+      return await blame(tx, hunt, { held: found, partners: [] }, intake, world);
     }
     case 'flaky':
       return await undecided(tx, hunt, intake, world, `${hunt.testName} fails now and then in any state`);
@@ -54,6 +65,21 @@ export async function concluded(tx: Transaction, hunt: Hunt, world: World): Prom
     case 'stopped':
       return await leftOpen(tx, hunt, conclusion.causes, intake, world);
   }
+}
+
+/** That nothing could be put in, or that hosts were lost, was due to no change: the grid looks into it, and all is tried again. */
+async function noChange(
+  tx: Transaction,
+  hunt: Hunt,
+  intake: Intake | undefined,
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const last = await lastBroken(tx, hunt.id);
+  if (last !== undefined) await lookInto(tx, last.run, last.tried, world, settings);
+  if (intake === undefined) return;
+  const why = 'it was due to no change: tried again';
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, tries: 0 }, why);
 }
 
 /** What a search found, as people read it. */
@@ -112,7 +138,12 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
   });
   const partnerOf = found.id;
   const why = `whether ${found.component} ${found.to} does harm by itself, or together with one before it`;
-  await beginHunt(tx, { ...hunt, line: before, beside, partnerOf, value }, 'testyard', why);
+  await beginHunt(
+    tx,
+    { ...hunt, line: before, beside, partnerOf, parentId: hunt.id, value },
+    'testyard',
+    why,
+  );
 }
 
 /** `partnerOf` does harm by itself where even the state without any other is bad. */
@@ -125,80 +156,134 @@ async function partnerFound(
 ): Promise<void> {
   const { changes } = conclusion as { changes?: readonly number[] };
   const partners = conclusion.kind === 'culprit' || conclusion.kind === 'several' ? (changes ?? []) : [];
-  const found = intake?.line.find(({ id }) => id === hunt.partnerOf);
-  if (found === undefined) return;
-  await blame(tx, hunt, [found, ...changesOf(hunt, partners)], intake, world);
+  // What speaks for it is what the search before has seen, and it is told in its thread.
+  const before = hunt.parentId === null ? undefined : await huntOf(tx, hunt.parentId);
+  const found = before?.line.find(({ id }) => id === hunt.partnerOf);
+  if (before === undefined || found === undefined) return;
+  await blame(tx, before, { held: [found], partners: changesOf(hunt, partners) }, intake, world);
+}
+
+/** What a search found: what is held back for it, and how that is said. */
+interface Found {
+  readonly held: readonly LinkedChange[];
+  /** What does harm only together with it, and goes on. */
+  readonly partners: readonly LinkedChange[];
 }
 
 /**
- * The first of these is held back, at its last good version; whoever it belongs to is told, once. All other changes go on
+ * What was found is held back, at its last good version; whoever it belongs to is told, once. All other changes go on
  * without what cannot be put in without it.
  */
 async function blame(
   tx: Transaction,
   hunt: Hunt,
-  [found, ...others]: readonly LinkedChange[],
+  found: Found,
   intake: Intake | undefined,
   world: World,
 ): Promise<void> {
-  if (found === undefined || intake === undefined) return;
-  const watch = await watchOf(tx, intake.watch);
-  const without = [...intake.without, found.id];
-  const { behind } = lineWithout(intake.line, new Set(without));
-  const said = `${found.component} ${found.to} ${harmOf(hunt)}${
-    others.length === 0
-      ? ''
-      : `, together with ${others.map((one) => `${one.component} ${one.to}`).join(' and ')}`
-  }`;
+  const { held, partners } = found;
+  const line = intake?.line ?? hunt.line;
+  const without = [...(intake?.without ?? []), ...held.map(({ id }) => id)];
+  const [named] = await readChanges(
+    tx,
+    held.map(({ id }) => id),
+  );
+  const watch = named === undefined ? undefined : await watchOf(tx, named.watch);
+  const said = saidOf(found, hunt);
   const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
   if (notActed !== undefined) {
-    await chronicle(tx, [
-      {
-        ...{ kind: 'decision.not_acted', subject: showId('search', hunt.id), project: hunt.projectId },
-        data: { what: `hold ${found.component} at ${found.from ?? 'nothing'}`, found: said, why: notActed },
-      },
-    ]);
-    const goesOn = watch?.dryRun === true;
+    const what = held.map(({ component, from }) => `hold ${component} at ${from ?? 'nothing'}`).join(', ');
+    const data = { what, found: said, why: notActed };
+    const subject = showId('search', hunt.id);
+    await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: hunt.projectId, data }]);
+  }
+  if (notActed !== undefined && watch?.dryRun !== true) {
     const why = `${said}; nothing was done: ${notActed}`;
-    if (!goesOn) await tellAdmin(tx, hunt, world, why);
-    return await changeIntake(
+    await tellAdmin(tx, hunt, world, why);
+    if (intake !== undefined) await changeIntake(tx, intake, { state: 'stopped' }, why);
+    return;
+  }
+  const state = hunt.predicate === 'refused' ? 'uninstallable' : 'blamed';
+  await setChangeState(
+    tx,
+    held.map(({ id }) => id),
+    state,
+    said,
+  );
+  if (notActed === undefined) {
+    const { behind } = lineWithout(line, new Set(without), new Map());
+    await pinAll(tx, hunt, held, behind, said);
+    if (intake === undefined) await rollBack(tx, line, held, behind, said);
+    const known = await readChanges(
       tx,
-      intake,
-      goesOn ? { state: 'testing', submissionId: null, without } : { state: 'stopped' },
-      why,
+      [...held, ...partners].map(({ id }) => id),
+    );
+    // Whose change is held back is told first.
+    const isHeld = ({ id }: Change) => held.some((one) => one.id === id);
+    await tellOwners(
+      tx,
+      hunt,
+      [...known.filter(isHeld), ...known.filter((one) => !isHeld(one))],
+      said,
+      world,
     );
   }
-  await setChangeState(tx, [found.id], hunt.predicate === 'refused' ? 'uninstallable' : 'blamed', said);
-  if (found.from !== undefined)
-    await pinComponent(
-      tx,
-      {
-        componentId: found.componentId,
-        version: found.from,
-        changeId: found.id,
-        searchId: hunt.id,
-        component: found.component,
-        projectId: hunt.projectId,
-      },
-      behind,
-      said,
-    );
-  await tellOwners(
-    tx,
-    hunt,
-    await readChanges(
-      tx,
-      [found, ...others].map(({ id }) => id),
-    ),
-    said,
-    world,
-  );
+  if (intake === undefined) return;
+  const gone = held.map(({ component, to }) => `${component} ${to}`).join(', ');
   await changeIntake(
     tx,
     intake,
     { state: 'testing', submissionId: null, without, tries: 0 },
-    `without ${found.component} ${found.to}`,
+    `without ${gone}`,
   );
+}
+
+/** What is in the baseline already goes back to what it was, and so does what cannot be put in without it. */
+async function rollBack(
+  tx: Transaction,
+  line: readonly LinkedChange[],
+  held: readonly LinkedChange[],
+  behind: readonly LeftBehind[],
+  why: string,
+): Promise<void> {
+  const back = line.filter((one) => held.includes(one) || behind.some(({ change }) => change === one.id));
+  await moveBaseline(
+    tx,
+    back.flatMap(({ componentId, from }) =>
+      from === undefined ? [] : [{ component: componentId, version: from }],
+    ),
+    why,
+  );
+  // What goes back with it is tried again when something comes that it can be put in with.
+  await setChangeState(
+    tx,
+    behind.map(({ change }) => change),
+    'new',
+    why,
+  );
+}
+
+async function pinAll(
+  tx: Transaction,
+  { id: searchId, projectId }: Hunt,
+  held: readonly LinkedChange[],
+  behind: readonly LeftBehind[],
+  why: string,
+): Promise<void> {
+  for (const { componentId, component, from, id: changeId } of held)
+    if (from !== undefined)
+      await pinComponent(
+        tx,
+        { componentId, version: from, changeId, searchId, component, projectId },
+        behind,
+        why,
+      );
+}
+
+function saidOf({ held, partners }: Found, hunt: Hunt): string {
+  const named = (some: readonly LinkedChange[]) => some.map(({ component, to }) => `${component} ${to}`);
+  const who = held.length > 1 ? `one of ${named(held).join(', ')}` : named(held).join();
+  return `${who} ${harmOf(hunt)}${partners.length === 0 ? '' : `, together with ${named(partners).join(' and ')}`}`;
 }
 
 function harmOf({ predicate, testName }: Hunt): string {

@@ -17,6 +17,7 @@ import {
   openIntake,
   openIntakes,
   openPins,
+  standingOf,
   stillTried,
   submitTrials,
   testsFor,
@@ -25,6 +26,8 @@ import {
 } from '../store/seeking.js';
 import { type Transaction, wake } from '../store/store.js';
 import type { World } from '../store/world.js';
+import { lookInto } from './look-into.js';
+import type { Settings } from './settings.js';
 
 /** Runs with changes are made so often again where they came to nothing. */
 const MOST_TRIES = 3;
@@ -41,9 +44,9 @@ export class Intakes {
   private readonly seen = new Map<string, string>();
 
   /** How much was done. */
-  async go(tx: Transaction, world: World): Promise<number> {
+  async go(tx: Transaction, world: World, settings: Settings): Promise<number> {
     let done = 0;
-    for (const intake of await openIntakes(tx)) done += await goOn(tx, intake, world);
+    for (const intake of await openIntakes(tx)) done += await goOn(tx, intake, world, settings);
     done += await this.open(tx, world);
     if (done > 0) await wake(tx, 'testyard_scheduler', 'testyard_history');
     return done;
@@ -62,7 +65,7 @@ export class Intakes {
           ...(baseline === null ? {} : { from: baseline }),
         }),
       );
-      const { line, behind } = lineWithout(all, new Set());
+      const { line, behind } = lineWithout(all, new Set(), await standingOf(tx, watch.name));
       for (const { change, why } of behind) await setWhy(tx, change, why, watch.projectId);
       if (line.length === 0) continue;
       const components = new Set(line.map(({ component }) => component));
@@ -89,9 +92,13 @@ async function setWhy(tx: Transaction, change: Id, why: string, project: Id): Pr
   await chronicle(tx, [{ kind: 'decision.not_acted', subject, project, data: { what: 'try it', why } }]);
 }
 
-async function goOn(tx: Transaction, intake: Intake, world: World): Promise<number> {
+async function goOn(tx: Transaction, intake: Intake, world: World, settings: Settings): Promise<number> {
   if (intake.state !== 'testing') return 0;
-  const { line, behind } = lineWithout(intake.line, new Set(intake.without));
+  const { line, behind } = lineWithout(
+    intake.line,
+    new Set(intake.without),
+    await standingOf(tx, intake.watch),
+  );
   const tests = intake.tests.filter((id) => !intake.flaky.includes(id));
   if (line.length === 0) {
     await stop(tx, intake, 'nothing is left of it that could be put in');
@@ -123,7 +130,7 @@ async function goOn(tx: Transaction, intake: Intake, world: World): Promise<numb
   }
   const runs = await endedRuns(tx, intake.submissionId);
   if (runs === undefined) return 0;
-  await answered(tx, intake, line, behind, runs, world);
+  await answered(tx, intake, line, behind, runs, world, settings);
   return 1;
 }
 
@@ -134,23 +141,25 @@ async function answered(
   behind: readonly LeftBehind[],
   runs: readonly EndedRun[],
   world: World,
+  settings: Settings,
 ): Promise<void> {
   const versioned = new Set(versionedSteps(world.steps).keys());
   const read = runs.map((run) => ({ run, is: predicateOf(run.tried, versioned) }));
   if (read.every(({ is }) => is === undefined)) {
     const count = intake.tests.length - intake.flaky.length;
-    return await takeIn(
-      tx,
-      intake,
-      line,
-      behind,
-      `held on ${count === 1 ? 'the one test' : `all ${count} tests`} that can tell`,
-    );
+    const why = `held on ${count === 1 ? 'the one test' : `all ${count} tests`} that can tell`;
+    return await takeIn(tx, intake, line, behind, why);
   }
-  const bad = FIRST.flatMap((predicate) => read.filter(({ is }) => is === predicate))[0];
-  // What looks like the infrastructure is seen twice before anything is searched for.
-  const isSure = bad?.is === 'fails' || (bad !== undefined && intake.tries > 0);
-  if (bad === undefined || !isSure) {
+  // Where the same could be put in on another host it is not the changes that broke it off.
+  const hasRun = read.some(({ is }) => is === undefined || is === 'fails');
+  const notChanges = read.filter(({ is }) => is === 'refused' && hasRun);
+  for (const { run } of notChanges) await lookInto(tx, run.run, run.tried, world, settings);
+  const left = read.filter((one) => !notChanges.includes(one));
+  const bad = FIRST.flatMap((predicate) => left.filter(({ is }) => is === predicate));
+  const [first] = bad;
+  // One host alone may have been at fault.
+  const hosts = new Set(bad.filter(({ is }) => is === first?.is).map(({ run }) => run.tried.host));
+  if (first === undefined || (first.is !== 'fails' && hosts.size < 2)) {
     const last = read.find(({ is }) => is !== undefined)?.run.tried.reason ?? '';
     if (intake.tries < MOST_TRIES)
       return await changeIntake(
@@ -161,7 +170,7 @@ async function answered(
       );
     return await stop(tx, intake, `tried ${MOST_TRIES + 1} times, and it came to nothing: ${last}`);
   }
-  await seek(tx, intake, line, bad.run, bad.is as Predicate);
+  await seek(tx, intake, line, first.run, first.is as Predicate);
 }
 
 async function seek(
@@ -195,6 +204,7 @@ async function seek(
       line,
       beside,
       partnerOf: null,
+      parentId: null,
       value,
       share: watch?.share ?? 0.25,
     },

@@ -116,13 +116,15 @@ export interface Hunt {
   readonly beside: Versions;
   /** The change that does harm only together with the one that is searched for. */
   readonly partnerOf: Id | null;
+  /** The search that found that one. */
+  readonly parentId: Id | null;
   readonly value: Search;
   /** The share of the grid that its trials may have. */
   readonly share: number;
 }
 
 const HUNT = `SELECT s.id, s.project_id AS "projectId", s.intake_id AS "intakeId", s.test_id AS "testId", t.name AS "testName",
-  t.requirement, s.predicate, s.signature, s.line, s.beside, s.partner_of AS "partnerOf", s.value, s.share
+  t.requirement, s.predicate, s.signature, s.line, s.beside, s.partner_of AS "partnerOf", s.parent_id AS "parentId", s.value, s.share
   FROM search s JOIN test t ON t.id = s.test_id`;
 
 /** The searches that are not over. */
@@ -130,9 +132,10 @@ export function openHunts(sql: Sql): Promise<readonly Hunt[]> {
   return sql.rows<Hunt>(`${HUNT} WHERE s.closed_at IS NULL ORDER BY s.id`);
 }
 
-/** The searches of an intake, over or not. */
-export function huntsOf(sql: Sql, intake: Id): Promise<readonly Hunt[]> {
-  return sql.rows<Hunt>(`${HUNT} WHERE s.intake_id = $1 ORDER BY s.id`, [intake]);
+/** A search, over or not. */
+export async function huntOf(sql: Sql, id: Id): Promise<Hunt | undefined> {
+  const [hunt] = await sql.rows<Hunt>(`${HUNT} WHERE s.id = $1`, [id]);
+  return hunt;
 }
 
 /** Begins a hunt. */
@@ -143,8 +146,8 @@ export async function beginHunt(
   why: string,
 ): Promise<Id> {
   const [row] = await sql.rows<{ id: Id }>(
-    `INSERT INTO search (project_id, intake_id, test_id, predicate, signature, line, beside, partner_of, value, share, actor, why)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
+    `INSERT INTO search (project_id, intake_id, test_id, predicate, signature, line, beside, partner_of, value, share, actor, why, parent_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
     [
       hunt.projectId,
       hunt.intakeId,
@@ -158,6 +161,7 @@ export async function beginHunt(
       hunt.share,
       actor,
       why,
+      hunt.parentId,
     ],
   );
   const id = row?.id ?? '';
@@ -211,8 +215,9 @@ export async function tellTrial(sql: Sql, hunt: Id, trial: number, outcome: Outc
 
 /** SQL text: what a run `r` came to, as `Tried` has it; it counts once its last attempt has ended. */
 const TRIED = `r.verdict, r.no_verdict AS "noVerdict", r.reason, r.failure_signature AS signature, last.outcome,
-  last.detail->>'step' AS step, last.detail->>'message' AS message, last.host_id AS host`;
-const LAST = `LEFT JOIN LATERAL (SELECT a.outcome, a.detail, p.host_id FROM attempt a
+  last.detail->'outcome'->>'step' AS step, last.detail->'outcome'->>'message' AS message,
+  last.host_id AS host, last.id AS attempt`;
+const LAST = `LEFT JOIN LATERAL (SELECT a.id, a.outcome, a.detail, p.host_id FROM attempt a
     LEFT JOIN place p ON p.run_id = a.run_id AND p.attempt_id = a.id
     WHERE a.run_id = r.id ORDER BY a.id DESC LIMIT 1) last ON true`;
 const IS_OVER = `r.verdict IS NOT NULL AND NOT EXISTS (SELECT FROM queue q WHERE q.run_id = r.id)`;
@@ -226,6 +231,7 @@ interface TriedRow {
   step: string | null;
   message: string | null;
   host: Id | null;
+  attempt: Id | null;
 }
 
 function tried({ verdict, reason, ...row }: TriedRow): Tried {
@@ -233,19 +239,44 @@ function tried({ verdict, reason, ...row }: TriedRow): Tried {
   return { verdict, reason, ...Object.fromEntries(said) };
 }
 
+/** A trial that is over. */
+export interface EndedTrial {
+  readonly hunt: Id;
+  readonly trial: number;
+  readonly run: Id;
+  readonly tried: Tried;
+  /** Its state came to nothing on another host too, and since then other states came to something. */
+  readonly hasErred: boolean;
+}
+
+/** A trial that is over. */
+export interface EndedTrial {
+  readonly hunt: Id;
+  readonly trial: number;
+  readonly run: Id;
+  readonly tried: Tried;
+  /** Its state came to nothing on another host too, and since then other states came to something. */
+  readonly hasErred: boolean;
+}
+
 /** Trials that are over and have not been told. */
-export async function endedTrials(
-  sql: Sql,
-): Promise<
-  readonly { readonly hunt: Id; readonly trial: number; readonly run: Id; readonly tried: Tried }[]
-> {
-  const rows = await sql.rows<TriedRow & { hunt: Id; trial: number; run: Id }>(
-    `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, ${TRIED}
+export async function endedTrials(sql: Sql): Promise<readonly EndedTrial[]> {
+  const rows = await sql.rows<TriedRow & Omit<EndedTrial, 'tried'>>(
+    `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, EXISTS (SELECT FROM trial e JOIN trial o
+         ON o.search_id = e.search_id AND o.outcome IN ('good', 'bad', 'other') AND o.asked_at >= e.told_at
+       WHERE e.search_id = t.search_id AND e.outcome IN ('withdrawn', 'error') AND e.asked->>'state' = t.asked->>'state'
+         AND e.asked->>'host' <> t.asked->>'host') AS "hasErred", ${TRIED}
      FROM search s JOIN trial t ON t.search_id = s.id AND t.told_at IS NULL
      JOIN run r ON r.submission_id = t.submission_id ${LAST}
      WHERE s.closed_at IS NULL AND ${IS_OVER} ORDER BY t.search_id, r.judged_at, t.id`,
   );
-  return rows.map(({ hunt, trial, run, ...row }) => ({ hunt, trial, run, tried: tried(row) }));
+  return rows.map(({ hunt, trial, run, hasErred, ...row }) => ({
+    hunt,
+    trial,
+    run,
+    hasErred,
+    tried: tried(row),
+  }));
 }
 
 /** A run of a submission that is over. */
@@ -424,4 +455,78 @@ export async function stillTried(sql: Sql, changes: readonly Id[]): Promise<read
     [changes],
   );
   return rows.map(({ id }) => id);
+}
+
+/** The versions that are trusted of the components of a watch, by the name of the package. */
+export async function standingOf(sql: Sql, watch: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.rows<{ name: string; baseline: string }>(
+    `SELECT substr(name, length(watch) + 2) AS name, baseline FROM component
+     WHERE watch = $1 AND kind <> 'git' AND baseline IS NOT NULL`,
+    [watch],
+  );
+  return new Map(rows.map(({ name, baseline }) => [name, baseline]));
+}
+
+/** The last trial of a search that broke off in its chain. */
+export async function lastBroken(
+  sql: Sql,
+  search: Id,
+): Promise<{ readonly run: Id; readonly tried: Tried } | undefined> {
+  const [row] = await sql.rows<TriedRow & { run: Id }>(
+    `SELECT r.id AS run, ${TRIED} FROM trial t JOIN run r ON r.submission_id = t.submission_id ${LAST}
+     WHERE t.search_id = $1 AND last.outcome = 'chain_failed' ORDER BY t.told_at DESC, t.id DESC LIMIT 1`,
+    [search],
+  );
+  if (row === undefined) return undefined;
+  const { run, ...rest } = row;
+  return { run, tried: tried(rest) };
+}
+
+/** A test that was red of late and had passed before, with what of the baseline has changed between. */
+export interface Regression {
+  readonly projectId: Id;
+  readonly run: Id;
+  readonly testId: Id;
+  readonly testName: string;
+  readonly requirement: string;
+  readonly signature: string | null;
+  readonly changes: readonly LinkedChange[];
+}
+
+/** Keeps these reds until `regressions` has asked for them, where anything is watched at all. */
+export async function keepNewReds(sql: Sql, runs: readonly Id[]): Promise<void> {
+  if (runs.length === 0) return;
+  await sql.rows(
+    `INSERT INTO new_red (run_id) SELECT unnest($1::bigint[])
+     WHERE EXISTS (SELECT FROM baseline_entry WHERE change_id IS NOT NULL) ON CONFLICT DO NOTHING`,
+    [runs],
+  );
+}
+
+/**
+ * The new reds, each with what of the baseline has moved between the last pass and it, oldest first; of tests that
+ * nobody searches for, nor has within a day. They are asked for once.
+ */
+export function regressions(sql: Sql): Promise<readonly Regression[]> {
+  return sql.rows<Regression>(
+    `WITH red AS (DELETE FROM new_red RETURNING run_id),
+     known AS (
+       SELECT DISTINCT ON (r.project_id, r.test_name) r.*, (SELECT p.created_at FROM run p WHERE p.project_id = r.project_id
+           AND p.test_name = r.test_name AND p.purpose = 'test' AND p.verdict = 'passed' AND p.id < r.id
+         ORDER BY p.id DESC LIMIT 1) AS passed_at
+       FROM red JOIN run r ON r.id = red.run_id ORDER BY r.project_id, r.test_name, r.id DESC)
+     SELECT k.project_id AS "projectId", k.id AS run, k.test_id AS "testId", k.test_name AS "testName", t.requirement,
+       k.failure_signature AS signature, moved.changes
+     FROM known k JOIN test t ON t.id = k.test_id CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', c.id::text, 'componentId', m.id::text, 'component', m.name,
+           'kind', m.kind, 'from', b.version, 'to', e.version, 'facts', c.facts)) ORDER BY e.since, c.position) AS changes
+       FROM baseline_entry e JOIN change c ON c.id = e.change_id JOIN component m ON m.id = e.component_id
+       LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
+         ORDER BY o.id DESC LIMIT 1) b ON true
+       WHERE m.project_id = k.project_id AND e.since >= k.passed_at AND e.since <= k.created_at AND e.until IS NULL) moved
+     WHERE k.passed_at IS NOT NULL AND moved.changes IS NOT NULL
+       AND NOT EXISTS (SELECT FROM search s JOIN test o ON o.id = s.test_id WHERE o.project_id = k.project_id
+         AND o.name = k.test_name AND (s.closed_at IS NULL OR s.opened_at > grid_now() - interval '1 day'))
+     ORDER BY k.id`,
+  );
 }

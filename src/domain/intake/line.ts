@@ -33,6 +33,9 @@ export interface LeftBehind {
   readonly why: string;
 }
 
+/** The versions that are there whatever the line brings, by the package's name. */
+export type Standing = ReadonlyMap<string, string>;
+
 /**
  * The changes of a line that can be put in together where those of `without` are not, and those that must stay behind
  * with these: a package that needs a version which nothing brings then, and on a branch every later commit.
@@ -40,6 +43,7 @@ export interface LeftBehind {
 export function lineWithout(
   line: readonly LinkedChange[],
   without: ReadonlySet<Id>,
+  standing: Standing,
 ): { readonly line: readonly LinkedChange[]; readonly behind: readonly LeftBehind[] } {
   const behind: LeftBehind[] = [];
   const branches = new Map<string, string>();
@@ -54,7 +58,7 @@ export function lineWithout(
     return false;
   });
   for (;;) {
-    const there = standing(line, left);
+    const there = standingWith(line, left, standing);
     const unmet = left.flatMap((change) => {
       const need = change.facts.depends?.find((dependency) => !isMet(dependency, there, change.kind));
       return need === undefined ? [] : [{ change: change.id, why: `it needs ${spelled(need)}` }];
@@ -66,18 +70,19 @@ export function lineWithout(
   }
 }
 
-/** The versions of the packages of a line, by the package's name, where these changes of it are in. */
-function standing(
+/** What is there, by the package's name, where these changes of a line are in. */
+function standingWith(
   line: readonly LinkedChange[],
   left: readonly LinkedChange[],
+  standing: Standing,
 ): ReadonlyMap<string, string | undefined> {
-  const there = new Map<string, string | undefined>();
+  const there = new Map<string, string | undefined>(standing);
   for (const change of line) if (!there.has(nameOf(change))) there.set(nameOf(change), change.from);
   for (const change of left) there.set(nameOf(change), change.to);
   return there;
 }
 
-/** Whether a dependency is met; what is no part of the line is none of its business. */
+/** Whether a dependency is met; what nobody watches is taken to be there. */
 function isMet(
   { or = [], ...first }: Dependency,
   there: ReadonlyMap<string, string | undefined>,

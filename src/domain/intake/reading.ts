@@ -23,6 +23,7 @@ export interface Tried {
   readonly step?: string;
   readonly message?: string;
   readonly host?: Id;
+  readonly attempt?: Id;
 }
 
 /**
