@@ -36,6 +36,8 @@ export interface Failure {
   readonly work: string;
   readonly step?: string;
   readonly message: string;
+  /** The resource that the step itself took to be at fault. */
+  readonly hint?: string | undefined;
   readonly run: Id;
   readonly attempt: Id;
 }
@@ -286,8 +288,9 @@ function first({ host }: Failure): Cause {
   return { kind: 'host', host };
 }
 
-function failingOf({ failedOn: host, work, attempt, failedAtMs: atMs, lostUnderTest }: Incident): Failing {
-  return { host, work, moment: { attempt, atMs }, lostUnderTest };
+function failingOf(incident: Incident): Failing {
+  const { failedOn: host, work, attempt, failedAtMs: atMs, lostUnderTest, hint } = incident;
+  return { host, work, moment: { attempt, atMs }, lostUnderTest, hint };
 }
 
 /** What opened an incident, in the words of the failure. */

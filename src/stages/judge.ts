@@ -384,7 +384,9 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
 /** The infrastructure failures that an attempt shows. */
 function failuresOf(attempt: EndedAttempt, decision: Decision): Failure[] {
   const failure = failureOf(attempt, decision);
-  const failures = failure === undefined ? [] : [failure];
+  const { outcome } = attempt.end;
+  const hint = outcome.kind === 'chain_failed' ? outcome.resource : undefined;
+  const failures = failure === undefined ? [] : [{ ...failure, hint }];
   const slow = decision.do === 'verdict' ? maybeSlow(attempt.memory, attempt.end.outcome) : undefined;
   if (slow !== undefined) failures.push(outOfTime(attempt, slow));
   const { hostId: host, runId: run, attemptId, unorderedBoot } = attempt;
