@@ -47,7 +47,9 @@ export async function figuresOf(campaign: Campaign) {
   const testAttempts = new Set(
     (
       await store.rows<{ id: string }>(
-        `SELECT a.id FROM attempt a JOIN run r ON r.id = a.run_id WHERE r.purpose = 'test'`,
+        // What gave its run the verdict that it was owed was not lost.
+        `SELECT a.id FROM attempt a JOIN run r ON r.id = a.run_id
+         WHERE r.purpose = 'test' AND a.id IS DISTINCT FROM r.verdict_attempt`,
       )
     ).map(({ id }) => id),
   );

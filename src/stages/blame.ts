@@ -183,7 +183,7 @@ export async function settle(
   if (cause.kind === 'host') await condemn(tx, incident.failedOn, explains, world);
   // Of a host a canary has told already.
   const checks = cause.kind === 'host' ? 1 : 0;
-  await nextCheck(tx, stays.id, checkDelayS(checks, settings.checkFirstS), checks > 0);
+  await nextCheck(tx, stays.id, checkDelayS(checks, settings.checkFirstS, cause.kind), checks > 0);
 }
 
 /** A host that is at fault is quarantined once two different pieces of work have failed there. */
