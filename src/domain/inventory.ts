@@ -7,6 +7,7 @@ import type { StepSpec } from './step.js';
 import type { Alias, Instance, TagSpec } from './tag.js';
 import type { MailSpec, WebHookSpec } from './tell/telling.js';
 import type { TestSpec } from './test.js';
+import type { WatchSpec } from './watch.js';
 
 /** The lab as its admins wrote it down; plain values, checked against each other, each list in order of names. */
 export interface Inventory {
@@ -23,6 +24,8 @@ export interface Inventory {
   readonly hosts: readonly HostSpec[];
   readonly steps: readonly StepSpec[];
   readonly tests: readonly TestSpec[];
+  /** Places where new versions arrive; undefined: none. */
+  readonly watches?: readonly WatchSpec[];
 }
 
 /** What is said of the grid as a whole. */

@@ -255,6 +255,9 @@ function sayRed(memory: RunMemory): Decision | undefined {
 }
 
 function setupFailed(message: string, context: JudgeContext): Decision {
+  // Of an experiment whoever asked for it makes what there is to make.
+  if (context.purpose === 'trial')
+    return none('could_not_run', `the test's own setup failed: ${message}`, context);
   const failures = [
     // Where other work fails by now the host was the cause.
     ...(context.memory.setupFailures ?? []).filter((f) => !(context.inDoubt ?? []).includes(f.host)),
