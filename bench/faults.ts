@@ -32,9 +32,12 @@ const size = {
   failing: options.failing,
 };
 const inventory = lab(size, roll);
-const SPACING_S = options.mixed > 0 ? 600 : 1500;
+const SPACING_S = options.mixed > 0 ? 600 : 1200;
 const WARM_UP_S = 600;
-const lastsS = () => 900 + 240 * roll();
+/** What no run meets in this time goes away unseen. */
+const UNMET_S = 450;
+/** What a run has met stays until somebody mends it: nobody does so within seconds. */
+const lastsS = () => 480 + 180 * roll();
 /** A test takes a minute or two; every other second as long as it lasts is the chain's. */
 const testS = (n: number) => 40 + ((n * 37) % 100);
 const RUN_S = 120;
@@ -45,15 +48,17 @@ const faults = Array.from({ length: options.faults }, (_, id): Fault => {
   const make = KINDS[kind];
   if (make === undefined) throw new Error(`no kind ${kind}`);
   const fromS = WARM_UP_S + id * SPACING_S + (options.mixed > 0 ? 300 * roll() : 0);
-  const untilS = fromS + lastsS();
+  const untilS = fromS + UNMET_S;
   return { id, kind, fromS, untilS, ...make({ inventory, id, fromS, untilS, roll }) };
 });
+const lasts = faults.map(lastsS);
 let mended = 0;
 let tests = inventory.tests;
 const untilS = WARM_UP_S + options.faults * SPACING_S;
 
 /** Which faults struck which attempts: from their runs' point of view they are lost to them. */
 const struck = new Map<string, Set<number>>();
+const met = new Set<number>();
 const chance = dice(options.seed + 1);
 const database = await startSimDatabase();
 const grid = await SimGrid.open({ url: database.url, inventory, fate });
@@ -65,10 +70,6 @@ while (atS < untilS) {
 for (const fault of faults.filter(({ kind }) => kind === 'executor dies')) {
   grid.at(fault.fromS, () => grid.executor().die());
   grid.at(fault.fromS + 60, () => grid.executor().start());
-}
-for (const fault of faults.filter(({ kind }) => kind === 'setup broken by its author')) {
-  // Its author corrects it.
-  grid.at(fault.untilS, () => mend(fault.truth.of));
 }
 if (options.show > 1)
   for (let s = 600; s < untilS; s += 600)
@@ -96,10 +97,24 @@ function fate(piece: Piece): Turn | undefined {
     const stroke = fault.strike(piece, turn, chance);
     if (stroke === undefined) continue;
     turn = stroke;
-    const { attempt } = piece.assignment;
-    struck.set(attempt, (struck.get(attempt) ?? new Set()).add(fault.id));
+    if (isLoss(stroke)) strikes(fault, piece, piece.atS + (stroke.takesS ?? piece.takesS));
   }
   return cutShort(piece, turn);
+}
+
+/** What only takes longer, and ends as it should, is no loss. */
+function isLoss({ result, lies, lost, outcome }: Turn): boolean {
+  return [result, lies, lost, outcome].some((what) => what !== undefined);
+}
+
+/** `seenS`: when the loss shows. */
+function strikes(fault: Fault, { assignment: { attempt } }: Piece, seenS: number): void {
+  struck.set(attempt, (struck.get(attempt) ?? new Set()).add(fault.id));
+  if (met.has(fault.id)) return;
+  met.add(fault.id);
+  fault.untilS = seenS + (lasts[fault.id] ?? 0);
+  // Its author corrects it.
+  if (fault.kind === 'setup broken by its author') grid.at(fault.untilS, () => mend(fault.truth.of));
 }
 
 function usual({ what, assignment }: Piece): Turn | undefined {
@@ -123,8 +138,7 @@ function cutShort(piece: Piece, turn: Turn | undefined): Turn | undefined {
   if (next === undefined) return turn;
   const stroke = next.strike(piece, turn, chance);
   if (stroke?.lost === undefined) return turn;
-  const { attempt } = piece.assignment;
-  struck.set(attempt, (struck.get(attempt) ?? new Set()).add(next.id));
+  strikes(next, piece, next.fromS + 45);
   return { ...stroke, takesS: next.fromS - piece.atS + 45 };
 }
 

@@ -5,10 +5,15 @@ import { FileServer } from './file-server.js';
 import { program } from './run-program.js';
 import { SigningKey } from './signing-key.js';
 
+/** Who maintains the packages of the lab. */
+export const LAB_MAINTAINER = 'Lab <lab@testyard.invalid>';
+
 /** A package of the lab: one small file, and what packages say of each other. */
 export interface LabPackage {
   readonly name: string;
   readonly version: string;
+  /** Whose it is; the lab's unless said. */
+  readonly maintainer?: string;
   readonly depends?: string;
   readonly conflicts?: string;
   /** Shell text that runs when it has been unpacked. */
@@ -102,7 +107,7 @@ export class AptRepository {
         `Package: ${one.name}`,
         `Version: ${one.version}`,
         'Architecture: all',
-        'Maintainer: Lab <lab@testyard.invalid>',
+        `Maintainer: ${one.maintainer ?? LAB_MAINTAINER}`,
       ],
       ...(one.depends === undefined ? [] : [`Depends: ${one.depends}`]),
       ...(one.conflicts === undefined ? [] : [`Conflicts: ${one.conflicts}`]),

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { LabPackage } from './apt-repository.js';
+import { LAB_MAINTAINER, type LabPackage } from './apt-repository.js';
 import { FileServer } from './file-server.js';
 import { program } from './run-program.js';
 import { SigningKey } from './signing-key.js';
@@ -45,7 +45,7 @@ export class RpmRepository {
   }
 
   private async build(
-    { name, version, depends, conflicts, postinst }: LabPackage,
+    { name, version, depends, conflicts, postinst, maintainer }: LabPackage,
     root: string,
   ): Promise<void> {
     const top = path.join(this.folder, 'build');
@@ -57,6 +57,7 @@ export class RpmRepository {
         'Release: 1',
         'Summary: a package of the lab',
         'License: none',
+        `Packager: ${maintainer ?? LAB_MAINTAINER}`,
       ],
       ...['BuildArch: noarch', 'AutoReqProv: no'],
       ...(depends === undefined ? [] : [`Requires: ${depends}`]),

@@ -6,16 +6,23 @@ import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
+import { AptArrivals } from './adapters/arrivals-apt.js';
+import { DnfArrivals } from './adapters/arrivals-dnf.js';
+import { GitArrivals } from './adapters/arrivals-git.js';
+import { ImageArrivals } from './adapters/arrivals-images.js';
+import { TestArrivals } from './adapters/arrivals-tests.js';
 import { CommandImages } from './adapters/command-images.js';
 import { Cron } from './adapters/cron.js';
 import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
 import { FolderBlobs } from './adapters/folder-blobs.js';
 import { Git } from './adapters/git.js';
+import { HmacHookSignatures } from './adapters/hook-signature.js';
 import { HttpsLink } from './adapters/https-link.js';
 import { ImageStore } from './adapters/image-store.js';
 import { readInventory } from './adapters/inventory-files.js';
 import { LocalShell } from './adapters/local.js';
 import { ProcessCommands } from './adapters/process-commands.js';
+import { PushedCandidates } from './adapters/pushed-candidates.js';
 import { Smtp } from './adapters/smtp.js';
 import { SshShell } from './adapters/ssh.js';
 import { SignedWebHooks } from './adapters/web-hook.js';
@@ -28,11 +35,13 @@ import { HealthChecks } from './stages/health-check.js';
 import { Heartbeat } from './stages/heartbeat.js';
 import { RecordDesk } from './stages/record.js';
 import { Sender } from './stages/send.js';
+import { Watcher } from './stages/watch.js';
 import { ensureAdminToken, newSecret } from './store/access.js';
 import { applyInventory } from './store/inventory.js';
 import { migrate } from './store/migrate.js';
 import { Store } from './store/store.js';
 import { Wakeup } from './store/wakeup.js';
+import { imagesNow, testsNow } from './store/watching.js';
 
 /** A part of the grid; one process can be all of them. */
 export type Role = 'api' | 'scheduler' | 'executor';
@@ -89,6 +98,9 @@ export async function startGrid(options: {
       const checks = new HealthChecks(store, new Cron(), log);
       checks.start();
       started.push(() => checks.stop());
+      const watcher = new Watcher(store, arrivalsOf(store, stateDir), new Cron(), log);
+      watcher.start();
+      started.push(() => watcher.stop());
     }
     let apiUrl = '';
     if (roles.includes('api')) {
@@ -99,6 +111,8 @@ export async function startGrid(options: {
         link: desk,
         blobs,
         source: new Git(path.join(stateDir, 'git')),
+        candidates: new PushedCandidates(blobs),
+        hookSignatures: new HmacHookSignatures(),
         listen: {
           ...address(options.listen ?? '127.0.0.1:7070'),
           ...(config.tls === undefined ? {} : { tls: config.tls }),
@@ -143,6 +157,17 @@ export async function startExecutor(options: {
       await end();
       link.close();
     },
+  };
+}
+
+/** What looks at each kind of place where new versions arrive. */
+function arrivalsOf(store: Store, stateDir: string) {
+  return {
+    apt: new AptArrivals(),
+    dnf: new DnfArrivals(),
+    git: new GitArrivals(path.join(stateDir, 'watched')),
+    image: new ImageArrivals(() => imagesNow(store)),
+    test: new TestArrivals((project) => testsNow(store, project)),
   };
 }
 

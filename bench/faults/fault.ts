@@ -18,7 +18,8 @@ export interface Fault {
   /** Several hosts or steps have it in common: no single host is to be quarantined for it. */
   readonly isShared: boolean;
   readonly fromS: number;
-  readonly untilS: number;
+  /** Later once it has struck. */
+  untilS: number;
   /** What comes of a piece while it lasts; undefined: it is no concern of this fault's. */
   readonly strike: (piece: Piece, turn: Turn | undefined, chance: () => number) => Turn | undefined;
   /** Hosts that are really unable to work while it lasts: none of them stands idle needlessly. */
@@ -49,7 +50,8 @@ export const KINDS: Readonly<Record<string, Make>> = {
   'mirror serves a broken package': (scene) => {
     const version = pick(['libfoo 1.2', 'libbar 2.0'], scene.roll);
     const steps = scene.inventory.steps.filter((step) => versionsIn(step).includes(version));
-    const [first] = steps;
+    // Several people put it in: the first by the name of the step speaks for them.
+    const [first] = [...steps].sort((a, b) => a.name.localeCompare(b.name));
     return {
       truth: { scope: 'change', of: version, owner: first?.owner ?? '' },
       isShared: true,

@@ -30,6 +30,8 @@ interface Thread {
   readonly works: readonly string[];
   readonly said: string;
   readonly told: readonly Told[];
+  /** What became of it, line by line. */
+  readonly story: readonly string[];
 }
 
 /** The figures, each held against the truth; and what was not right, for whoever mends the engine. */
@@ -76,7 +78,7 @@ export async function figuresOf(campaign: Campaign) {
     (byFault.get(fault.id) ?? []).flatMap((thread) =>
       thread.told
         .filter(({ owner }) => owner !== fault.truth.owner)
-        .map((one) => ({ kind: fault.kind, truth: fault.truth.of, ...one })),
+        .map((one) => ({ kind: fault.kind, truth: fault.truth.of, ...one, story: thread.story })),
     ),
   );
   const stray = threads.filter(
@@ -177,7 +179,13 @@ async function threadsOf(store: Store): Promise<readonly Thread[]> {
        (SELECT e.detail FROM evidence e WHERE e.incident_id = i.id AND NOT e.ok ORDER BY e.id LIMIT 1) AS said,
        ARRAY(SELECT DISTINCT e.work FROM evidence e WHERE e.incident_id = i.id AND NOT e.ok) AS works,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('incident', t.subject, 'owner', t.data->>'owner', 'scope', t.data->>'scope')), '[]')
-        FROM history t WHERE t.kind = 'owner.told' AND t.subject = 'i' || i.id) AS told
+        FROM history t WHERE t.kind = 'owner.told' AND t.subject = 'i' || i.id) AS told,
+       ARRAY(SELECT line FROM (
+         SELECT at, concat_ws(' ', round(extract(epoch FROM at - '2026-01-01T00:00:00Z')), kind, data->>'scope', data->>'title', data->>'why', data->'suspects') AS line
+         FROM history WHERE subject = 'i' || i.id
+         UNION ALL
+         SELECT e.at, concat_ws(' ', round(extract(epoch FROM e.at - '2026-01-01T00:00:00Z')), CASE WHEN e.ok THEN 'worked' ELSE 'failed' END, e.work, 'on', x.name)
+         FROM evidence e LEFT JOIN host x ON x.id = e.host_id WHERE e.incident_id = i.id) lines ORDER BY at LIMIT 40) AS story
      FROM incident i LEFT JOIN host h ON h.id = i.host_id ORDER BY i.id`,
   );
 }

@@ -20,6 +20,8 @@ export class SimHost {
   readonly name: string;
   /** The newest last; of several of one tag that one is seen. */
   private left: readonly Left[] = [];
+  /** Of components whose versions a step has put in: which, and the layer they lie in. */
+  private readonly versions = new Map<string, { readonly version: string; readonly layer: Layer }>();
   private readonly spoilt = new Set<Layer>();
   private boots = 1;
   private spoils = 0;
@@ -37,6 +39,11 @@ export class SimHost {
     return { presence: 'present', instances: own.map(({ place, raw }) => ({ place, raw })) };
   }
 
+  /** The version of a component that lies there; undefined: none. */
+  versionOf(component: string): string | undefined {
+    return this.versions.get(component)?.version;
+  }
+
   /** Carries a step out; false where what it needs is not there. */
   carryOut(step: StepSpec, catalogue: Catalogue): boolean {
     const can = holds(needsOf(step), (tag) => this.sees(tag), catalogue) === 'yes';
@@ -48,6 +55,10 @@ export class SimHost {
         ...this.left.filter((one) => one.tag !== tag || one.layer !== step.layer),
         { tag, layer: step.layer, raw: value },
       ];
+    if (step.action.kind === 'packages')
+      for (const { component, version } of step.action.install)
+        if (component !== undefined && version !== undefined)
+          this.versions.set(component, { version, layer: step.layer });
     if (isRestore(step) || step.layer === 'boot') this.boot();
     return true;
   }
@@ -91,6 +102,8 @@ export class SimHost {
 
   private lose(from: Layer): void {
     this.left = this.left.filter(({ layer }) => !reaches(from, layer));
+    for (const [component, { layer }] of this.versions)
+      if (reaches(from, layer)) this.versions.delete(component);
   }
 
   private forget(layers: Set<Layer>, from: Layer): void {

@@ -2,7 +2,7 @@ import { nearest } from '../domain/language/nearest.js';
 import type { InventoryProblem } from './inventory-thing.js';
 
 /** What stands below a name in the files of an inventory. */
-export type Kind = 'tag' | 'alias' | 'pool' | 'resource' | 'image' | 'type' | 'host' | 'step';
+export type Kind = 'tag' | 'alias' | 'pool' | 'resource' | 'image' | 'type' | 'host' | 'step' | 'watch';
 
 /** What stands in which files: `tags.yaml` or `tags/*.yaml`, and so on. */
 export const PARTS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
@@ -13,6 +13,7 @@ export const PARTS: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   types: { types: 'type' },
   hosts: { hosts: 'host' },
   steps: { steps: 'step' },
+  watches: { watches: 'watch' },
 };
 
 /** The files of an inventory by what they are for. */

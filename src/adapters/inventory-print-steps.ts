@@ -21,7 +21,8 @@ export function actionFields(action: StepAction): Fields {
       const sources = from.map(({ resource }) => resource);
       const lists = { install: pinned, remove, hold, unhold, files, from: sources };
       const said = Object.entries(lists).filter(([, list]) => list.length > 0);
-      return { packages: { by, ...Object.fromEntries(said), root } };
+      const watch = install.find(({ component }) => component !== undefined)?.component?.split('/')[0];
+      return { packages: { by, ...Object.fromEntries(said), root, watch } };
     }
     case 'fetch':
       return { fetch: { ...gitFields(action.git), into: action.into } };
@@ -44,12 +45,13 @@ export function actionFields(action: StepAction): Fields {
 }
 
 function gitFields(git: GitSource): Fields {
-  const { url, ref, submodules, from } = git;
+  const { url, ref, submodules, from, component } = git;
   return {
     git: url,
     [pinnedCommit(git) === undefined ? 'branch' : 'commit']: ref,
     submodules: submodules ? 'yes' : undefined,
     from,
+    watch: component,
   };
 }
 

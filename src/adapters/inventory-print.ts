@@ -20,6 +20,7 @@ import { mappingFields } from './inventory-lava.js';
 import { actionFields, copiedFiles, imageFields, repositoryFields } from './inventory-print-steps.js';
 import { tellingFields } from './inventory-telling.js';
 import type { InventoryFiles } from './inventory-thing.js';
+import { watchFields } from './inventory-watches.js';
 import { readTestFile } from './test-file.js';
 import { printYaml, type Written } from './yaml-print.js';
 import { decodeUtf8 } from './yaml-source.js';
@@ -87,6 +88,9 @@ export function printInventory(inventory: Inventory): InventoryFiles {
         typeOf.get(host.type) ?? { name: '', tags: [] },
       ),
     ]),
+  });
+  put('watches.yaml', {
+    watches: (inventory.watches ?? []).map((watch) => [watch.name, watchFields(watch)]),
   });
   put('steps.yaml', { steps: steps.map((step) => [step.name, stepFields(step)]) });
   for (const [file, bytes] of copiedFiles(steps)) files.set(file, bytes);

@@ -22,6 +22,7 @@ import { addressless } from './inventory-telling.js';
 import type { InventoryFiles, InventoryProblem, Thing } from './inventory-thing.js';
 import { GRID_KEYS, POOL_KEYS, RESOURCE_KEYS, readGrid, readPool, readResource } from './inventory-things.js';
 import { unprovided } from './inventory-unprovided.js';
+import { readWatch, WATCH_KEYS } from './inventory-watches.js';
 import { Fields, NAME } from './source-fields.js';
 import { MAX_TEST_FILE_BYTES, readTestFile } from './test-file.js';
 import { decodeUtf8, type FileProblem, type Position, readYaml, type Source, shown } from './yaml-source.js';
@@ -44,6 +45,7 @@ const KEYS: Readonly<Record<Kind, readonly string[]>> = {
   type: TYPE_KEYS,
   host: HOST_KEYS,
   step: STEP_KEYS,
+  watch: WATCH_KEYS,
 };
 /** Says what words of LAVA metadata ask of a host; it may be left out. */
 const LAVA_FILE = 'lava.yaml';
@@ -73,6 +75,7 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
   const images = readImages(things.image, catalogue);
   const around = surroundingsOf(grid, resources, images, reading.copied());
   const steps = things.step.map((thing) => readStep(thing, catalogue, around));
+  const watches = things.watch.map(readWatch);
   checkNames(things, { pools, resources, types, hosts, steps });
   for (const kind of Object.keys(KEYS) as Kind[]) for (const thing of things[kind]) reading.finish(thing);
   const tests = reading.tests(catalogue);
@@ -90,6 +93,7 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
     hosts: byName(hosts),
     steps: byName(steps),
     tests: byName(tests),
+    ...(watches.length === 0 ? {} : { watches: byName(watches) }),
   };
   const where = (kind: string, name: string) => reading.placeOf(kind, name);
   const warnings = [
@@ -135,7 +139,7 @@ class Reading {
   /** Everything that stands below a name, by what it is. */
   things(): Readonly<Record<Kind, readonly Thing[]>> {
     const found: Record<Kind, Thing[]> = {
-      ...{ tag: [], alias: [], pool: [], resource: [], image: [], type: [], host: [], step: [] },
+      ...{ tag: [], alias: [], pool: [], resource: [], image: [], type: [], host: [], step: [], watch: [] },
     };
     for (const [part, headings] of Object.entries(PARTS))
       for (const file of this.sorted.parts.get(part) ?? [])

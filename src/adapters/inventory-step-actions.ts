@@ -97,7 +97,7 @@ function readRestore(fields: Fields, { images }: StepSurroundings): StepAction {
 }
 
 function readPackages(fields: Fields, { resources }: StepSurroundings): StepAction {
-  const known = ['by', 'install', 'remove', 'hold', 'unhold', 'files', 'from', 'root'];
+  const known = ['by', 'install', 'remove', 'hold', 'unhold', 'files', 'from', 'root', 'watch'];
   const below = fields.below('packages', known);
   if (below === undefined) return NOTHING;
   const by = below.oneOf('by', ['apt', 'dnf']) ?? 'apt';
@@ -108,7 +108,7 @@ function readPackages(fields: Fields, { resources }: StepSurroundings): StepActi
   const action = {
     kind: 'packages' as const,
     by,
-    install: readPinned(below),
+    install: readPinned(below, readWatch(below)),
     remove: names('remove'),
     hold: names('hold'),
     unhold: names('unhold'),
@@ -128,15 +128,21 @@ function readPackages(fields: Fields, { resources }: StepSurroundings): StepActi
   return action;
 }
 
-/** `hello`, or `hello = 2.10-3`. */
-function readPinned(fields: Fields): readonly PinnedPackage[] {
+/** The watch whose baseline says the versions that are not said here. */
+function readWatch(fields: Fields): string | undefined {
+  return fields.matching('watch', NAME, 'the name of a watch');
+}
+
+/** `hello`, or `hello = 2.10-3`; without a version that of the watch's baseline, or the newest. */
+function readPinned(fields: Fields, watch: string | undefined): readonly PinnedPackage[] {
   const found = new Map<string, PinnedPackage>();
   for (const { text, at } of fields.list('install')) {
     const [name = '', version, ...more] = text.split('=').map((part) => part.trim());
     if (!PACKAGE.test(name) || more.length > 0 || (version !== undefined && !VERSION.test(version)))
       fields.wrong(at, `'${shown(text)}' is no package: write NAME, or NAME = VERSION`);
     else if (found.has(name)) fields.wrong(at, `'${name}' stands twice in 'install'`);
-    else found.set(name, { name, ...(version === undefined ? {} : { version }) });
+    else if (version !== undefined) found.set(name, { name, version });
+    else found.set(name, { name, ...(watch === undefined ? {} : { component: `${watch}/${name}` }) });
   }
   return [...found.values()];
 }
@@ -178,7 +184,7 @@ function isKnown(
   return false;
 }
 
-const GIT_KEYS = ['git', 'commit', 'branch', 'submodules', 'from'];
+const GIT_KEYS = ['git', 'commit', 'branch', 'submodules', 'from', 'watch'];
 
 function readGit(fields: Fields, { resources }: StepSurroundings): GitSource {
   const url = fields.required('git', fields.line('git'), 'the address of a repository');
@@ -199,10 +205,17 @@ function readGit(fields: Fields, { resources }: StepSurroundings): GitSource {
   );
   const from = fields.matching('from', NAME, 'the name of a resource');
   if (from !== undefined) isKnown(fields, from, fields.at('from'), resources);
+  const component = readWatch(fields);
+  if (component !== undefined && commit !== undefined)
+    fields.wrong(
+      fields.at('watch'),
+      "a commit that is said is not watched: write 'branch:', or leave 'watch:' out",
+    );
   return {
     url,
     ref: commit ?? branch ?? '',
     submodules: fields.flag('submodules') ?? false,
+    ...(component === undefined ? {} : { component }),
     ...(from === undefined ? {} : { from }),
   };
 }

@@ -144,7 +144,7 @@ function isRange(text: string): boolean {
 }
 
 /** Where a secret is: an inventory never holds one. */
-function readSecret(fields: Fields, key: string): SecretPlace | undefined {
+export function readSecret(fields: Fields, key: string): SecretPlace | undefined {
   const place = fields.below(key, ['env', 'file']);
   if (place === undefined) return undefined;
   const env = place.matching('env', VARIABLE, 'the name of a variable');

@@ -2,6 +2,7 @@ import {
   type GridSpec,
   HALT_CAUSES,
   HALT_REACHES,
+  HALT_RUNNING,
   type HaltPolicy,
   type PoolCap,
   type PoolSpec,
@@ -65,13 +66,15 @@ function readSources(fields: Fields): readonly string[] {
 }
 
 function readHalt(fields: Fields): HaltPolicy | undefined {
-  const halt = fields.below('halt', HALT_CAUSES);
+  const halt = fields.below('halt', [...HALT_CAUSES, 'running']);
   if (halt === undefined) return undefined;
   const said = HALT_CAUSES.flatMap((cause) => {
     const reach = halt.oneOf(cause, HALT_REACHES);
     return reach === undefined || reach === 'scope' ? [] : [[cause, reach] as const];
   });
-  return said.length === 0 ? undefined : Object.fromEntries(said);
+  const running = halt.oneOf('running', HALT_RUNNING);
+  if (said.length === 0) return undefined;
+  return { ...Object.fromEntries(said), ...(running === 'kill' ? { running } : {}) };
 }
 
 /** Reads a pool. */

@@ -1,3 +1,4 @@
+import type { Versions } from './baseline.js';
 import { digestOf } from './digest.js';
 import type { Id } from './id.js';
 
@@ -38,6 +39,8 @@ export interface Demand {
   readonly project?: string;
   /** Where nothing could ever serve it, it waits until something can, instead of ending. */
   readonly wait?: boolean;
+  /** What components are to be at there, instead of what the baseline says of them. */
+  readonly versions?: Versions;
 }
 
 /** Equal demands have equal keys. */

@@ -11,6 +11,9 @@ const LETTERS = {
   project: 'p',
   reservation: 'v',
   known: 'k',
+  change: 'c',
+  intake: 'n',
+  search: 'q',
 } as const;
 
 /** A kind of thing that has an id. */

@@ -7,6 +7,7 @@ import type { StepSpec } from './step.js';
 import type { Alias, Instance, TagSpec } from './tag.js';
 import type { MailSpec, WebHookSpec } from './tell/telling.js';
 import type { TestSpec } from './test.js';
+import type { WatchSpec } from './watch.js';
 
 /** The lab as its admins wrote it down; plain values, checked against each other, each list in order of names. */
 export interface Inventory {
@@ -23,6 +24,8 @@ export interface Inventory {
   readonly hosts: readonly HostSpec[];
   readonly steps: readonly StepSpec[];
   readonly tests: readonly TestSpec[];
+  /** Places where new versions arrive; undefined: none. */
+  readonly watches?: readonly WatchSpec[];
 }
 
 /** What is said of the grid as a whole. */
@@ -55,15 +58,18 @@ export interface GridSpec {
 }
 
 /** Scopes of incidents for which a policy can be declared. */
-export const HALT_CAUSES = ['host', 'step', 'test', 'resource', 'image'] as const;
+export const HALT_CAUSES = ['host', 'step', 'test', 'resource', 'pool', 'image', 'change'] as const;
 
 /** How far an incident's halt can go: no further than its scope, over the pools concerned, over the grid. */
 export const HALT_REACHES = ['scope', 'pool', 'grid'] as const;
 
-/** What an incident of each cause halts. */
+/** What becomes of runs under way where the grid is halted: they may end, or are stopped and run again later. */
+export const HALT_RUNNING = ['drain', 'kill'] as const;
+
+/** What an incident of each cause halts, and what becomes of what runs then; undefined: it may end. */
 export type HaltPolicy = Readonly<
   Partial<Record<(typeof HALT_CAUSES)[number], (typeof HALT_REACHES)[number]>>
->;
+> & { readonly running?: (typeof HALT_RUNNING)[number] };
 
 /** Hosts that are run together. */
 export interface PoolSpec {

@@ -1,3 +1,4 @@
+import type { ChangeState } from './change.js';
 import type { Health } from './host.js';
 
 /** A legal move of a state machine, and what makes it. */
@@ -140,6 +141,35 @@ export const ATTEMPT_MOVES: readonly Move<AttemptState>[] = [
   { from: 'decided', to: 'ended', by: 'the host is tidied up, or its executor is gone' },
   { from: 'ending', to: 'judged', by: 'the host is tidied up, or its executor is gone' },
   { from: 'ended', to: 'judged', by: 'the judge' },
+];
+
+/** How changes move: docs/states/change.md. */
+export const CHANGE_MOVES: readonly Move<ChangeState>[] = [
+  { from: 'new', to: 'testing', by: 'a run with it is asked for' },
+  { from: 'new', to: 'in_baseline', by: 'no test depends on it' },
+  { from: 'new', to: 'blamed', by: 'a search names it' },
+  { from: 'new', to: 'uninstallable', by: 'the package manager refuses it' },
+  { from: 'new', to: 'superseded', by: 'a newer one has arrived' },
+  { from: 'new', to: 'withdrawn', by: 'whoever made it took it back' },
+  { from: 'new', to: 'refused', by: 'a person decides so' },
+  { from: 'testing', to: 'new', by: 'it is to be tested again' },
+  { from: 'testing', to: 'in_baseline', by: 'it held' },
+  { from: 'testing', to: 'blamed', by: 'a search names it' },
+  { from: 'testing', to: 'uninstallable', by: 'the package manager refuses it' },
+  { from: 'testing', to: 'superseded', by: 'a newer one is in the baseline' },
+  { from: 'testing', to: 'withdrawn', by: 'whoever made it took it back' },
+  { from: 'testing', to: 'refused', by: 'a person decides so' },
+  { from: 'in_baseline', to: 'blamed', by: 'a search names it' },
+  { from: 'in_baseline', to: 'new', by: 'its place has gone back to it' },
+  { from: 'blamed', to: 'new', by: 'the accusation is withdrawn' },
+  { from: 'blamed', to: 'superseded', by: 'a newer one is in the baseline' },
+  { from: 'uninstallable', to: 'new', by: 'what it needs has arrived' },
+  { from: 'uninstallable', to: 'superseded', by: 'a newer one has arrived' },
+  { from: 'uninstallable', to: 'withdrawn', by: 'whoever made it took it back' },
+  { from: 'superseded', to: 'new', by: 'its place has gone back to it' },
+  { from: 'superseded', to: 'blamed', by: 'a search names it' },
+  { from: 'withdrawn', to: 'new', by: 'it is there again' },
+  { from: 'refused', to: 'new', by: 'a person thinks again' },
 ];
 
 /** The states from which a state may be reached: what a guarded update names in its `where`. */

@@ -54,6 +54,8 @@ export interface PinnedPackage {
   readonly name: string;
   /** Undefined: the newest. */
   readonly version?: string;
+  /** The component whose version counts, that of the baseline unless a run says another. */
+  readonly component?: string;
 }
 
 /** What is fetched from where: one commit of a repository. */
@@ -62,6 +64,8 @@ export interface GitSource {
   /** A full commit, or a branch or tag, which may stand for another commit each time. */
   readonly ref: string;
   readonly submodules: boolean;
+  /** The component whose version, a commit, counts: that of the baseline unless a run says another. */
+  readonly component?: string;
   /** The resource that serves it, to blame where it does not answer. */
   readonly from?: string;
 }

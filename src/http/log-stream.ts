@@ -46,7 +46,11 @@ export async function* followLog(
       try {
         await allowed();
         const before = await readOutputState(source.store, source.place);
-        yield* reader.available();
+        for await (const chunk of reader.available()) {
+          // Asked after it was read: what came once the right to read was gone is not told.
+          await allowed();
+          yield chunk;
+        }
         if (before.ended && reader.position >= before.bytes) return;
       } catch (error) {
         if (error instanceof Refusal) return;

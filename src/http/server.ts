@@ -110,6 +110,17 @@ function prepare(server: FastifyInstance, tokens: TokensSeen, tls: boolean): voi
       throw new Refusal(415, 'unsupported-media-type', 'The body must be application/json');
     },
   );
+  const takesText = new Set(
+    (Object.values(routes) as Route[])
+      .filter((route) => route.takes === 'text')
+      .map((route) => `${route.method} ${route.path}`),
+  );
+  const readJson = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (takesText.has(`${request.method} ${request.routeOptions.url}`)) done(null, body);
+    else readJson(request, String(body), done);
+  });
   const limits = new Map<string, number>(
     (Object.values(routes) as Route[]).map((route) => [
       `${route.method} ${route.path}`,

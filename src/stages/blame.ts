@@ -1,10 +1,11 @@
 import type { Id } from '../domain/id.js';
-import { type Cause, doesCover, isSameCause, stepOf } from '../domain/recover/cause.js';
+import { type Cause, causesOf, doesCover, isSameCause, PACE, stepOf } from '../domain/recover/cause.js';
 import { isSure } from '../domain/recover/experiment.js';
 import {
   type Failing,
   infer,
   isLater,
+  isSlowSince,
   type Suspect,
   type WorkRecord,
   width,
@@ -57,7 +58,9 @@ export async function infrastructureFailed(
     moment === undefined ? [] : infer({ ...failure, moment }, records, world, takenBy(open, world));
   const home = open
     .filter(
-      (incident) => doesCover(causeOf(incident), failure, world) && isPossible(causeOf(incident), suspects),
+      (incident) =>
+        doesCover(causeOf(incident), failure, world) &&
+        (isPossible(causeOf(incident), suspects) || (!incident.settled && isBehind(incident, failure))),
     )
     .sort(firmFirst)[0];
   const incident =
@@ -118,7 +121,7 @@ export async function reconsider(
     return;
   }
   if (incident.settled) return;
-  const scope = provisional(incident, suspects, looked);
+  const scope = provisional(incident, suspects, looked, world);
   if (scope.kind !== incident.scope) {
     await moveIncident(tx, id, await about(tx, scope, failureBehind(incident), world, settings));
     if (incident.scope === 'host') await trustAgain(tx, incident, world, 'it is looked for elsewhere too');
@@ -211,6 +214,7 @@ function provisional(
   { failedOn: host, work }: Incident,
   suspects: readonly Suspect[],
   looked: Looked,
+  world: World,
 ): Cause {
   const step = stepOf(work);
   const ofHost = suspects.find(({ cause }) => cause.kind === 'host')?.probability ?? 0;
@@ -219,7 +223,8 @@ function provisional(
   const onlyThere = suspects
     .filter(({ cause }) => cause.kind === 'host' || cause.kind === 'step_on_host')
     .reduce((sum, { probability }) => sum + probability, 0);
-  return onlyThere > 0.5 ? { kind: 'step_on_host', step, host } : { kind: 'step', step };
+  if (onlyThere > 0.5) return { kind: 'step_on_host', step, host };
+  return causesOf({ host, work }, world).find(({ kind }) => kind === 'image') ?? { kind: 'step', step };
 }
 
 /** Whether a canary has worked, or failed, on the host since the failure. */
@@ -236,15 +241,15 @@ export function canarySince(incident: Incident, records: readonly WorkRecord[]):
 
 /** Whether what failed first works there again; that a host works at all is told by any canary. */
 function isOver(incident: Incident, records: readonly WorkRecord[]): boolean {
-  if (stepOf(incident.work) === undefined)
+  if (stepOf(incident.work) === undefined && !isSlowSince(failingOf(incident), records))
     return !incident.settled && canarySince(incident, records) === 'ok';
   const here = records.find(({ host, work }) => host === incident.failedOn && work === incident.work);
   return here?.ok !== undefined && isLater(here.ok, failingOf(incident).moment) && !incident.settled;
 }
 
 function overText({ work }: Incident): string {
-  const step = stepOf(work);
-  return step === undefined ? 'a canary works there again' : `${step} works there again`;
+  if (work === PACE) return 'a canary takes no longer there than elsewhere';
+  return `${stepOf(work) ?? 'a canary'} works there again`;
 }
 
 /** Failures that a settled incident accounts for count for no other cause that is not wider. */

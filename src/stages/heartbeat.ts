@@ -4,16 +4,19 @@ import { chronicle } from '../store/chronicle.js';
 import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
 import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
 import { type Pulse, pulse } from '../store/pulse.js';
-import { type Store, wake } from '../store/store.js';
+import { type Store, type Transaction, wake } from '../store/store.js';
 import { keepAgeing } from '../store/waiting.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
 import { Claims } from './claims.js';
+import { search } from './culprit.js';
 import { Drifts } from './drift.js';
 import { endCrashWaits, endHopeless, endOverdue } from './end.js';
+import { Intakes } from './intake.js';
 import { judgeEnded, readEnded } from './judge.js';
 import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
+import { regress } from './regress.js';
 import { releaseChanged } from './release.js';
 import { endReservations } from './reserve.js';
 import type { Settings } from './settings.js';
@@ -31,6 +34,7 @@ export class Heartbeat {
   private readonly drifts = new Drifts();
   private readonly fits = new FitIndex();
   private readonly underway = new Underway();
+  private readonly intakes = new Intakes();
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private wanted = false;
@@ -139,8 +143,19 @@ export class Heartbeat {
     done += await endHopeless(store, epoch, planned.hopeless);
     done += await recover(store, epoch, world, planned, settings);
     done += await this.drifts.tell(store, epoch, world);
+    if (felt.seeks) done += await decide(store, epoch, (tx) => this.seek(tx, world));
     if (isLate) await this.lead();
     return done > 0;
+  }
+
+  /** Changes are tried, and those that break something are searched for. */
+  private async seek(tx: Transaction, world: World): Promise<number> {
+    const { settings } = this;
+    return (
+      (await regress(tx, world)) +
+      (await search(tx, world, settings)) +
+      (await this.intakes.go(tx, world, settings))
+    );
   }
 
   /** What is to be done, and the world in which: read beside each other. */

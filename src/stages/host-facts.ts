@@ -16,7 +16,8 @@ export async function stackChanges(sql: Sql, entries: readonly Entry[]): Promise
   const touching = entries.filter((e) => TOUCHING.has(e.event.kind));
   if (touching.length === 0) return [];
   const rows = await sql.rows<About & { attempt: string; local: boolean }>(
-    `SELECT a.id AS attempt, a.plan, q.purpose, h.fingerprint, h.used_since_stack AS used, h.dirty_from AS "dirtyFrom", h.transport->>'kind' = 'local' AS local,
+    `SELECT a.id AS attempt, a.plan, q.purpose, h.fingerprint, h.used_since_stack AS used, h.dirty_from AS "dirtyFrom",
+       ARRAY(SELECT DISTINCT k.layer FROM host_stack k WHERE k.host_id = h.id) AS standing, h.transport->>'kind' = 'local' AS local,
        a.test_started_at IS NOT NULL OR EXISTS (SELECT FROM step_run s
          WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind <> 'chain') AS touched,
        EXISTS (SELECT FROM step_run s WHERE s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind = 'chain'
@@ -61,6 +62,8 @@ interface About {
   fingerprint: Record<string, string> | null;
   used: boolean;
   dirtyFrom: Layer | null;
+  /** Layers of which steps have left something that is still believed; at most one too many. */
+  standing: Layer[];
 }
 
 /** Most events of a host in steady use change nothing; those cost no statement. */
@@ -77,18 +80,26 @@ function isNews(change: StackChange, about: About): boolean {
       about.used = true;
       return true;
     case 'dirtied':
-      if (about.used && about.dirtyFrom !== null && reaches(about.dirtyFrom, change.layer)) return false;
-      about.dirtyFrom = lowest(about.dirtyFrom ?? undefined, change.layer) ?? null;
-      about.used = true;
-      return true;
+      return isNewDirt(change.layer, about);
     default:
       about.fingerprint = null;
       if (change.kind !== 'step_ok') return true;
+      about.standing.push(change.layer);
       if (change.restore) Object.assign(about, { used: false, dirtyFrom: null });
       if (change.clears && about.dirtyFrom !== null && reaches(change.layer, about.dirtyFrom))
         about.dirtyFrom = null;
       return true;
   }
+}
+
+/** A step may have put in anew what an earlier test had spoilt: dirt is news to whatever stands there. */
+function isNewDirt(layer: Layer, about: About): boolean {
+  const isKnown = about.used && about.dirtyFrom !== null && reaches(about.dirtyFrom, layer);
+  if (isKnown && !about.standing.some((standing) => reaches(layer, standing))) return false;
+  about.dirtyFrom = lowest(about.dirtyFrom ?? undefined, layer) ?? null;
+  about.used = true;
+  about.standing = about.standing.filter((standing) => !reaches(layer, standing));
+  return true;
 }
 
 function changesOf({ attempt, event }: Entry, about: About): StackChange[] {

@@ -5,11 +5,13 @@ import {
   type Decision,
   type JudgeContext,
   judge,
+  maybeSlow,
   type RunMemory,
   type Survived,
 } from '../domain/judge/judge.js';
 import { unusual } from '../domain/judge/unusual.js';
 import { fitsOf } from '../domain/plan/fit.js';
+import { PACE } from '../domain/recover/cause.js';
 import { signatureOf } from '../domain/recover/signature.js';
 import { addEvidence, openIncident, openIncidents, tellOwner } from '../store/blaming.js';
 import { chronicle } from '../store/chronicle.js';
@@ -29,6 +31,7 @@ import {
 import { decide } from '../store/leader.js';
 import { learn } from '../store/learning.js';
 import { keepForFailure } from '../store/reserving.js';
+import { keepNewReds } from '../store/seeking.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
@@ -167,6 +170,10 @@ async function answer(
     keepRecords(tx, results),
     writeVerdicts(tx, written),
     putBack(tx, backs),
+    keepNewReds(
+      tx,
+      decided.filter(isNewRed).map(({ attempt }) => attempt.runId),
+    ),
     learn(
       tx,
       decided.map(({ attempt }) => attempt),
@@ -260,6 +267,12 @@ export async function survivors(store: Store, world: World): Promise<Survived> {
     if (known.health === 'quarantined' || known.health === 'maintenance') return 'no';
     return BigInt(ok.get(host) ?? '0') > BigInt(attempt) ? 'yes' : 'unknown';
   };
+}
+
+/** A red of a test that had passed the time before: something has changed since. */
+function isNewRed({ attempt: { last, purpose }, decision }: Decided): boolean {
+  if (purpose !== 'test' || last?.verdict !== 'passed') return false;
+  return decision.do === 'verdict' && decision.verdict.verdict === 'failed';
 }
 
 type Answered = Extract<Decision, { do: 'verdict' }>;
@@ -374,7 +387,8 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
   if (came && !own) results.push(of('test', true));
   if (own && decision.do === 'verdict' && decision.verdict.verdict === 'passed')
     results.push(of('canary', true));
-  for (const { work } of failuresOf(attempt, decision)) results.push(of(work, false));
+  for (const { host, work, attempt: seenIn } of failuresOf(attempt, decision))
+    results.push({ host, work, attempt: seenIn, ok: false });
   return results;
 }
 
@@ -382,17 +396,24 @@ function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
 function failuresOf(attempt: EndedAttempt, decision: Decision): Failure[] {
   const failure = failureOf(attempt, decision);
   const failures = failure === undefined ? [] : [failure];
+  const slow = decision.do === 'verdict' ? maybeSlow(attempt.memory, attempt.end.outcome) : undefined;
+  if (slow !== undefined) failures.push(outOfTime(attempt, slow));
   const { hostId: host, runId: run, attemptId, unorderedBoot } = attempt;
   if (unorderedBoot === null) return failures;
   const message = `it was booted by nobody's order: ${unorderedBoot}`;
   return [{ host, run, attempt: attemptId, work: 'boot', message }, ...failures];
 }
 
+/** A test that ran out of time on a host and not on the next says that the first may be slow. */
+function outOfTime({ runId: run, testName }: EndedAttempt, slow: { attempt: Id; host: Id }): Failure {
+  return { run, ...slow, work: PACE, message: `${testName} ran out of time there, and did not elsewhere` };
+}
+
 function failureOf(attempt: EndedAttempt, decision: Decision): Failure | undefined {
   const base = { host: attempt.hostId, run: attempt.runId, attempt: attempt.attemptId };
   if (decision.do === 'again' && decision.blame !== undefined) return { ...base, ...decision.blame };
   const { outcome } = attempt.end;
-  if (outcome.kind === 'host_lost' && attempt.purpose === 'test') {
+  if (outcome.kind === 'host_lost' && (attempt.purpose === 'test' || attempt.purpose === 'trial')) {
     return { ...base, work: 'reach', message: outcome.message };
   }
   if (attempt.purpose !== 'canary' && attempt.purpose !== 'recovery') return undefined;

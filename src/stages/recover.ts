@@ -1,10 +1,11 @@
 import type { Target } from '../domain/demand.js';
 import type { Decision } from '../domain/judge/judge.js';
 import { fitOf } from '../domain/plan/fit.js';
-import { doesCover, stepOf, type Work } from '../domain/recover/cause.js';
+import { doesCover, PACE, stepOf, type Work } from '../domain/recover/cause.js';
 import { telling } from '../domain/recover/experiment.js';
 import { isLater, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
 import { checkDelayS } from '../domain/recover/limits.js';
+import { signatureOf } from '../domain/recover/signature.js';
 import { seatsTaken } from '../store/assigning.js';
 import {
   addEvidence,
@@ -20,8 +21,9 @@ import {
   releaseHeld,
   tellWhyNot,
 } from '../store/blaming.js';
-import type { EndedAttempt } from '../store/judging.js';
+import { type EndedAttempt, keepRecords } from '../store/judging.js';
 import { decide } from '../store/leader.js';
+import { canaryPace } from '../store/learning.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { submitOwnWork } from '../store/unfolding.js';
 import type { KnownHost, World } from '../store/world.js';
@@ -61,7 +63,8 @@ export async function checkEnded(
   const done: Work = { host: attempt.hostId, work: step === undefined ? 'canary' : `step:${step}` };
   const passed = decision.do === 'verdict' && decision.verdict.verdict === 'passed';
   const told = TELLING.includes(attempt.end.outcome.kind);
-  if (passed)
+  const isSlow = passed && step === undefined && (await wasSlow(tx, incident, attempt));
+  if (passed && !isSlow)
     await addEvidence(tx, incident.id, {
       ...done,
       ok: true,
@@ -76,10 +79,28 @@ export async function checkEnded(
   if (!incident.settled && (passed || told)) return reconsider(tx, incident.id, world, settings);
   // The blame may have moved meanwhile: a canary says nothing about a step.
   if (!doesCover(causeOf(incident), done, world)) return nextCheck(tx, incident.id, 0, false);
-  if (passed) return checkPassed(tx, incident, attempt, world, settings);
+  if (passed && !isSlow) return checkPassed(tx, incident, attempt, world, settings);
+  if (told && (await failsOnlyThere(tx, incident, attempt.hostId)))
+    return worksElsewhere(tx, incident, world, settings);
   const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS) : AGAIN_S;
   await nextCheck(tx, incident.id, delayS, told);
 }
+
+/** Whether a canary took so much longer than on other hosts that its own is slow; written down where that tells something. */
+async function wasSlow(tx: Transaction, incident: Incident, attempt: EndedAttempt): Promise<boolean> {
+  const pace = await canaryPace(tx, attempt);
+  const isSlow =
+    pace !== undefined && pace.tookS > SLOW.times * pace.usualS && pace.tookS > SLOW.moreS + pace.usualS;
+  const { hostId: host, runId: run, attemptId } = attempt;
+  const seen = { host, work: PACE, attempt: attemptId, ok: !isSlow };
+  if (isSlow || incident.work === PACE) await keepRecords(tx, [seen]);
+  const detail = `the canary took ${pace?.tookS.toFixed(1)} s, elsewhere ${pace?.usualS.toFixed(1)} s`;
+  if (isSlow) await addEvidence(tx, incident.id, { ...seen, run, signature: signatureOf(detail), detail });
+  return isSlow;
+}
+
+/** A canary is slow that takes so many times as long as others, and so many seconds more. */
+const SLOW = { times: 3, moreS: 1 } as const;
 
 /** Outcomes of a check that say something about what is checked. */
 const TELLING: readonly string[] = [
@@ -113,18 +134,54 @@ async function checkPassed(
     await trustAgain(tx, incident, world, why);
     return;
   }
-  const here = (await recentRecords(tx)).find((r) => r.host === failedOn && r.work === incident.work);
-  const still = here?.bad !== undefined && (here.ok === undefined || isLater(here.bad, here.ok));
-  if (incident.scope === 'step' && attempt.hostId !== failedOn && still && world.byId.has(failedOn)) {
-    const cause = { kind: 'step_on_host', step: incident.step ?? '', host: failedOn } as const;
-    await releaseHeld(tx, incident.id, 'the step works on other hosts');
-    // Nobody is told before it has failed there once more: it may work again everywhere.
-    const failed = { host: failedOn, work: incident.work, message: incident.detail };
-    await moveIncident(tx, incident.id, await about(tx, cause, failed, world, settings));
-    await nextCheck(tx, incident.id, settings.checkFirstS, false);
-    return;
+  const host = world.byId.get(failedOn);
+  if (
+    incident.scope === 'step' &&
+    attempt.hostId !== failedOn &&
+    host !== undefined &&
+    incident.step !== null
+  ) {
+    const target = { host: host.name, step: incident.step };
+    if (isFailing(await recentRecords(tx), { host: failedOn, work: incident.work })) {
+      if (!canDo(target, failedOn, world)) return worksElsewhere(tx, incident, world, settings);
+      // It may work again everywhere: where it failed first will tell.
+      await nextCheck(tx, incident.id, ASKED_S, false);
+      return ask(tx, incident, target, `recovery check of i${incident.id}`);
+    }
   }
   await closeIncident(tx, incident.id, `${WORKS[incident.scope]} again on ${name}`);
+}
+
+/** Whether what failed on a host has not worked there since. */
+function isFailing(records: readonly WorkRecord[], { host, work }: Work): boolean {
+  const here = records.find((one) => one.host === host && one.work === work);
+  return here?.bad !== undefined && (here.ok === undefined || isLater(here.bad, here.ok));
+}
+
+/** Whether a step that has failed again where it failed first works by now wherever else it had failed. */
+async function failsOnlyThere(tx: Transaction, incident: Incident, host: string): Promise<boolean> {
+  if (incident.scope !== 'step' || host !== incident.failedOn) return false;
+  const failed = { attempt: incident.attempt, atMs: incident.failedAtMs };
+  const records = (await recentRecords(tx)).filter(({ work }) => work === incident.work);
+  const others = records.filter((one) => one.host !== host);
+  return (
+    others.some(({ ok }) => ok !== undefined && isLater(ok, failed)) &&
+    !others.some((one) => isFailing(records, one))
+  );
+}
+
+/** The step works on other hosts: what waits for it goes on there, and nobody is told before it has failed here again. */
+async function worksElsewhere(
+  tx: Transaction,
+  incident: Incident,
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const { failedOn: host, detail: message } = incident;
+  const cause = { kind: 'step_on_host', step: incident.step ?? '', host } as const;
+  await releaseHeld(tx, incident.id, 'the step works on other hosts');
+  await moveIncident(tx, incident.id, await about(tx, cause, { message }, world, settings));
+  await nextCheck(tx, incident.id, settings.checkFirstS, false);
 }
 
 const WORKS: Readonly<Record<Incident['scope'], string>> = {
@@ -272,6 +329,8 @@ function trials(
     const known = records.find((record) => record.host === host && record.work === work);
     return [known?.ok, known?.bad].some((moment) => moment !== undefined && isLater(moment, failed));
   };
+  // Where not even a canary works nothing is learnt of steps.
+  const isDown = (host: string) => isFailing(records, { host, work: 'canary' });
   const steps = world.steps.filter((step) =>
     suspects.some(({ cause }) =>
       doesCover(cause, { host: incident.failedOn, work: `step:${step.name}` }, world),
@@ -286,7 +345,7 @@ function trials(
     )
     .flatMap((host) => [
       { host: host.id, work: 'canary', costS: 1, target: { host: host.name } as Target },
-      ...steps.map(({ name, costS }) => ({
+      ...(isDown(host.id) ? [] : steps).map(({ name, costS }) => ({
         host: host.id,
         work: `step:${name}`,
         costS,

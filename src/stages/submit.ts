@@ -74,7 +74,9 @@ export function unfoldIn<Test extends AskedTest>(world: World, submission: Asked
   return unfold(
     submission,
     (requirement) =>
-      submission.purpose === 'test' ? joined(requirement, grid.defaultRequirement, catalogue) : '',
+      submission.purpose === 'test' || submission.purpose === 'trial'
+        ? joined(requirement, grid.defaultRequirement, catalogue)
+        : '',
     (demand) => {
       const answer = fitsOf(demand, hosts, steps, incidents);
       const said = why(answer, hosts.length, 'busy');
@@ -84,7 +86,7 @@ export function unfoldIn<Test extends AskedTest>(world: World, submission: Asked
 }
 
 function asked(submission: PendingSubmission): Asked<PendingSubmission['tests'][number]> {
-  const { tests, variants, params, targets, purpose, project, wait, retryOf, repeats } = submission;
+  const { tests, variants, params, targets, purpose, project, wait, retryOf, repeats, versions } = submission;
   const own = purpose === 'canary' || purpose === 'recovery';
   return {
     tests,
@@ -95,6 +97,7 @@ function asked(submission: PendingSubmission): Asked<PendingSubmission['tests'][
     wait,
     again: retryOf !== undefined,
     ...(own ? {} : { project }),
+    ...(versions === undefined ? {} : { versions }),
     ...(repeats === undefined ? {} : { repeats: repeatsOf(submission, repeats) }),
   };
 }

@@ -3,6 +3,7 @@ import type { ImageSpec } from '../domain/image.js';
 import { inOrder } from '../domain/inventory/declared.js';
 import type { DeclaredTag, HostSpec, Inventory, PoolSpec } from '../domain/inventory.js';
 import { STANDARD_TAGS } from '../domain/look/standard-tags.js';
+import type { WatchSpec } from '../domain/watch.js';
 import type { Sql } from './store.js';
 
 type Maybe<Of> = { readonly [Name in keyof Of]: Of[Name] | null };
@@ -12,22 +13,23 @@ type HostRow = Maybe<HostSpec> & {
 
 /** The inventory that is applied, as it was declared; hosts that are on their way out are not in it. */
 export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
-  const [grids, tags, aliases, pools, resources, images, types, hosts, steps, tests] = await Promise.all([
-    sql.rows<Required<Inventory['grid']>>(
-      `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources,
+  const [grids, tags, aliases, pools, resources, images, types, hosts, steps, tests, watches] =
+    await Promise.all([
+      sql.rows<Required<Inventory['grid']>>(
+        `SELECT name, admin, default_requirement AS "default", halt_policy AS halt, sources,
          lava_mapping AS lava, handlers, trusted_projects AS "trustedProjects", grid_steps AS "gridSteps", people, mail,
          web_hooks AS "webHooks", health_check AS "healthCheck" FROM grid`,
-    ),
-    specs<'tags'>(sql, `SELECT spec FROM tag WHERE removed_at IS NULL`),
-    specs<'aliases'>(sql, `SELECT spec FROM alias`),
-    sql.rows<Maybe<PoolSpec>>(
-      `SELECT name, meaning, owner, projects, cap, health_check AS "healthCheck" FROM pool WHERE removed_at IS NULL`,
-    ),
-    specs<'resources'>(sql, `SELECT spec FROM resource WHERE removed_at IS NULL`),
-    sql.rows<{ spec: ImageSpec }>(`SELECT spec FROM image`),
-    specs<'types'>(sql, `SELECT spec FROM host_type`),
-    sql.rows<HostRow>(
-      `SELECT h.name, h.host_type AS type, p.name AS pool, h.owner, h.seats, h.expendable, h.executor, h.transport,
+      ),
+      specs<'tags'>(sql, `SELECT spec FROM tag WHERE removed_at IS NULL`),
+      specs<'aliases'>(sql, `SELECT spec FROM alias`),
+      sql.rows<Maybe<PoolSpec>>(
+        `SELECT name, meaning, owner, projects, cap, health_check AS "healthCheck" FROM pool WHERE removed_at IS NULL`,
+      ),
+      specs<'resources'>(sql, `SELECT spec FROM resource WHERE removed_at IS NULL`),
+      sql.rows<{ spec: ImageSpec }>(`SELECT spec FROM image`),
+      specs<'types'>(sql, `SELECT spec FROM host_type`),
+      sql.rows<HostRow>(
+        `SELECT h.name, h.host_type AS type, p.name AS pool, h.owner, h.seats, h.expendable, h.executor, h.transport,
          h.restore,
          (SELECT coalesce(jsonb_agg(jsonb_build_object('tag', t.name, 'place', t.instance, 'raw', t.raw)), '[]')
           FROM host_tag t WHERE t.host_id = h.id AND t.source = 'declared') AS tags,
@@ -35,13 +37,14 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
           JOIN resource r ON r.id = u.resource_id
           WHERE u.host_id = h.id AND NOT r.spec ? 'instrument') AS resources
        FROM host h JOIN pool p ON p.id = h.pool_id WHERE h.removed_at IS NULL AND NOT h.draining`,
-    ),
-    specs<'steps'>(sql, `SELECT spec FROM step WHERE removed_at IS NULL`),
-    specs<'tests'>(
-      sql,
-      `SELECT t.spec FROM test t JOIN project p ON p.id = t.project_id WHERE t.listed AND p.name = 'default'`,
-    ),
-  ]);
+      ),
+      specs<'steps'>(sql, `SELECT spec FROM step WHERE removed_at IS NULL`),
+      specs<'tests'>(
+        sql,
+        `SELECT t.spec FROM test t JOIN project p ON p.id = t.project_id WHERE t.listed AND p.name = 'default'`,
+      ),
+      sql.rows<{ spec: WatchSpec }>(`SELECT spec FROM watch WHERE removed_at IS NULL`),
+    ]);
   const [row] = grids;
   if (row === undefined) throw new Error('there is one row of grid');
   const made = makeCatalogue([...STANDARD_TAGS, ...tags], []);
@@ -59,10 +62,11 @@ export async function readAppliedInventory(sql: Sql): Promise<Inventory> {
     ),
     steps: byName(steps),
     tests: byName(tests),
+    ...(watches.length === 0 ? {} : { watches: byName(watches.map(({ spec }) => spec)) }),
   };
 }
 
-async function specs<Key extends Exclude<keyof Inventory, 'grid' | 'images'>>(
+async function specs<Key extends Exclude<keyof Inventory, 'grid' | 'images' | 'watches'>>(
   sql: Sql,
   query: string,
 ): Promise<Inventory[Key][number][]> {

@@ -1,6 +1,6 @@
 import type { Id } from '../domain/id.js';
 import { chronicle } from './chronicle.js';
-import type { Sql } from './store.js';
+import { type Sql, wake } from './store.js';
 
 /**
  * Halts what the inventory's policy says of an incident of this scope: nothing more than its scope, the pools in
@@ -13,8 +13,9 @@ export async function haltAsDeclared(
   { scope, title }: { readonly scope: string; readonly title: string },
 ): Promise<void> {
   if (scope === 'step_on_host') return;
-  const [policy] = await sql.rows<{ reach: string | null }>(
-    `SELECT CASE WHEN $1 = 'grid' THEN 'grid' ELSE halt_policy->>$1 END AS reach FROM grid`,
+  const [policy] = await sql.rows<{ reach: string | null; mode: 'drain' | 'kill' }>(
+    `SELECT CASE WHEN $1 = 'grid' THEN 'grid' ELSE halt_policy->>$1 END AS reach,
+       coalesce(halt_policy->>'running', 'drain') AS mode FROM grid`,
     [scope],
   );
   const why = `halted by policy (${scope}: ${policy?.reach}) because of i${id}: ${title}`;
@@ -44,8 +45,17 @@ export async function haltAsDeclared(
        RETURNING b.state = 'online' AS "isNew"`,
       [id, why],
     );
-    if (halted[0]?.isNew === true)
-      await chronicle(sql, [{ kind: 'grid.halted', subject: 'grid', data: { why, mode: 'drain' } }]);
+    if (halted[0]?.isNew !== true) return;
+    const { mode } = policy;
+    // What looks whether it is over goes on.
+    if (mode === 'kill') {
+      await sql.rows(
+        `UPDATE queue SET stop_why = $1 WHERE state = 'running' AND stop_why IS NULL AND purpose = 'test'`,
+        [why],
+      );
+      await wake(sql, 'testyard_executors');
+    }
+    await chronicle(sql, [{ kind: 'grid.halted', subject: 'grid', data: { why, mode } }]);
   }
 }
 

@@ -62,19 +62,31 @@ export async function tagsAskedFor(sql: Sql, before: Inventory, after: Inventory
   });
 }
 
-/** Projects that pools name and that are not there. */
-export async function unknownProjects(sql: Sql, { pools }: Inventory): Promise<readonly InUse[]> {
-  const named = pools.flatMap(({ name, projects }) => (projects ?? []).map((project) => ({ name, project })));
+/** Projects that pools and watches name and that are not there. */
+export async function unknownProjects(
+  sql: Sql,
+  { pools, watches = [] }: Inventory,
+): Promise<readonly InUse[]> {
+  const named = [
+    ...pools.flatMap(({ name, projects }) =>
+      (projects ?? []).map((project) => ({ what: `pool ${name}`, of: `pool '${name}'`, project })),
+    ),
+    ...watches.flatMap(({ name, project, place }) =>
+      [project, ...(place.kind === 'test' ? [place.project] : [])].map((project) => ({
+        ...{ what: `watch ${name}`, of: `watch '${name}'`, project },
+      })),
+    ),
+  ];
   if (named.length === 0) return [];
   const known = (await sql.rows<{ name: string }>(`SELECT name FROM project`)).map(({ name }) => name);
   return named
     .filter(({ project }) => !known.includes(project))
-    .map(({ name, project }) => {
+    .map(({ what, of, project }) => {
       const near = nearest(project, known);
       const hint = near === undefined ? 'make it first' : `did you mean '${near}'?`;
       return {
-        what: `pool ${name}`,
-        message: `pool '${name}' is for project '${project}', which is not there: ${hint}`,
+        what,
+        message: `${of} is for project '${project}', which is not there: ${hint}`,
       };
     });
 }

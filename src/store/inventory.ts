@@ -10,6 +10,7 @@ import { hostInUse, hostsAtWork, type InUse, tagsAskedFor, unknownProjects } fro
 import { PROBE_OF_GIVEN } from './recording.js';
 import { type Store, type Transaction, wake } from './store.js';
 import { listAsInventory } from './test.js';
+import { applyWatches } from './watching.js';
 
 /** The known piece of work that a suspect host is given: it needs a shell, a file and arithmetic. */
 const CANARY: TestSpec = {
@@ -78,6 +79,7 @@ export async function applyInventory(
     await applyCatalogue(tx, inventory);
     await applyHosts(tx, inventory);
     await applyResources(tx, inventory);
+    await applyWatches(tx, inventory.watches ?? []);
     // A host in doubt may have gone, or its pool's cap grown.
     for (const { id } of await tx.rows<{ id: Id }>(`SELECT id FROM pool WHERE state = 'halted'`))
       await resumePool(tx, id);

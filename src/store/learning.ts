@@ -42,3 +42,20 @@ export function stepExperience(
      WHERE starts_with(what, 'step:') ORDER BY what, host_type`,
   );
 }
+
+/** What a canary took on a host, and what others took before on hosts of its type; undefined: that is not known. */
+export async function canaryPace(
+  sql: Sql,
+  { runId, attemptId }: { readonly runId: Id; readonly attemptId: Id },
+): Promise<{ readonly tookS: number; readonly usualS: number } | undefined> {
+  const [row] = await sql.rows<{ tookS: number; usualS: number }>(
+    `SELECT s.duration_ms::float8 / 1000 AS "tookS",
+       ((l.seconds - s.duration_ms::float8 / 1000) / nullif(l.worked - 1, 0))::float8 AS "usualS"
+     FROM step_run s JOIN run r ON r.id = s.run_id
+     JOIN place p ON p.run_id = s.run_id AND p.attempt_id = s.attempt_id AND p.role = s.role JOIN host h ON h.id = p.host_id
+     JOIN learned_cost l ON l.what = 'test:' || r.project_id || ':' || r.test_name AND l.host_type = h.host_type
+     WHERE s.run_id = $1 AND s.attempt_id = $2 AND s.kind = 'test' AND l.worked >= 3`,
+    [runId, attemptId],
+  );
+  return row;
+}

@@ -476,19 +476,23 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
   }
 }
 
-/** Voids a stack from `layer` (or from the step under way) up, and forgets what its steps had given. */
+/**
+ * Voids a stack from `layer` (or from the step under way) up, and forgets what its steps had given. What was dirty
+ * before says nothing of what steps have put there since.
+ */
 async function dropFrom(sql: Sql, host: string, at: readonly unknown[], layer: Layer | null): Promise<void> {
   await sql.rows(
     `WITH hit AS (
-       SELECT id, least_layer(dirty_from, least_layer(step_layer, $3::text)) AS layer FROM host WHERE id = ${host}),
+       SELECT id, least_layer(step_layer, $3::text) AS gone,
+         least_layer(dirty_from, least_layer(step_layer, $3::text)) AS layer FROM host WHERE id = ${host}),
      dropped AS (
-       DELETE FROM host_stack k USING hit WHERE k.host_id = hit.id AND layer_rank(k.layer) >= layer_rank(hit.layer)
+       DELETE FROM host_stack k USING hit WHERE k.host_id = hit.id AND layer_rank(k.layer) >= layer_rank(hit.gone)
        RETURNING k.host_id, k.gives),
      forgotten AS (DELETE FROM host_probe p USING dropped d WHERE p.host_id = d.host_id AND ${PROBE_OF_GIVEN})
      UPDATE host h SET dirty_from = hit.layer, step_layer = NULL, used_since_stack = true,
        version = nextval('host_version_seq')
      FROM hit WHERE h.id = hit.id AND (h.dirty_from IS DISTINCT FROM hit.layer OR h.step_layer IS NOT NULL
-       OR NOT h.used_since_stack)`,
+       OR NOT h.used_since_stack OR EXISTS (SELECT FROM dropped))`,
     [...at, layer],
   );
 }

@@ -1,8 +1,14 @@
+import type { Versions } from '../domain/baseline.js';
+import { CHANGE_STATES, type ChangeFacts, type ChangeState } from '../domain/change.js';
+import type { Trial, Outcome as TrialOutcome } from '../domain/culprit/question.js';
+import type { Search } from '../domain/culprit/search.js';
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { SeenPart } from '../domain/environment/environment.js';
 import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { ImageSpec } from '../domain/image.js';
+import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
+import type { Predicate } from '../domain/intake/reading.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import type { LavaMapping } from '../domain/lava/mapping.js';
@@ -14,6 +20,7 @@ import type { Alias, Presence, TagSpec } from '../domain/tag.js';
 import type { NewsKind } from '../domain/tell/news.js';
 import type { MailSpec, WebHookSpec } from '../domain/tell/telling.js';
 import type { TestSpec } from '../domain/test.js';
+import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import type { Restore } from '../ports/images.js';
 import type { PlacePlan } from '../protocol/messages.js';
 import {
@@ -106,14 +113,14 @@ export const SCHEMA = {
     {
       tokenId: key(bigint()),
       projectId: key(bigint()),
-      role: text<'viewer' | 'submitter'>(),
+      role: text<'viewer' | 'submitter' | 'developer'>(),
     },
     {
       foreignKeys: {
         token_role_token_fk: ['tokenId', 'token'],
         token_role_project_fk: ['projectId', 'project'],
       },
-      checks: { token_role_ck: oneOf('role', ['viewer', 'submitter']) },
+      checks: { token_role_ck: oneOf('role', ['viewer', 'submitter', 'developer']) },
     },
   ),
 
@@ -159,6 +166,7 @@ export const SCHEMA = {
       mail: json<Partial<MailSpec>>("'{}'"),
       webHooks: json<Readonly<Record<string, WebHookSpec>>>("'{}'"),
       healthCheck: text("''"),
+      baselineEdition: bigint(0),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -534,6 +542,7 @@ export const SCHEMA = {
       repeats: orNull(bigints()),
       mailTo: orNull(text()),
       mailedAt: orNull(instant()),
+      versions: orNull(json<Versions>()),
     },
     {
       foreignKeys: { submission_project_fk: ['projectId', 'project'] },
@@ -1010,6 +1019,253 @@ export const SCHEMA = {
         evidence_incident_ix: { columns: ['incidentId', 'id'], where: 'incident_id IS NOT NULL' },
         evidence_host_ix: { columns: ['hostId', 'id'] },
         evidence_work_ix: { columns: ['work', 'id'] },
+      },
+    },
+  ),
+
+  /** Places where new versions arrive. */
+  watch: table(
+    'watch',
+    {
+      name: key(text()),
+      spec: json<WatchSpec>(),
+      removedAt: orNull(instant()),
+      askedAt: orNull(instant()),
+      triedAt: orNull(instant()),
+      readAt: orNull(instant()),
+      mark: orNull(text()),
+      trouble: orNull(text()),
+      troubleSince: orNull(instant()),
+    },
+    { checks: { watch_trouble_ck: '(trouble IS NULL) = (trouble_since IS NULL)' } },
+  ),
+
+  /** What has versions, and the one that is trusted now. */
+  component: table(
+    'component',
+    {
+      id: key(identity()),
+      projectId: bigint(),
+      watch: text(),
+      name: text(),
+      kind: text<ComponentKind>(),
+      owner: orNull(text()),
+      baseline: orNull(text()),
+      baselineChangeId: orNull(bigint()),
+      baselineSince: orNull(instant()),
+    },
+    {
+      foreignKeys: { component_project_fk: ['projectId', 'project'] },
+      uniques: { component_name_uq: ['projectId', 'name'] },
+      checks: {
+        component_kind_ck: oneOf('kind', ['apt', 'dnf', 'git', 'image', 'test']),
+        component_baseline_ck: '(baseline IS NULL) = (baseline_since IS NULL)',
+      },
+      indices: { component_watch_ix: { columns: ['watch', 'name'] } },
+    },
+  ),
+
+  /** New versions of components. */
+  change: table(
+    'change',
+    {
+      id: key(identity()),
+      componentId: bigint(),
+      version: text(),
+      previous: orNull(text()),
+      author: orNull(text()),
+      owner: orNull(text()),
+      title: text(),
+      link: orNull(text()),
+      madeAt: orNull(instant()),
+      seenAt: instant('grid_now()'),
+      source: text<'seen' | 'pushed'>(),
+      pushedBy: orNull(text()),
+      blob: orNull(text()),
+      facts: json<ChangeFacts>("'{}'"),
+      position: bigint(),
+      state: text<ChangeState>("'new'"),
+      why: text(),
+      stateSince: instant('grid_now()'),
+    },
+    {
+      foreignKeys: { change_component_fk: ['componentId', 'component'] },
+      uniques: { change_version_uq: ['componentId', 'version'] },
+      checks: {
+        change_source_ck: oneOf('source', ['seen', 'pushed']),
+        change_pushed_ck: "(source = 'pushed') = (pushed_by IS NOT NULL)",
+        change_state_ck: oneOf('state', CHANGE_STATES),
+      },
+      indices: {
+        change_line_ix: { columns: ['componentId', 'position'] },
+        change_position_uq: { columns: ['position'], unique: true },
+        change_open_ix: { columns: ['position'], where: "state IN ('new', 'testing')" },
+      },
+    },
+  ),
+
+  /** What was trusted, from when until when. */
+  baselineEntry: table(
+    'baseline_entry',
+    {
+      id: key(identity()),
+      componentId: bigint(),
+      version: text(),
+      changeId: orNull(bigint()),
+      since: instant('grid_now()'),
+      until: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: { baseline_entry_component_fk: ['componentId', 'component'] },
+      checks: { baseline_entry_until_ck: 'until >= since' },
+      indices: {
+        baseline_entry_open_uq: { columns: ['componentId'], unique: true, where: 'until IS NULL' },
+        baseline_entry_component_ix: { columns: ['componentId', 'since'] },
+      },
+    },
+  ),
+
+  /** Changes of one watch that came together, from their first run with all of them until each has its answer. */
+  intake: table(
+    'intake',
+    {
+      id: key(identity()),
+      watch: text(),
+      projectId: bigint(),
+      line: json<readonly LinkedChange[]>(),
+      tests: bigints(),
+      flaky: bigints("'{}'"),
+      without: bigints("'{}'"),
+      state: text<'testing' | 'searching' | 'passed' | 'stopped'>("'testing'"),
+      submissionId: orNull(bigint()),
+      tries: integer(0),
+      openedAt: instant('grid_now()'),
+      closedAt: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: { intake_project_fk: ['projectId', 'project'] },
+      checks: {
+        intake_state_ck: oneOf('state', ['testing', 'searching', 'passed', 'stopped']),
+        intake_closed_ck: "(closed_at IS NOT NULL) = (state IN ('passed', 'stopped'))",
+      },
+      indices: { intake_open_uq: { columns: ['watch'], unique: true, where: 'closed_at IS NULL' } },
+    },
+  ),
+
+  /** Reds of tests that had passed the time before, until somebody has asked what has changed since. */
+  newRed: table('new_red', { runId: key(bigint()) }, {}),
+
+  /** Hunts for the change that broke something. */
+  search: table(
+    'search',
+    {
+      id: key(identity()),
+      projectId: bigint(),
+      intakeId: orNull(bigint()),
+      testId: bigint(),
+      predicate: text<Predicate>(),
+      signature: text(),
+      line: json<readonly LinkedChange[]>(),
+      beside: json<Versions>(),
+      partnerOf: orNull(bigint()),
+      parentId: orNull(bigint()),
+      value: json<Search>(),
+      share: double(),
+      actor: text(),
+      openedAt: instant('grid_now()'),
+      closedAt: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: {
+        search_project_fk: ['projectId', 'project'],
+        search_intake_fk: ['intakeId', 'intake'],
+        search_test_fk: ['testId', 'test'],
+        search_parent_fk: ['parentId', 'search'],
+      },
+      checks: { search_predicate_ck: oneOf('predicate', ['fails', 'refused', 'lost']) },
+      indices: {
+        search_open_ix: { columns: ['id'], where: 'closed_at IS NULL' },
+        search_intake_ix: { columns: ['intakeId'] },
+        search_test_ix: { columns: ['testId', 'id'] },
+      },
+    },
+  ),
+
+  /** Experiments of searches, each a run of a submission of its own. */
+  trial: table(
+    'trial',
+    {
+      searchId: key(bigint()),
+      id: key(integer()),
+      submissionId: bigint(),
+      asked: json<Trial>(),
+      askedAt: instant('grid_now()'),
+      outcome: orNull(text<TrialOutcome>()),
+      toldAt: orNull(instant()),
+    },
+    {
+      foreignKeys: { trial_search_fk: ['searchId', 'search'] },
+      checks: { trial_told_ck: '(outcome IS NULL) = (told_at IS NULL)' },
+      indices: { trial_open_ix: { columns: ['searchId', 'id'], where: 'told_at IS NULL' } },
+    },
+  ),
+
+  /** Versions that components are held back to. */
+  pin: table(
+    'pin',
+    {
+      id: key(identity()),
+      componentId: bigint(),
+      version: text(),
+      changeId: bigint(),
+      searchId: bigint(),
+      behind: json<readonly LeftBehind[]>("'[]'"),
+      since: instant('grid_now()'),
+      liftedAt: orNull(instant()),
+      why: text(),
+    },
+    {
+      foreignKeys: {
+        pin_component_fk: ['componentId', 'component'],
+        pin_change_fk: ['changeId', 'change'],
+        pin_search_fk: ['searchId', 'search'],
+      },
+      indices: {
+        pin_open_uq: { columns: ['componentId', 'changeId'], unique: true, where: 'lifted_at IS NULL' },
+        pin_since_ix: { columns: ['since'] },
+      },
+    },
+  ),
+
+  /** Whose change it was found to be, and what they say to that. */
+  accusation: table(
+    'accusation',
+    {
+      id: key(identity()),
+      searchId: bigint(),
+      changeId: bigint(),
+      owner: text(),
+      madeAt: instant('grid_now()'),
+      answer: orNull(text<'not_mine' | 'fixed_in' | 'snoozed'>()),
+      detail: orNull(text()),
+      answeredBy: orNull(text()),
+      answeredAt: orNull(instant()),
+      until: orNull(instant()),
+      withdrawnAt: orNull(instant()),
+    },
+    {
+      foreignKeys: {
+        accusation_search_fk: ['searchId', 'search'],
+        accusation_change_fk: ['changeId', 'change'],
+      },
+      uniques: { accusation_uq: ['searchId', 'changeId'] },
+      checks: {
+        accusation_answer_ck: oneOf('answer', ['not_mine', 'fixed_in', 'snoozed']),
+        accusation_answered_ck:
+          '(answer IS NULL) = (answered_at IS NULL) AND (answer IS NULL) = (answered_by IS NULL)',
       },
     },
   ),

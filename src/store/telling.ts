@@ -79,6 +79,24 @@ const WAYS: Readonly<Record<string, (sql: Sql, entry: Said) => Promise<readonly 
     }
     return NOTHING;
   },
+  'culprit.told': async (sql, { subject, data }) => {
+    const title = String(data?.['title'] ?? '');
+    const evidence = (data?.['evidence'] ?? []) as readonly string[];
+    await put(sql, {
+      ...{ thread: subject, kind: 'told', recipients: [String(data?.['owner'] ?? '')] },
+      topic: `${subject}: ${title}`,
+      text: [title, ...evidence].join('\n'),
+    });
+    return NOTHING;
+  },
+  'pin.lifted': async (sql, { subject, data }) => {
+    const thread = String(data?.['search'] ?? '');
+    const { people, wasTold } = await listeners(sql, thread);
+    if (!wasTold) return NOTHING;
+    const text = `${subject.replace('component:', '')} is held back no more: ${String(data?.['why'] ?? '')}`;
+    await put(sql, { thread, kind: 'closed', recipients: namesOf(people), topic: thread, text });
+    return NOTHING;
+  },
   'pool.halted': halted,
   'grid.halted': halted,
   'pool.online': resumed,

@@ -1,3 +1,4 @@
+import type { Versions } from '../domain/baseline.js';
 import type { AskedTarget, Demand, Target } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { Matrix, Variant } from '../domain/submit/matrix.js';
@@ -22,6 +23,8 @@ export interface PendingSubmission {
   /** Values for parameters of LAVA definitions. */
   readonly params: Variant;
   readonly targets: readonly AskedTarget[];
+  /** What components are to be at, instead of what the baseline says of them. */
+  readonly versions?: Versions;
   readonly tests: readonly {
     readonly id: Id;
     readonly name: string;
@@ -70,10 +73,11 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     targets: AskedTarget[];
     tests: Id[];
     repeats: readonly Repeated[] | null;
+    versions: Versions | null;
     known: PendingSubmission['tests'];
   }>(
     `SELECT id, project_id, (SELECT p.name FROM project p WHERE p.id = s.project_id) AS project, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
-       retry_of, wait, variants, params, targets, tests,
+       retry_of, wait, variants, params, targets, tests, versions,
        CASE WHEN s.repeats IS NOT NULL THEN (SELECT jsonb_agg(jsonb_build_object('run', r.id::text,
            'test', r.test_id::text, 'variant', r.variant, 'target', r.target) ORDER BY r.id)
          FROM unnest(s.repeats) AS u(id) CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = u.id OFFSET 0) r)
@@ -104,6 +108,7 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     ...(r.timeout_s === null ? {} : { queueTimeoutS: r.timeout_s }),
     ...(r.retry_of === null ? {} : { retryOf: r.retry_of }),
     ...(r.repeats === null ? {} : { repeats: r.repeats }),
+    ...(r.versions === null ? {} : { versions: r.versions }),
   }));
 }
 

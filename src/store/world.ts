@@ -1,3 +1,4 @@
+import { stepsAt } from '../domain/baseline.js';
 import { digestOf } from '../domain/digest.js';
 import type { Fingerprint, Health, Reserved, StackEntry } from '../domain/host.js';
 import type { Id } from '../domain/id.js';
@@ -11,6 +12,7 @@ import type { Catalogue } from '../domain/tag.js';
 import type { Restore } from '../ports/images.js';
 import type { Transport } from '../ports/shell.js';
 import { type KnownCatalogue, readCatalogue } from './catalogue.js';
+import { readBaseline } from './changing.js';
 import { stepExperience } from './learning.js';
 import type { Sql } from './store.js';
 
@@ -90,6 +92,8 @@ export class WorldReader {
   private steps: readonly StepSpec[] = [];
   private catalogue: KnownCatalogue | undefined;
   private signature = '';
+  /** Of the baseline that the steps are at. */
+  private edition = '';
   private hosts: readonly KnownHost[] = [];
   private byId: ReadonlyMap<Id, KnownHost> = new Map();
 
@@ -99,8 +103,10 @@ export class WorldReader {
 
   /** Reads the world as it is now. */
   async read(sql: Sql): Promise<World> {
-    const [seen] = await sql.rows<World['grid'] & { hosts: string; incidents: OpenIncident[] }>(
-      `SELECT state, why, admin, default_requirement AS "defaultRequirement",
+    const [seen] = await sql.rows<
+      World['grid'] & { hosts: string; incidents: OpenIncident[]; edition: string }
+    >(
+      `SELECT baseline_edition AS edition, state, why, admin, default_requirement AS "defaultRequirement",
          cardinality(halted_by) > 0 AS "byIncident",
          (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL AND NOT draining) || ':' ||
            coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
@@ -111,12 +117,14 @@ export class WorldReader {
        FROM grid`,
     );
     if (seen === undefined) throw new Error('there is one row of grid');
-    const { hosts, incidents, ...grid } = seen;
+    const { hosts, incidents, edition, ...grid } = seen;
     // Versions only grow: their sum tells whether any has changed, however many hosts there are.
     if (hosts !== this.signature) {
       await this.readHosts(sql);
       this.signature = hosts;
     }
+    if (edition !== this.edition) await this.readSteps(sql);
+    this.edition = edition;
     this.catalogue ??= await readCatalogue(sql);
     const { catalogue, visible } = this.catalogue;
     return {
@@ -153,6 +161,17 @@ export class WorldReader {
     }
   }
 
+  /** The steps, at the versions of the baseline. */
+  private async readSteps(sql: Sql): Promise<void> {
+    const [{ versions }, rows] = await Promise.all([
+      readBaseline(sql),
+      sql.rows<{ spec: StepSpec }>(`SELECT spec FROM step WHERE removed_at IS NULL ORDER BY name`),
+    ]);
+    const declared = rows.map(({ spec }) => spec);
+    const steps = stepsAt(declared, Object.fromEntries(versions));
+    if (JSON.stringify(steps) !== JSON.stringify(this.steps)) this.steps = steps;
+  }
+
   private async readHosts(sql: Sql): Promise<void> {
     const versions = await sql.rows<{ id: Id; version: string }>(
       `SELECT h.id, h.version || ':' || p.state || ':' || coalesce(p.why, '') || ':' ||
@@ -169,11 +188,7 @@ export class WorldReader {
       this.catalogue = await readCatalogue(sql, this.catalogue);
       // Every host's tags are read by the catalogue.
       if (this.catalogue.catalogue !== catalogue) for (const entry of this.cached.values()) delete entry.host;
-      const steps = await sql.rows<{ spec: StepSpec }>(
-        `SELECT spec FROM step WHERE removed_at IS NULL ORDER BY name`,
-      );
-      const specs = steps.map((s) => s.spec);
-      if (JSON.stringify(specs) !== JSON.stringify(this.steps)) this.steps = specs;
+      await this.readSteps(sql);
       if (this.reads++ % COSTS_EVERY === 0) await this.readCosts(sql);
     }
     this.catalogue ??= await readCatalogue(sql);

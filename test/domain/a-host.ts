@@ -3,6 +3,7 @@ import { LAYERS } from '../../src/domain/layer.js';
 import { factsWith } from '../../src/domain/match/holds.js';
 import type { Candidate } from '../../src/domain/plan/candidate.js';
 import type { StepSpec } from '../../src/domain/step.js';
+import type { StepAction } from '../../src/domain/step-action.js';
 import type { Catalogue, Presence, Sighting, TagFacts } from '../../src/domain/tag.js';
 import { tag } from './a-catalogue.js';
 
@@ -58,4 +59,10 @@ export function candidate(said: Said = {}, more: Partial<Candidate> = {}): Candi
 /** What a stack holds, of a step. */
 export function entry({ layer, name, gives }: StepSpec): StackEntry {
   return { layer, step: name, key: `key of ${name}`, gives };
+}
+
+/** What puts in the package of each of these components, at the version that counts. */
+export function packagesOf(...components: readonly string[]): Extract<StepAction, { kind: 'packages' }> {
+  const install = components.map((component) => ({ name: component.split('/')[1] ?? component, component }));
+  return { kind: 'packages', by: 'apt', install, remove: [], hold: [], unhold: [], files: [], from: [] };
 }

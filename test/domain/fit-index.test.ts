@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Versions } from '../../src/domain/baseline.js';
 import type { Demand } from '../../src/domain/demand.js';
 import { LAYERS } from '../../src/domain/layer.js';
 import type { Candidate, OpenIncident } from '../../src/domain/plan/candidate.js';
@@ -10,7 +11,7 @@ import type { StepSpec } from '../../src/domain/step.js';
 import type { Catalogue, Sighting } from '../../src/domain/tag.js';
 import { aStep } from '../stages/parts.js';
 import { aCatalogue, someFacts, someRequirement } from './a-grid.js';
-import { candidate, entry } from './a-host.js';
+import { candidate, entry, packagesOf } from './a-host.js';
 
 const plain = aCatalogue();
 /** Some tags decay, so that what a stack gave and what is declared may differ. */
@@ -35,13 +36,14 @@ const step: fc.Arbitrary<StepSpec> = fc
     layer: fc.constantFrom(...LAYERS),
     costS: fc.constantFrom(1, 5, 9),
     restores: fc.boolean(),
+    versions: fc.boolean(),
   })
-  .map(({ name, gives, restores, ...more }) =>
-    aStep(
-      name,
-      gives,
-      restores && more.layer === 'image' ? { ...more, action: { kind: 'restore', image: 'i' } } : more,
-    ),
+  .map(({ name, gives, restores, versions, ...more }) =>
+    aStep(name, gives, {
+      ...more,
+      ...(restores && more.layer === 'image' ? { action: { kind: 'restore', image: 'i' } } : {}),
+      ...(versions && more.layer === 'packages' ? { action: packagesOf('w/foo') } : {}),
+    }),
   );
 const steps = fc.uniqueArray(step, { selector: ({ name }) => name, maxLength: 3 });
 
@@ -94,6 +96,7 @@ const demand: fc.Arbitrary<Demand> = fc.record({
     maxLength: 2,
   }),
   project: fc.constantFrom('p', 'q'),
+  versions: fc.constantFrom<Versions>({}, { 'w/foo': '1' }, { 'w/foo': '2' }, { 'w/bar': '1' }),
 });
 
 const incidents: fc.Arbitrary<readonly OpenIncident[]> = fc

@@ -102,6 +102,17 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   readMorning: { params: { submission: 's1' } },
   upload: { query: { digest: createHash('sha256').digest('hex') } },
   download: { params: { digest: '0'.repeat(64) } },
+  listWatches: {},
+  callWatch: { params: { watch: 'source' } },
+  listComponents: { query: { ...page, cursor: Buffer.from('"a"').toString('base64url'), watch: 'debs' } },
+  listChanges: { query: { ...page, project: 'default', component: 'debs/a', watch: 'debs', state: 'new' } },
+  pushChange: { body: { project: 'default', component: 'debs/a', blob: '0'.repeat(64), signature: 's' } },
+  readBaseline: {
+    query: {
+      ...{ ...page, cursor: Buffer.from('"a"').toString('base64url') },
+      ...{ watch: 'debs', at: '2026-01-01T00:00:00Z' },
+    },
+  },
   listRuns: {
     query: {
       ...page,

@@ -126,7 +126,9 @@ describe.skipIf(obstacle !== undefined)(
       // Now the claim is true, and what was held goes on by itself.
       for (const host of hosts) await host.exec('touch /var/tmp/promised');
       expect(await yard.grid.done(run, 120_000)).toMatchObject({ verdict: 'passed' });
-      expect((await yard.grid.incident(incident)).closedAt).toBeDefined();
+      await until('its incident is over', 60_000, async () => {
+        return (await yard.grid.incident(incident)).closedAt !== undefined;
+      });
     }, 240_000);
 
     test("a test's own broken setup is held for its owner, and goes on when it is corrected", async () => {

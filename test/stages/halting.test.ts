@@ -57,6 +57,13 @@ async function check(outcome = exit(0)): Promise<number> {
   return checks.length;
 }
 
+/** It works on another host: where it failed first is looked at before anything goes on. */
+async function worksThereToo(): Promise<void> {
+  const checks = await grid.takeCanaries();
+  expect(checks.map(({ places }) => places[0]?.host.name)).toEqual(['one']);
+  for (const one of checks) await grid.end(one, exit(0));
+}
+
 describe('what the inventory says an incident halts', () => {
   it('is nothing beyond its scope where it says nothing', async () => {
     grid = await TestGrid.open(parts);
@@ -80,6 +87,7 @@ describe('what the inventory says an incident halts', () => {
     });
     expect(await grid.run(elsewhere)).toMatchObject({ state: 'running' });
     expect(await check()).toBe(1);
+    await worksThereToo();
     expect(await poolsHalted()).toEqual([]);
     expect(await grid.run(there)).toMatchObject({ state: 'running' });
     expect(await kinds('pool:default')).toEqual(['pool.halted', 'pool.online']);
@@ -97,15 +105,33 @@ describe('what the inventory says an incident halts', () => {
     expect(await check(broken)).toBe(1);
     expect(await stateOf()).toMatchObject({ state: 'halted' });
     expect(await check()).toBe(1);
+    await worksThereToo();
     expect(await stateOf()).toMatchObject({
       state: 'online',
-      why: expect.stringContaining('the blame has moved'),
+      why: expect.stringContaining('the step works again on one'),
     });
     expect(await grid.run(run)).toMatchObject({ state: 'running' });
     expect((await kinds('grid')).filter((kind) => kind.startsWith('grid.'))).toEqual([
       'grid.halted',
       'grid.resumed',
     ]);
+  });
+
+  it('lets what runs then end, or stops it to be run again, as the inventory says', async () => {
+    for (const running of ['drain', 'kill'] as const) {
+      if (running === 'kill') await grid.close();
+      grid = await TestGrid.open({ ...parts, halt: { step: 'grid', running } });
+      const [run = ''] = await grid.submit('plain', { targets: [{ host: 'other' }] });
+      const work = await grid.takeRun(run);
+      await breakStep();
+      expect(await stateOf()).toMatchObject({ state: 'halted' });
+      const { stop } = await grid.desk.renew({
+        lease: grid.lease,
+        attempts: [work.attempt],
+        draining: false,
+      });
+      expect(stop.map(({ attempt }) => attempt)).toEqual(running === 'kill' ? [work.attempt] : []);
+    }
   });
 
   it('is for a host what its quarantine or failed canary confirms, not a mere suspicion', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { canonical } from '../../src/domain/requirement.js';
 import { endLease } from '../../src/store/lapsing.js';
 import { holdLease, renewLease } from '../../src/store/leasing.js';
 import { aHost, aStep, aTag, aTest, aWord, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
@@ -135,6 +136,11 @@ describe('a chain that fails is not the test’s failure', () => {
     });
     const [canary] = await grid.take();
     await grid.end(canary as never, lostIn('connect'));
+    // What both hosts share may be broken: the neighbour is looked at first.
+    expect(await grid.host('one')).toMatchObject({ health: 'suspect' });
+    const [neighbour] = await grid.take();
+    expect(neighbour?.places[0]?.host.name).toBe('two');
+    await grid.end(neighbour as never, exit(0));
     expect(await grid.host('one')).toMatchObject({ health: 'quarantined' });
     expect(await grid.incidents()).toMatchObject([{ scope: 'host', host: 'one', owner: 'one-owner' }]);
     expect(await grid.run(run)).toMatchObject({ state: 'waiting', code: 'host_quarantined' });
@@ -255,6 +261,28 @@ describe('rule 9', () => {
     expect(second.places[0]?.chain.length).toBe(0);
     await grid.end(second, exit(0), { dirtied: 'image', looksAfter: { ...LOOKS, packages: 'p2' } });
     expect(await grid.host('light')).toMatchObject({ dirty: 'image', stack: [] });
+  });
+
+  const BOTH = canonical({ kind: 'all', of: ['low', 'svc'].map((name) => ({ kind: 'tag', name })) });
+  it('trusts nothing that a test spoilt anew after a step had put it right', async () => {
+    grid = await TestGrid.open({
+      tags: [aWord('low'), aWord('svc')],
+      hosts: [light],
+      steps: [aStep('put-low', 'low', { layer: 'packages' }), aStep('make-svc', 'svc')],
+      tests: [
+        aTest('spoils-all', { requirement: BOTH, dirties: 'packages' }),
+        aTest('spoils-use', { requirement: BOTH, dirties: 'use' }),
+      ],
+    });
+    const chains: string[][] = [];
+    for (const dirtied of ['packages', 'use', 'use', 'packages', 'packages'] as const) {
+      const [run = ''] = await grid.submit(dirtied === 'use' ? 'spoils-use' : 'spoils-all');
+      const work = await grid.takeRun(run);
+      chains.push(work.places[0]?.chain.map((step) => step.name) ?? []);
+      await grid.end(work, exit(0), { dirtied });
+    }
+    const all = ['put-low', 'make-svc'];
+    expect(chains).toEqual([all, all, ['make-svc'], ['make-svc'], all]);
   });
 
   it('trusts nothing that a step left which is declared differently by now', async () => {

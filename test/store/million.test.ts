@@ -5,6 +5,8 @@ import * as access from '../../src/store/access.js';
 import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
 import * as blob from '../../src/store/blob.js';
+import * as changeLists from '../../src/store/change-lists.js';
+import * as changing from '../../src/store/changing.js';
 import * as comingBack from '../../src/store/coming-back.js';
 import * as drifting from '../../src/store/drifting.js';
 import * as environment from '../../src/store/environment.js';
@@ -658,6 +660,28 @@ describe('the outbox', () => {
   look('', tx(submissionMail.mailFinished), []);
 });
 
+describe('changes', () => {
+  const first = { component: 'debs/package 1', version: '2', title: 't', facts: {} };
+  const debs = { name: 'debs', project: 'default', place: { kind: 'image' } } as const;
+  const list = { visible: all, limit: 20 };
+  const tx = <Args extends readonly unknown[]>(of: (sql: never, ...args: Args) => Promise<unknown>) =>
+    of as (sql: ExplainingStore, ...args: Args) => Promise<unknown>;
+
+  look('of one package', tx(changing.recordArrivals), [debs, { arrivals: [first], isAll: false }]);
+  look('', tx(changing.recordPush), [first, '1', { by: 'dan' }]);
+  look('of a watch', changing.newChanges, ['debs']);
+  look('', changing.readChanges, [['1']]);
+  look('', changing.setChangeState, [['1'], 'testing', 'why']);
+  look('', changing.moveBaseline, [[{ component: '1', version: '3' }], 'why']);
+  look('', changing.readBaseline, []);
+  look('', changing.editionOf, []);
+  look('newest first', changeLists.changesOf, [list]);
+  look('of a component', changeLists.changesOf, [{ ...list, component: 'debs/package 1' }]);
+  look('', changeLists.componentsSeen, [list]);
+  look('now', changeLists.baselineAt, [list]);
+  look('', changeLists.watchesSeen, [all]);
+});
+
 test('every function of the store that speaks to the database has been looked at', () => {
   const pure = new Set<unknown>([
     access.visibleTo,
@@ -675,6 +699,8 @@ test('every function of the store that speaks to the database has been looked at
     assigning,
     blaming,
     blob,
+    changeLists,
+    changing,
     comingBack,
     explaining,
     failing,

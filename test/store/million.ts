@@ -55,6 +55,14 @@ const GROUND = [
   'ALTER TABLE run DISABLE TRIGGER USER',
   SEEDS,
   `INSERT INTO project (name) VALUES ('old'), ('web')`,
+  // Forty packages with five hundred changes each.
+  `INSERT INTO watch (name, spec) VALUES ('debs', '{"project": "default", "place": {"kind": "image"}}')`,
+  `INSERT INTO component (project_id, watch, name, kind, baseline, baseline_since)
+     SELECT 1, 'debs', 'debs/package ' || n, 'image', '1', now() FROM generate_series(1, 40) n`,
+  `INSERT INTO change (component_id, version, title, source, position, state, why)
+     SELECT 1 + n % 40, n::text, 't', 'seen', n, CASE WHEN n > 19900 THEN 'new' ELSE 'superseded' END, 'w'
+     FROM generate_series(100, 20000) n`,
+  `INSERT INTO baseline_entry (component_id, version, why) SELECT id, '1', 'w' FROM component`,
   `INSERT INTO token (name, digest, kind, grid_admin, created_by)
      SELECT 'token ' || n, sha256(n::text::bytea), 'person', n = 1, 'me' FROM generate_series(1, 500) n`,
   `INSERT INTO token_role (token_id, project_id, role)

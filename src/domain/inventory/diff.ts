@@ -4,7 +4,19 @@ import { declaredText } from './declared.js';
 
 /** What an inventory is made of. */
 export const INVENTORY_KINDS = [
-  ...(['grid', 'tag', 'alias', 'pool', 'resource', 'image', 'type', 'host', 'step', 'test'] as const),
+  ...([
+    'grid',
+    'tag',
+    'alias',
+    'pool',
+    'resource',
+    'image',
+    'type',
+    'host',
+    'step',
+    'test',
+    'watch',
+  ] as const),
 ] as const;
 
 /** One field that is not as it was; a text that was or is not there is undefined. */
@@ -67,6 +79,8 @@ function thingsOf(inventory: Inventory, what: InventoryChange['what']): Readonly
       return byName(inventory.hosts.map((host) => ({ ...host, tags: host.tags.map(declaredText) })));
     case 'step':
       return byName(inventory.steps);
+    case 'watch':
+      return byName(inventory.watches ?? []);
     case 'test':
       return byName(inventory.tests.map(({ run, ...test }) => ({ ...test, run: `file ${digestOf(run)}` })));
   }

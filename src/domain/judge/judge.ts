@@ -11,7 +11,10 @@ interface OnUsedHost {
   readonly reason: string;
   readonly ranBefore: readonly Id[];
   /** The test ran out of time: the host may be slow, whatever was left there. */
+  /** The test ran out of time: the host may be slow, whatever was left there. */
   readonly outOfTime?: true;
+  /** Undefined where an older grid wrote this down. */
+  readonly host?: Id;
 }
 
 /** What a run remembers of its earlier attempts. */
@@ -177,12 +180,21 @@ function onAnotherHost(verdict: Verdict, context: JudgeContext): Decision {
     do: 'again',
     memory: {
       ...memory,
-      red: { attempt, reason: verdict.reason, ranBefore, outOfTime: true },
+      red: { attempt, reason: verdict.reason, ranBefore, outOfTime: true, host: host.id },
       avoid: avoiding(context),
     },
     fresh: !context.fresh && context.freshCanBeHad,
     reason: `${verdict.reason} on ${host.name}, which may be slow: tried once more on another host before it is said`,
   };
+}
+
+/** Where the test ran out of time before, though it came to its end now, well or not: that host may be slow. */
+export function maybeSlow(
+  { red }: RunMemory,
+  outcome: Outcome,
+): { readonly attempt: Id; readonly host: Id } | undefined {
+  if (red?.outOfTime !== true || red.host === undefined || outcome.kind !== 'ended') return undefined;
+  return { attempt: red.attempt, host: red.host };
 }
 
 function green(verdict: Verdict, context: JudgeContext): Decision {
@@ -243,6 +255,9 @@ function sayRed(memory: RunMemory): Decision | undefined {
 }
 
 function setupFailed(message: string, context: JudgeContext): Decision {
+  // Of an experiment whoever asked for it makes what there is to make.
+  if (context.purpose === 'trial')
+    return none('could_not_run', `the test's own setup failed: ${message}`, context);
   const failures = [
     // Where other work fails by now the host was the cause.
     ...(context.memory.setupFailures ?? []).filter((f) => !(context.inDoubt ?? []).includes(f.host)),

@@ -6,6 +6,7 @@ import { HostIndex } from '../match/host-index.js';
 import type { Program } from '../match/program.js';
 import { factsAfter } from '../provision/after.js';
 import { type Chain, planChain } from '../provision/chain.js';
+import { carriesVersions } from '../provision/outdated.js';
 import { clausesOf, fromCanonical, type Requirement, tagsOf } from '../requirement.js';
 import { givenBy, type StepSpec } from '../step.js';
 import type { Catalogue } from '../tag.js';
@@ -262,7 +263,7 @@ function settled(
 ): Chain | undefined {
   const isUsed = host.used || host.dirtyFrom !== undefined;
   const mustAct = demand.target.step !== undefined || (demand.fresh && isUsed && !host.isolated);
-  if (mustAct || !hasBit(open.yes, number)) return undefined;
+  if (mustAct || !hasBit(open.yes, number) || carriesVersions(host, steps)) return undefined;
   if (hasBit(fixed.yes, number)) return { ok: true, steps: [], costS: 0, fresh: host.isolated || !isUsed };
   // All that does not hold is not known, and no step makes it so.
   return unknownFor(() => planChain(wishOf(demand), host, steps));

@@ -1,8 +1,10 @@
+import { stepsAt } from '../baseline.js';
 import type { Demand } from '../demand.js';
 import type { Id } from '../id.js';
 import { holds } from '../match/holds.js';
 import { factsAfter } from '../provision/after.js';
 import { type Chain, planChain, type Wish } from '../provision/chain.js';
+import { withoutOutdated } from '../provision/outdated.js';
 import { fromCanonical } from '../requirement.js';
 import type { StepSpec } from '../step.js';
 import type { Candidate, LaterCode, OpenIncident } from './candidate.js';
@@ -57,14 +59,16 @@ export function fitsOf(
 export function fitOf(
   demand: Demand,
   host: Candidate,
-  steps: readonly StepSpec[],
+  declared: readonly StepSpec[],
   incidents: readonly OpenIncident[],
   settled?: Chain,
 ): Fit {
   const outside = outsideOf(demand, host);
   if (outside !== undefined) return { kind: 'never', host, why: outside };
   const wish = wishOf(demand);
-  const ever = settled ?? planChain(wish, host, steps);
+  const steps = stepsAt(declared, demand.versions);
+  const asCounted = withoutOutdated(host, steps);
+  const ever = settled ?? planChain(wish, asCounted, steps);
   if (!ever.ok && ever.presence === 'absent') return withWhyOf(ever, { kind: 'never', host });
 
   const away = keptAway(demand, host, incidents);
@@ -72,8 +76,9 @@ export function fitOf(
   const shut = shutSteps(demand, host, incidents, steps);
   const open = steps.filter((step) => !shut.has(step.name));
   const isSame = settled !== undefined || open.length === steps.length;
-  const now = isSame ? ever : planChain(wish, host, open);
-  if (now.ok) return { kind: 'yes', host, chain: now, preferred: preferencesMet(demand, host, now.steps) };
+  const now = isSame ? ever : planChain(wish, asCounted, open);
+  if (now.ok)
+    return { kind: 'yes', host, chain: now, preferred: preferencesMet(demand, asCounted, now.steps) };
   if (!ever.ok) return withWhyOf(ever, { kind: 'later', host, code: 'unknown_tags' });
   const held = [...shut].find(([name]) => ever.steps.some((step) => step.name === name))?.[1];
   const why = held?.title ?? now.why;

@@ -1,10 +1,10 @@
 import { digestOf } from '../digest.js';
-import type { HostFacts } from '../host.js';
+import type { HostFacts, StackEntry } from '../host.js';
 import { type Layer, reaches } from '../layer.js';
 import { factTagsOf, holds } from '../match/holds.js';
 import { canonical, clausesOf, type Requirement } from '../requirement.js';
 import { clearsItsLayer, disagree, doesGive, isRestore, needsOf, type StepSpec } from '../step.js';
-import type { Presence, TagFacts } from '../tag.js';
+import type { Catalogue, Presence, TagFacts } from '../tag.js';
 import { factsAfter } from './after.js';
 import { stepsToward } from './givers.js';
 import { whatIsMissing } from './missing.js';
@@ -194,20 +194,27 @@ function costOf(steps: readonly StepSpec[], host: HostFacts): number {
   return steps.reduce((sum, step) => sum + costOn(step, host), 0);
 }
 
-/** A key is the digest of the step and of what it stands on: lower layers, and of its own what it needs. */
+/** What a key is made from, of an entry that stands already. */
+type Standing = Pick<StackEntry, 'layer' | 'key' | 'gives'>;
+
+/** The key of a step's entry is the digest of the step and of what it stands on: lower layers, and of its own what it needs. */
+export function keyOf(step: StepSpec, standing: readonly Standing[], catalogue: Catalogue): string {
+  const needs = factTagsOf(needsOf(step), catalogue);
+  const under = standing
+    .filter(
+      (e) =>
+        (e.layer !== step.layer && reaches(e.layer, step.layer)) || needs.some((tag) => doesGive(e, tag)),
+    )
+    .map((entry) => entry.key);
+  return digestOf({ step, under });
+}
+
 function withKeys(steps: readonly StepSpec[], host: HostFacts): PlannedStep[] {
-  let standing = host.stack.map(({ layer, key, gives }) => ({ layer, key, gives }));
+  let standing: readonly Standing[] = host.stack;
   return steps.map((step) => {
-    const needs = factTagsOf(needsOf(step), host.catalogue);
     if (isRestore(step)) standing = voidFrom(standing, step.layer);
-    const under = standing
-      .filter(
-        (e) =>
-          (e.layer !== step.layer && reaches(e.layer, step.layer)) || needs.some((tag) => doesGive(e, tag)),
-      )
-      .map((entry) => entry.key);
-    const key = digestOf({ step, under });
-    standing.push({ layer: step.layer, key, gives: step.gives });
+    const key = keyOf(step, standing, host.catalogue);
+    standing = [...standing, { layer: step.layer, key, gives: step.gives }];
     return { ...step, key };
   });
 }

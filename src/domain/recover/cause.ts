@@ -28,6 +28,12 @@ export interface Work {
   readonly work: string;
 }
 
+/** What a host does in the time that others take: tests ran out of time there and not elsewhere. */
+export const PACE = 'pace';
+
+/** Pieces of work that say something of their host alone. */
+const OF_ITS_HOST: readonly string[] = ['clean', PACE];
+
 /** What is where, as far as causes go by it. */
 export interface Lab {
   readonly byId: ReadonlyMap<Id, { readonly pool: string; readonly resources?: readonly string[] }>;
@@ -56,11 +62,12 @@ export function causesOf({ host, work }: Work, lab: Lab): readonly Cause[] {
     { kind: 'host', host },
     { kind: 'chance', host, work },
   ];
-  if (there !== undefined && work !== 'clean') {
+  const isOfItsHost = OF_ITS_HOST.includes(work);
+  if (there !== undefined && !isOfItsHost) {
     causes.push({ kind: 'pool', pool: there.pool });
     for (const resource of there.resources ?? []) causes.push({ kind: 'resource', resource });
   }
-  if (name === undefined) return work === 'clean' ? causes : [...causes, { kind: 'grid' }];
+  if (name === undefined) return isOfItsHost ? causes : [...causes, { kind: 'grid' }];
   const step = lab.steps.find((one) => one.name === name);
   causes.push({ kind: 'step_on_host', step: name, host });
   // What a restore does is all in its image.
@@ -88,14 +95,15 @@ export function doesCover(cause: Cause, work: Work, lab: Lab): boolean {
     case 'step_on_host':
       return name === cause.step && work.host === cause.host;
     case 'test':
-      return work.host === cause.on && name === undefined;
+      // What it took down is down for whatever comes next.
+      return work.host === cause.on;
     case 'grid':
-      return name === undefined && work.work !== 'clean';
+      return name === undefined && !OF_ITS_HOST.includes(work.work);
     case 'pool':
-      return work.work !== 'clean' && lab.byId.get(work.host)?.pool === cause.pool;
+      return !OF_ITS_HOST.includes(work.work) && lab.byId.get(work.host)?.pool === cause.pool;
     case 'resource':
       return (
-        work.work !== 'clean' &&
+        !OF_ITS_HOST.includes(work.work) &&
         (lab.byId.get(work.host)?.resources?.includes(cause.resource) === true ||
           lab.steps.some((step) => step.name === name && step.uses?.includes(cause.resource) === true))
       );

@@ -1,8 +1,8 @@
 import type { Lab, Work } from './cause.js';
 import { failsUnder, type Suspect } from './infer.js';
 
-/** From this on a cause is taken to be the one. */
-const SURE = 0.9;
+/** From this on a cause is taken to be the one: a host that was lost is not, before a neighbour was seen to be well. */
+const SURE = 0.95;
 
 /** What tells less than this is not worth a check. */
 const TELLS_SOMETHING = 0.01;

@@ -1,5 +1,5 @@
 import type { Id } from '../id.js';
-import { type Cause, causesOf, doesCover, type Lab, stepOf, type Work } from './cause.js';
+import { type Cause, causesOf, doesCover, type Lab, PACE, stepOf, type Work } from './cause.js';
 
 /** When a piece of work came to something: attempts tell apart what came at the same time. */
 export interface Moment {
@@ -137,10 +137,19 @@ function shareWell(cause: Cause, failed: Failing, records: readonly WorkRecord[]
   return (
     records
       .filter(({ host, ok }) => host === cause.host && ok !== undefined && isLater(ok, failed.moment))
+      // A canary that took far too long is none that worked.
+      .filter(({ work }) => work !== 'canary' || !isSlowSince(failed, records))
       // That it could be reached is known of a host on which anything failed.
       .filter(({ work }) => stepOf(work) !== undefined || work === 'canary' || work === 'test')
       .reduce((share, { work }) => share * (1 - (work === 'canary' ? FAILS.canary : FAILS.host)), 1)
   );
+}
+
+/** Whether work took its host far too long: in this failure, or since. */
+export function isSlowSince({ host, work, moment }: Failing, records: readonly WorkRecord[]): boolean {
+  const pace = records.find((one) => one.host === host && one.work === PACE);
+  if (pace?.bad === undefined || (pace.ok !== undefined && isLater(pace.ok, pace.bad))) return false;
+  return work === PACE || isLater(pace.bad, moment);
 }
 
 function hasFailedAgain({ host, work, moment }: Failing, records: readonly WorkRecord[]): boolean {

@@ -1,3 +1,4 @@
+import type { Versions } from '../baseline.js';
 import { type AskedTarget, type Demand, demandKey, type Target } from '../demand.js';
 import { canonicalJson } from '../digest.js';
 import type { Id } from '../id.js';
@@ -13,6 +14,8 @@ export interface Asked<Test extends AskedTest> {
   readonly params?: Variant;
   readonly targets: readonly AskedTarget[];
   readonly purpose: Demand['purpose'];
+  /** What components are to be at, instead of what the baseline says of them. */
+  readonly versions?: Versions;
   /** Its project's name; unset for work that the grid gives itself, which every pool takes. */
   readonly project?: string;
   /** What nothing can serve waits until something can. */
@@ -177,7 +180,7 @@ function choicesOf(
   asked: AskedTarget,
   requirement: string,
   prefer: readonly string[] | undefined,
-  { purpose, project, wait }: Asked<AskedTest>,
+  { purpose, project, wait, versions }: Asked<AskedTest>,
   ask: Ask,
 ): Choices {
   const { each, ...given } = asked;
@@ -188,6 +191,7 @@ function choicesOf(
     fresh: false,
     avoid: [],
     ...(project === undefined ? {} : { project }),
+    ...(versions === undefined ? {} : { versions }),
     ...(wait ? { wait } : {}),
     ...(prefer === undefined || prefer.length === 0 ? {} : { prefer }),
   });

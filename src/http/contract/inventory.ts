@@ -19,7 +19,19 @@ export const InventoryRequest = InventoryDiffRequest.extend({
   drain: z.boolean().default(false),
 });
 export const InventoryChangeView = z.object({
-  what: z.enum(['grid', 'tag', 'alias', 'pool', 'resource', 'image', 'type', 'host', 'step', 'test']),
+  what: z.enum([
+    'grid',
+    'tag',
+    'alias',
+    'pool',
+    'resource',
+    'image',
+    'type',
+    'host',
+    'step',
+    'test',
+    'watch',
+  ]),
   name: z.string(),
   change: z.enum(['added', 'removed', 'changed']),
   fields: z.array(z.object({ field: z.string(), old: z.string().optional(), new: z.string().optional() })),

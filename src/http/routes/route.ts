@@ -8,6 +8,8 @@ export type Who =
   | 'person'
   /** A person who is a submitter of the project concerned; who can only see it gets 403, who cannot 404. */
   | 'submitter'
+  /** A person who is a developer of the project concerned, by the same rules. */
+  | 'developer'
   /** A grid admin. */
   | 'admin'
   /** An executor, for its own leases. */
@@ -31,8 +33,8 @@ export interface Route {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** The body is bytes of any length, read as they come, in place of JSON. */
-  readonly takes?: 'bytes';
+  /** In place of JSON: `bytes` of any length, read as they come; `text`, JSON as it was sent, so that a signature fits. */
+  readonly takes?: 'bytes' | 'text';
   readonly answer: Answer;
   readonly status: 200 | 201;
   /** What else a success may answer, where the body asks for it. */

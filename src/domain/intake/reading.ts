@@ -1,0 +1,60 @@
+import type { Outcome } from '../culprit/question.js';
+import type { Id } from '../id.js';
+
+/** What of a run is bad, in a search. */
+export type Predicate =
+  /** The test failed, as it did when the search began. */
+  | 'fails'
+  /** What is to be put in cannot be. */
+  | 'refused'
+  /** The host was lost. */
+  | 'lost';
+
+/** What a run with changes came to, as far as a search goes by it. */
+export interface Tried {
+  readonly verdict: 'passed' | 'failed' | 'skipped' | 'none';
+  readonly noVerdict?: string;
+  readonly reason: string;
+  /** How its last attempt ended; undefined: there was none. */
+  readonly outcome?: string;
+  /** What its failure is known by. */
+  readonly signature?: string;
+  /** The step in which it broke off, and what was said of that. */
+  readonly step?: string;
+  readonly message?: string;
+  readonly host?: Id;
+  readonly attempt?: Id;
+}
+
+/**
+ * What a trial says of what is searched for. `versioned`: the steps that put changes in. Only where the failing
+ * set-up itself is searched for does it say anything of the change.
+ */
+export function readTrial(
+  tried: Tried,
+  predicate: Predicate,
+  signature: string,
+  versioned: ReadonlySet<string>,
+): Outcome {
+  if (tried.noVerdict === 'cancelled') return 'withdrawn';
+  const isOfChange = tried.step !== undefined && versioned.has(tried.step);
+  if (tried.outcome === 'host_lost') return 'lost';
+  const hasRun = tried.verdict !== 'none' || tried.outcome === 'ended' || tried.outcome === 'timed_out';
+  if (predicate === 'refused') return hasRun ? 'good' : isOfChange ? 'bad' : 'error';
+  if (!hasRun || tried.verdict === 'none') return isOfChange && isRefusal(tried) ? 'refused' : 'error';
+  if (predicate === 'lost' || tried.verdict !== 'failed') return 'good';
+  return signature === '' || tried.signature === signature ? 'bad' : 'other';
+}
+
+/** What is to be found out of a run with all the changes; undefined: there is nothing bad in it. */
+export function predicateOf(tried: Tried, versioned: ReadonlySet<string>): Predicate | 'nothing' | undefined {
+  if (tried.verdict === 'failed') return 'fails';
+  if (tried.verdict !== 'none') return undefined;
+  if (tried.outcome === 'host_lost') return 'lost';
+  return tried.step !== undefined && versioned.has(tried.step) ? 'refused' : 'nothing';
+}
+
+/** The package manager itself says that it does not go together: no trial more will change that. */
+function isRefusal({ message = '' }: Tried): boolean {
+  return /does not go together|no repository has a version/.test(message);
+}

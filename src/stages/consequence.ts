@@ -1,0 +1,385 @@
+import type { Cause, Conclusion } from '../domain/culprit/question.js';
+import { openSearch } from '../domain/culprit/search.js';
+import { type Id, showId } from '../domain/id.js';
+import { neededFor } from '../domain/intake/head.js';
+import { type LeftBehind, type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
+import type { WatchSpec } from '../domain/watch.js';
+import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
+import { chronicle } from '../store/chronicle.js';
+import {
+  accuse,
+  beginHunt,
+  changeIntake,
+  type Hunt,
+  huntOf,
+  type Intake,
+  keepHunt,
+  lastBroken,
+  openIntakes,
+  pinComponent,
+  pinsOfDay,
+  watchOf,
+} from '../store/seeking.js';
+import type { Transaction } from '../store/store.js';
+import type { World } from '../store/world.js';
+import { lookInto } from './look-into.js';
+import type { Settings } from './settings.js';
+
+/** How likely it is, before any trial, that a culprit does harm all by itself. */
+const ALONE = 0.85;
+
+/** A search has ended: what follows from its answer, all in the transaction that keeps it. */
+export async function concluded(
+  tx: Transaction,
+  hunt: Hunt,
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const { conclusion } = hunt.value;
+  if (conclusion === undefined) throw new Error(`search ${hunt.id} is over and says nothing`);
+  await keepHunt(tx, hunt, hunt.value, inWords(conclusion, hunt));
+  const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
+  const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
+  if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);
+  if (hunt.partnerOf !== null) return await partnerFound(tx, hunt, conclusion, intake, world);
+  switch (conclusion.kind) {
+    case 'culprit':
+    case 'several': {
+      const found = changesOf(hunt, conclusion.changes);
+      const [only] = found;
+      if (found.length === 1 && only !== undefined && mayHavePartner(hunt, only))
+        return await seekPartner(tx, hunt, only);
+      return await blame(tx, hunt, { held: found, partners: [] }, intake, world);
+    }
+    case 'flaky':
+      return await undecided(tx, hunt, intake, world, `${hunt.testName} fails now and then in any state`);
+    case 'environment':
+      return await undecided(
+        tx,
+        hunt,
+        intake,
+        world,
+        `${hunt.testName} fails today with the versions that were good before too: it is no change`,
+      );
+    case 'smallest set':
+    case 'stopped':
+      return await leftOpen(tx, hunt, conclusion.causes, intake, world);
+  }
+}
+
+/** That nothing could be put in, or that hosts were lost, was due to no change: the grid looks into it, and all is tried again. */
+async function noChange(
+  tx: Transaction,
+  hunt: Hunt,
+  intake: Intake | undefined,
+  world: World,
+  settings: Settings,
+): Promise<void> {
+  const last = await lastBroken(tx, hunt.id);
+  if (last !== undefined) await lookInto(tx, last.run, last.tried, world, settings);
+  if (intake === undefined) return;
+  const why = 'it was due to no change: tried again';
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, tries: 0 }, why);
+}
+
+/** What a search found, as people read it. */
+function inWords(conclusion: Conclusion, hunt: Hunt): string {
+  const named = (changes: readonly number[]) =>
+    changesOf(hunt, changes)
+      .map(({ component, to }) => `${component} ${to}`)
+      .join(' and ');
+  switch (conclusion.kind) {
+    case 'culprit':
+    case 'several':
+      return `${named(conclusion.changes)}: probability ${conclusion.probability.toFixed(4)}`;
+    case 'environment':
+      return `it fails in the last good state too: probability ${conclusion.probability.toFixed(4)}`;
+    case 'flaky':
+      return `it fails now and then in any state, about ${(conclusion.rate * 100).toFixed(0)} % of the time`;
+    case 'smallest set':
+    case 'stopped':
+      return `${conclusion.kind === 'stopped' ? 'stopped' : 'given up'}; the likeliest: ${conclusion.causes
+        .map(
+          (cause) =>
+            `${cause.kind === 'changes' ? named(cause.changes) : cause.kind} (${cause.probability.toFixed(2)})`,
+        )
+        .join(', ')}`;
+  }
+}
+
+/** Changes of a hunt's line, by their numbers in it. */
+function changesOf({ line }: Hunt, numbers: readonly number[]): readonly LinkedChange[] {
+  return numbers.flatMap((number) => line[number - 1] ?? []);
+}
+
+/** Whether another change before it may be needed to do the harm: a package's failure, with something before it on the line. */
+function mayHavePartner({ line, predicate }: Hunt, found: LinkedChange): boolean {
+  const others = line.slice(0, line.indexOf(found)).filter(({ component }) => component !== found.component);
+  const needed = neededFor(line, found);
+  return predicate === 'fails' && found.kind !== 'git' && others.some((one) => !needed.includes(one));
+}
+
+/** Whether it does harm all by itself, or only together with one that came before: a search along those, with it in every state. */
+async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Promise<void> {
+  const needed = [...neededFor(hunt.line, found), found];
+  const before = hunt.line.slice(0, hunt.line.indexOf(found)).filter((one) => !needed.includes(one));
+  const beside = {
+    ...hunt.beside,
+    ...versionsAt(hunt.line.slice(hunt.line.indexOf(found) + 1), 0),
+    ...versionsAt(needed, needed.length),
+  };
+  const { question } = hunt.value;
+  const value = openSearch({
+    kind: 'line',
+    changes: before.length,
+    environment: ALONE,
+    flaky: 0.001,
+    ...(question.record === undefined ? {} : { record: question.record }),
+  });
+  const partnerOf = found.id;
+  const why = `whether ${found.component} ${found.to} does harm by itself, or together with one before it`;
+  await beginHunt(
+    tx,
+    { ...hunt, line: before, beside, partnerOf, parentId: hunt.id, value },
+    'testyard',
+    why,
+  );
+}
+
+/** `partnerOf` does harm by itself where even the state without any other is bad. */
+async function partnerFound(
+  tx: Transaction,
+  hunt: Hunt,
+  conclusion: Conclusion,
+  intake: Intake | undefined,
+  world: World,
+): Promise<void> {
+  const { changes } = conclusion as { changes?: readonly number[] };
+  const partners = conclusion.kind === 'culprit' || conclusion.kind === 'several' ? (changes ?? []) : [];
+  // What speaks for it is what the search before has seen, and it is told in its thread.
+  const before = hunt.parentId === null ? undefined : await huntOf(tx, hunt.parentId);
+  const found = before?.line.find(({ id }) => id === hunt.partnerOf);
+  if (before === undefined || found === undefined) return;
+  await blame(tx, before, { held: [found], partners: changesOf(hunt, partners) }, intake, world);
+}
+
+/** What a search found: what is held back for it, and how that is said. */
+interface Found {
+  readonly held: readonly LinkedChange[];
+  /** What does harm only together with it, and goes on. */
+  readonly partners: readonly LinkedChange[];
+}
+
+/**
+ * What was found is held back, at its last good version; whoever it belongs to is told, once. All other changes go on
+ * without what cannot be put in without it.
+ */
+async function blame(
+  tx: Transaction,
+  hunt: Hunt,
+  found: Found,
+  intake: Intake | undefined,
+  world: World,
+): Promise<void> {
+  const { held, partners } = found;
+  const line = intake?.line ?? hunt.line;
+  const without = [...(intake?.without ?? []), ...held.map(({ id }) => id)];
+  const [named] = await readChanges(
+    tx,
+    held.map(({ id }) => id),
+  );
+  const watch = named === undefined ? undefined : await watchOf(tx, named.watch);
+  const said = saidOf(found, hunt);
+  const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
+  if (notActed !== undefined) {
+    const what = held.map(({ component, from }) => `hold ${component} at ${from ?? 'nothing'}`).join(', ');
+    const data = { what, found: said, why: notActed };
+    const subject = showId('search', hunt.id);
+    await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: hunt.projectId, data }]);
+  }
+  if (notActed !== undefined && watch?.dryRun !== true) {
+    const why = `${said}; nothing was done: ${notActed}`;
+    await tellAdmin(tx, hunt, world, why);
+    if (intake !== undefined) await changeIntake(tx, intake, { state: 'stopped' }, why);
+    return;
+  }
+  const state = hunt.predicate === 'refused' ? 'uninstallable' : 'blamed';
+  await setChangeState(
+    tx,
+    held.map(({ id }) => id),
+    state,
+    said,
+  );
+  if (notActed === undefined) {
+    const { behind } = lineWithout(line, new Set(without), new Map());
+    await pinAll(tx, hunt, held, behind, said);
+    if (intake === undefined) await rollBack(tx, line, held, behind, said);
+    const known = await readChanges(
+      tx,
+      [...held, ...partners].map(({ id }) => id),
+    );
+    // Whose change is held back is told first.
+    const isHeld = ({ id }: Change) => held.some((one) => one.id === id);
+    await tellOwners(
+      tx,
+      hunt,
+      [...known.filter(isHeld), ...known.filter((one) => !isHeld(one))],
+      said,
+      world,
+    );
+  }
+  if (intake === undefined) return;
+  const gone = held.map(({ component, to }) => `${component} ${to}`).join(', ');
+  await changeIntake(
+    tx,
+    intake,
+    { state: 'testing', submissionId: null, without, tries: 0 },
+    `without ${gone}`,
+  );
+}
+
+/** What is in the baseline already goes back to what it was, and so does what cannot be put in without it. */
+async function rollBack(
+  tx: Transaction,
+  line: readonly LinkedChange[],
+  held: readonly LinkedChange[],
+  behind: readonly LeftBehind[],
+  why: string,
+): Promise<void> {
+  const back = line.filter((one) => held.includes(one) || behind.some(({ change }) => change === one.id));
+  await moveBaseline(
+    tx,
+    back.flatMap(({ componentId, from }) =>
+      from === undefined ? [] : [{ component: componentId, version: from }],
+    ),
+    why,
+  );
+  // What goes back with it is tried again when something comes that it can be put in with.
+  await setChangeState(
+    tx,
+    behind.map(({ change }) => change),
+    'new',
+    why,
+  );
+}
+
+async function pinAll(
+  tx: Transaction,
+  { id: searchId, projectId }: Hunt,
+  held: readonly LinkedChange[],
+  behind: readonly LeftBehind[],
+  why: string,
+): Promise<void> {
+  for (const { componentId, component, from, id: changeId } of held)
+    if (from !== undefined)
+      await pinComponent(
+        tx,
+        { componentId, version: from, changeId, searchId, component, projectId },
+        behind,
+        why,
+      );
+}
+
+function saidOf({ held, partners }: Found, hunt: Hunt): string {
+  const named = (some: readonly LinkedChange[]) => some.map(({ component, to }) => `${component} ${to}`);
+  const who = held.length > 1 ? `one of ${named(held).join(', ')}` : named(held).join();
+  return `${who} ${harmOf(hunt)}${partners.length === 0 ? '' : `, together with ${named(partners).join(' and ')}`}`;
+}
+
+function harmOf({ predicate, testName }: Hunt): string {
+  if (predicate === 'refused') return 'cannot be installed';
+  return predicate === 'lost' ? 'takes its host down' : `breaks ${testName}`;
+}
+
+/** Why a verified culprit is not held back; undefined: it is. */
+async function whyNot(
+  tx: Transaction,
+  { name, dryRun, rollbacksPerDay }: WatchSpec,
+): Promise<string | undefined> {
+  if (dryRun === true) return `watch ${name} is on trial itself (dry_run)`;
+  if ((await pinsOfDay(tx, name)) < rollbacksPerDay) return undefined;
+  return `${rollbacksPerDay} roll-backs of ${name} were made within a day, and no more are made by themselves`;
+}
+
+/** Each owner is told once for each search, all in its thread. */
+async function tellOwners(
+  tx: Transaction,
+  hunt: Hunt,
+  changes: readonly Change[],
+  title: string,
+  world: World,
+): Promise<void> {
+  const owners = new Set<string>();
+  for (const change of changes) {
+    const owner = change.owner ?? world.grid.admin;
+    if (!(await accuse(tx, hunt.id, change.id, owner)) || owners.has(owner)) continue;
+    owners.add(owner);
+    await chronicle(tx, [
+      {
+        ...{ kind: 'culprit.told', subject: showId('search', hunt.id), project: hunt.projectId },
+        data: { owner, title, change: showId('change', change.id), evidence: evidenceOf(hunt) },
+      },
+    ]);
+  }
+}
+
+/** What speaks for it, in lines that go into the letter. */
+function evidenceOf(hunt: Hunt): readonly string[] {
+  const { conclusion, spent, verification } = hunt.value;
+  const lines = [`found by search ${showId('search', hunt.id)}, with test ${hunt.testName}`];
+  if (conclusion !== undefined && 'probability' in conclusion)
+    lines.push(
+      `probability ${conclusion.probability.toFixed(4)}, after ${spent.search} trials and ${spent.verify} to verify it`,
+    );
+  if (verification !== undefined)
+    lines.push(
+      `with it ${verification.badWith} of ${verification.badWith + verification.goodWith} trials were bad, without it ${verification.badWithout} of ${verification.badWithout + verification.goodWithout}`,
+    );
+  return lines;
+}
+
+/** The test says nothing about these changes: it decides no more here, and the admins are told. */
+async function undecided(
+  tx: Transaction,
+  hunt: Hunt,
+  intake: Intake | undefined,
+  world: World,
+  why: string,
+): Promise<void> {
+  if (hunt.value.conclusion?.kind === 'environment') await tellAdmin(tx, hunt, world, why);
+  if (intake === undefined) return;
+  const flaky = [...intake.flaky, hunt.testId];
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, flaky }, why);
+}
+
+/** Nobody is accused; what may be it stays out until somebody has looked. */
+async function leftOpen(
+  tx: Transaction,
+  hunt: Hunt,
+  causes: readonly Cause[],
+  intake: Intake | undefined,
+  world: World,
+): Promise<void> {
+  const numbers = causes.flatMap(({ changes }) => changes);
+  const why = `${inWords(hunt.value.conclusion as Conclusion, hunt)}: nobody is accused`;
+  await tellAdmin(tx, hunt, world, why);
+  if (intake === undefined) return;
+  if (numbers.length === 0 || causes[0]?.kind !== 'changes')
+    return await undecided(tx, hunt, intake, world, why);
+  const out: Id[] = changesOf(hunt, numbers).map(({ id }) => id);
+  await changeIntake(
+    tx,
+    intake,
+    { state: 'testing', submissionId: null, without: [...intake.without, ...out] },
+    why,
+  );
+}
+
+async function tellAdmin(tx: Transaction, hunt: Hunt, world: World, title: string): Promise<void> {
+  await chronicle(tx, [
+    {
+      ...{ kind: 'culprit.told', subject: showId('search', hunt.id), project: hunt.projectId },
+      data: { owner: world.grid.admin, title, evidence: evidenceOf(hunt) },
+    },
+  ]);
+}

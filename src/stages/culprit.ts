@@ -1,0 +1,132 @@
+import { versionedSteps } from '../domain/baseline.js';
+import type { FreeHost } from '../domain/culprit/question.js';
+import { asked, nextTrials, type Search, told } from '../domain/culprit/search.js';
+import type { Demand } from '../domain/demand.js';
+import { showId } from '../domain/id.js';
+import { classified, nextForClass, noChange } from '../domain/intake/classify.js';
+import { versionsAt } from '../domain/intake/line.js';
+import { readTrial, type Tried } from '../domain/intake/reading.js';
+import { fitsOf } from '../domain/plan/fit.js';
+import { mayRun } from '../domain/provision/chain.js';
+import { isRestore } from '../domain/step.js';
+import { joined } from '../domain/submit/joined.js';
+import { seatsTaken } from '../store/assigning.js';
+import { openIncidents } from '../store/blaming.js';
+import {
+  endedTrials,
+  type Hunt,
+  keepHunt,
+  noteTrial,
+  openHunts,
+  submitTrials,
+  tellTrial,
+} from '../store/seeking.js';
+import { type Transaction, wake } from '../store/store.js';
+import { submitOwnWork } from '../store/unfolding.js';
+import type { World } from '../store/world.js';
+import { concluded } from './consequence.js';
+import { lookInto } from './look-into.js';
+import type { Settings } from './settings.js';
+
+/**
+ * Tells each search what its trials came to, and asks for those it wants next as ordinary runs; how much was done. All of
+ * a search is in its row: whoever goes on with it believes what the one before believed.
+ */
+export async function search(tx: Transaction, world: World, settings: Settings): Promise<number> {
+  const hunts = await openHunts(tx);
+  if (hunts.length === 0) return 0;
+  const ended = await endedTrials(tx);
+  const versioned = new Set(versionedSteps(world.steps).keys());
+  let done = 0;
+  for (const hunt of hunts) {
+    let { value } = hunt;
+    for (const { trial, run, tried, hasErred } of ended.filter((one) => one.hunt === hunt.id)) {
+      const read = readTrial(tried, hunt.predicate, hunt.signature, versioned);
+      // Once it says nothing even of its state: it is as if it had never been asked for.
+      const outcome = read === 'error' && !hasErred ? 'withdrawn' : read;
+      // All the changes could be put in once: what cannot be now is the grid's to look into.
+      if (read === 'error' && hunt.predicate === 'fails') await lookInto(tx, run, tried, world, settings);
+      if (outcome === 'lost') await putBack(tx, tried, world);
+      value = told(value, { trial, outcome });
+      await tellTrial(tx, hunt.id, trial, outcome);
+      done++;
+    }
+    const found = isClassified(hunt) ? undefined : classified(value);
+    const conclusion = found === undefined ? undefined : noChange(value, found);
+    if (conclusion !== undefined) value = { ...value, phase: 'done', conclusion };
+    if (value.phase === 'done') {
+      await concluded(tx, { ...hunt, value }, world, settings);
+      done++;
+      continue;
+    }
+    const hosts = await freeHosts(tx, hunt, value, world);
+    const isOpen = found === undefined && !isClassified(hunt);
+    const trials = isOpen ? nextForClass(value, hosts) : nextTrials(value, hosts);
+    for (const trial of trials) {
+      const submission = await submitTrials(tx, {
+        projectId: hunt.projectId,
+        name: `trial ${trial.id} of ${showId('search', hunt.id)}`,
+        tests: [hunt.testId],
+        host: trial.host,
+        versions: versionsAt(hunt.line, trial.state, hunt.beside),
+      });
+      await noteTrial(tx, hunt.id, trial, submission);
+      done++;
+    }
+    if (trials.length > 0) value = asked(value, trials);
+    if (value !== hunt.value) await keepHunt(tx, hunt, value);
+  }
+  if (done > 0) await wake(tx, 'testyard_scheduler', 'testyard_history');
+  return done;
+}
+
+/** Only a failure of a test may be no more than a flake; of a partner it is known that there is something to find. */
+function isClassified({ predicate, partnerOf }: Hunt): boolean {
+  return predicate !== 'fails' || partnerOf !== null;
+}
+
+/** A host that was lost with changes on it is put back before a canary is asked whether it lives: nobody else may mend it. */
+async function putBack(tx: Transaction, { host: id }: Tried, world: World): Promise<void> {
+  const host = id === undefined ? undefined : world.byId.get(id);
+  const step =
+    host === undefined ? undefined : world.steps.find((one) => isRestore(one) && mayRun(one, host));
+  const incident = (await openIncidents(tx)).find(({ scope, hostId }) => scope === 'host' && hostId === id);
+  if (host === undefined || step === undefined || incident === undefined) return;
+  const why = `${host.name} was lost with changes on it`;
+  await submitOwnWork(tx, {
+    ...{ purpose: 'recovery', incident: incident.id, why },
+    target: { host: host.name, step: step.name },
+  });
+}
+
+/** Hosts for further trials: as many as the search's share of those that could serve it, idle ones first. */
+async function freeHosts(
+  tx: Transaction,
+  { requirement, line, beside, share }: Hunt,
+  { pending, erred }: Search,
+  world: World,
+): Promise<readonly FreeHost[]> {
+  const demand: Demand = {
+    requirement: joined(requirement, world.grid.defaultRequirement, world.catalogue),
+    target: {},
+    purpose: 'trial',
+    fresh: false,
+    avoid: [],
+    versions: versionsAt(line, line.length, beside),
+  };
+  const { fits } = fitsOf(demand, world.hosts, world.steps, world.incidents);
+  const room = Math.max(1, Math.floor(share * fits.length)) - pending.length;
+  if (room <= 0) return [];
+  const taken = await seatsTaken(tx);
+  const isBusy = (id: string) => (taken.get(id)?.size ?? 0) > 0;
+  return fits
+    .filter(({ host }) => !pending.some((trial) => trial.host === host.name))
+    .sort(
+      (a, b) =>
+        (erred[a.host.name] ?? 0) - (erred[b.host.name] ?? 0) ||
+        Number(isBusy(a.host.id)) - Number(isBusy(b.host.id)) ||
+        (a.host.name < b.host.name ? -1 : 1),
+    )
+    .slice(0, room)
+    .map(({ host }) => ({ name: host.name }));
+}

@@ -1,0 +1,532 @@
+import type { Versions } from '../domain/baseline.js';
+import type { Outcome, Trial } from '../domain/culprit/question.js';
+import type { FailureRecord } from '../domain/culprit/rates.js';
+import type { Search } from '../domain/culprit/search.js';
+import { type Id, showId } from '../domain/id.js';
+import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
+import type { Predicate, Tried } from '../domain/intake/reading.js';
+import type { WatchSpec } from '../domain/watch.js';
+import { chronicle } from './chronicle.js';
+import type { Sql } from './store.js';
+
+/** Changes of one watch that came together. */
+export interface Intake {
+  readonly id: Id;
+  readonly watch: string;
+  readonly projectId: Id;
+  readonly line: readonly LinkedChange[];
+  readonly tests: readonly Id[];
+  /** Tests of which it was found that they fail now and then in any state: they decide nothing here. */
+  readonly flaky: readonly Id[];
+  /** Changes that are left out by now. */
+  readonly without: readonly Id[];
+  readonly state: 'testing' | 'searching';
+  /** The runs with all that is left; undefined: not asked for yet. */
+  readonly submissionId: Id | null;
+  /** How often runs without an answer were made again. */
+  readonly tries: number;
+}
+
+/** The intakes that are not over. */
+export function openIntakes(sql: Sql): Promise<readonly Intake[]> {
+  return sql.rows<Intake>(
+    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries
+     FROM intake WHERE closed_at IS NULL ORDER BY id`,
+  );
+}
+
+/** Opens one; there is one open for each watch at most. */
+export async function openIntake(
+  sql: Sql,
+  intake: Pick<Intake, 'watch' | 'projectId' | 'line' | 'tests'>,
+  why: string,
+): Promise<Id> {
+  const { watch, projectId, line, tests } = intake;
+  const [row] = await sql.rows<{ id: Id }>(
+    `INSERT INTO intake (watch, project_id, line, tests, why) VALUES ($1, $2, $3, $4::bigint[], $5) RETURNING id`,
+    [watch, projectId, JSON.stringify(line), tests, why],
+  );
+  const id = row?.id ?? '';
+  const changes = line.map((change) => showId('change', change.id));
+  await chronicle(sql, [
+    {
+      ...{ kind: 'intake.opened', subject: showId('intake', id), project: projectId },
+      data: { watch, changes, tests: tests.length, why },
+    },
+  ]);
+  return id;
+}
+
+/** What has become of an intake, and why. */
+export async function changeIntake(
+  sql: Sql,
+  { id, projectId }: Pick<Intake, 'id' | 'projectId'>,
+  change: {
+    readonly state?: Intake['state'] | 'passed' | 'stopped';
+    readonly submissionId?: Id | null;
+    readonly without?: readonly Id[];
+    readonly flaky?: readonly Id[];
+    readonly tries?: number;
+  },
+  why: string,
+): Promise<void> {
+  await sql.rows(
+    `UPDATE intake SET state = coalesce($2, state), why = $3,
+       submission_id = CASE WHEN $4 THEN $5::bigint ELSE submission_id END,
+       without = coalesce($6::bigint[], without), flaky = coalesce($7::bigint[], flaky), tries = coalesce($8, tries),
+       closed_at = CASE WHEN $2 IN ('passed', 'stopped') THEN grid_now() END
+     WHERE id = $1 AND closed_at IS NULL`,
+    [
+      id,
+      change.state ?? null,
+      why,
+      change.submissionId !== undefined,
+      change.submissionId ?? null,
+      change.without ?? null,
+      change.flaky ?? null,
+      change.tries ?? null,
+    ],
+  );
+  const { submissionId: submission, without, state } = change;
+  await chronicle(sql, [
+    {
+      ...{ kind: `intake.${state ?? 'goes_on'}`, subject: showId('intake', id), project: projectId },
+      data: {
+        why,
+        ...(submission && { submission: showId('submission', submission) }),
+        ...(without && { without: without.map((one) => showId('change', one)) }),
+      },
+    },
+  ]);
+}
+
+/** A hunt that is under way or over. */
+export interface Hunt {
+  readonly id: Id;
+  readonly projectId: Id;
+  readonly intakeId: Id | null;
+  readonly testId: Id;
+  readonly testName: string;
+  readonly requirement: string;
+  readonly predicate: Predicate;
+  /** What is searched for, where it is a failure of the test. */
+  readonly signature: string;
+  readonly line: readonly LinkedChange[];
+  /** What is there in every state. */
+  readonly beside: Versions;
+  /** The change that does harm only together with the one that is searched for. */
+  readonly partnerOf: Id | null;
+  /** The search that found that one. */
+  readonly parentId: Id | null;
+  readonly value: Search;
+  /** The share of the grid that its trials may have. */
+  readonly share: number;
+}
+
+const HUNT = `SELECT s.id, s.project_id AS "projectId", s.intake_id AS "intakeId", s.test_id AS "testId", t.name AS "testName",
+  t.requirement, s.predicate, s.signature, s.line, s.beside, s.partner_of AS "partnerOf", s.parent_id AS "parentId", s.value, s.share
+  FROM search s JOIN test t ON t.id = s.test_id`;
+
+/** The searches that are not over. */
+export function openHunts(sql: Sql): Promise<readonly Hunt[]> {
+  return sql.rows<Hunt>(`${HUNT} WHERE s.closed_at IS NULL ORDER BY s.id`);
+}
+
+/** A search, over or not. */
+export async function huntOf(sql: Sql, id: Id): Promise<Hunt | undefined> {
+  const [hunt] = await sql.rows<Hunt>(`${HUNT} WHERE s.id = $1`, [id]);
+  return hunt;
+}
+
+/** Begins a hunt. */
+export async function beginHunt(
+  sql: Sql,
+  hunt: Omit<Hunt, 'id' | 'testName' | 'requirement'>,
+  actor: string,
+  why: string,
+): Promise<Id> {
+  const [row] = await sql.rows<{ id: Id }>(
+    `INSERT INTO search (project_id, intake_id, test_id, predicate, signature, line, beside, partner_of, value, share, actor, why, parent_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
+    [
+      hunt.projectId,
+      hunt.intakeId,
+      hunt.testId,
+      hunt.predicate,
+      hunt.signature,
+      JSON.stringify(hunt.line),
+      JSON.stringify(hunt.beside),
+      hunt.partnerOf,
+      JSON.stringify(hunt.value),
+      hunt.share,
+      actor,
+      why,
+      hunt.parentId,
+    ],
+  );
+  const id = row?.id ?? '';
+  await chronicle(sql, [
+    {
+      ...{ kind: 'search.opened', subject: showId('search', id), project: hunt.projectId, actor },
+      data: { why, changes: hunt.line.length, predicate: hunt.predicate },
+    },
+  ]);
+  return id;
+}
+
+/** Keeps what a hunt knows; `over`: why it is. */
+export async function keepHunt(
+  sql: Sql,
+  { id, projectId }: Hunt,
+  value: Search,
+  over?: string,
+): Promise<void> {
+  await sql.rows(
+    `UPDATE search SET value = $2, why = coalesce($3, why), closed_at = CASE WHEN $3::text IS NOT NULL THEN grid_now() END
+     WHERE id = $1 AND closed_at IS NULL`,
+    [id, JSON.stringify(value), over ?? null],
+  );
+  if (over === undefined) return;
+  await chronicle(sql, [
+    {
+      ...{ kind: 'search.done', subject: showId('search', id), project: projectId },
+      data: { why: over, conclusion: value.conclusion, trials: value.spent },
+    },
+  ]);
+}
+
+/** Notes that a trial was asked for, as the run of a submission. */
+export async function noteTrial(sql: Sql, hunt: Id, trial: Trial, submission: Id): Promise<void> {
+  await sql.rows(`INSERT INTO trial (search_id, id, submission_id, asked) VALUES ($1, $2, $3, $4)`, [
+    hunt,
+    trial.id,
+    submission,
+    JSON.stringify(trial),
+  ]);
+}
+
+/** Notes what a trial came to. */
+export async function tellTrial(sql: Sql, hunt: Id, trial: number, outcome: Outcome): Promise<void> {
+  await sql.rows(
+    `UPDATE trial SET outcome = $3, told_at = grid_now() WHERE search_id = $1 AND id = $2 AND told_at IS NULL`,
+    [hunt, trial, outcome],
+  );
+}
+
+/** SQL text: what a run `r` came to, as `Tried` has it; it counts once its last attempt has ended. */
+const TRIED = `r.verdict, r.no_verdict AS "noVerdict", r.reason, r.failure_signature AS signature, last.outcome,
+  last.detail->'outcome'->>'step' AS step, last.detail->'outcome'->>'message' AS message,
+  last.host_id AS host, last.id AS attempt`;
+const LAST = `LEFT JOIN LATERAL (SELECT a.id, a.outcome, a.detail, p.host_id FROM attempt a
+    LEFT JOIN place p ON p.run_id = a.run_id AND p.attempt_id = a.id
+    WHERE a.run_id = r.id ORDER BY a.id DESC LIMIT 1) last ON true`;
+const IS_OVER = `r.verdict IS NOT NULL AND NOT EXISTS (SELECT FROM queue q WHERE q.run_id = r.id)`;
+
+interface TriedRow {
+  verdict: Tried['verdict'];
+  noVerdict: string | null;
+  reason: string;
+  signature: string | null;
+  outcome: string | null;
+  step: string | null;
+  message: string | null;
+  host: Id | null;
+  attempt: Id | null;
+}
+
+function tried({ verdict, reason, ...row }: TriedRow): Tried {
+  const said = Object.entries(row).filter(([, value]) => value !== null);
+  return { verdict, reason, ...Object.fromEntries(said) };
+}
+
+/** A trial that is over. */
+export interface EndedTrial {
+  readonly hunt: Id;
+  readonly trial: number;
+  readonly run: Id;
+  readonly tried: Tried;
+  /** Its state came to nothing on another host too, and since then other states came to something. */
+  readonly hasErred: boolean;
+}
+
+/** A trial that is over. */
+export interface EndedTrial {
+  readonly hunt: Id;
+  readonly trial: number;
+  readonly run: Id;
+  readonly tried: Tried;
+  /** Its state came to nothing on another host too, and since then other states came to something. */
+  readonly hasErred: boolean;
+}
+
+/** Trials that are over and have not been told. */
+export async function endedTrials(sql: Sql): Promise<readonly EndedTrial[]> {
+  const rows = await sql.rows<TriedRow & Omit<EndedTrial, 'tried'>>(
+    `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, EXISTS (SELECT FROM trial e JOIN trial o
+         ON o.search_id = e.search_id AND o.outcome IN ('good', 'bad', 'other') AND o.asked_at >= e.told_at
+       WHERE e.search_id = t.search_id AND e.outcome IN ('withdrawn', 'error') AND e.asked->>'state' = t.asked->>'state'
+         AND e.asked->>'host' <> t.asked->>'host') AS "hasErred", ${TRIED}
+     FROM search s JOIN trial t ON t.search_id = s.id AND t.told_at IS NULL
+     JOIN run r ON r.submission_id = t.submission_id ${LAST}
+     WHERE s.closed_at IS NULL AND ${IS_OVER} ORDER BY t.search_id, r.judged_at, t.id`,
+  );
+  return rows.map(({ hunt, trial, run, hasErred, ...row }) => ({
+    hunt,
+    trial,
+    run,
+    hasErred,
+    tried: tried(row),
+  }));
+}
+
+/** A run of a submission that is over. */
+export interface EndedRun {
+  readonly run: Id;
+  readonly test: Id;
+  readonly testName: string;
+  readonly tried: Tried;
+}
+
+/** The runs of a submission; undefined while not all of them are over. */
+export async function endedRuns(sql: Sql, submission: Id): Promise<readonly EndedRun[] | undefined> {
+  const rows = await sql.rows<TriedRow & { run: Id; test: Id; testName: string; over: boolean }>(
+    `SELECT r.id AS run, r.test_id AS test, r.test_name AS "testName", ${IS_OVER} AS over, ${TRIED}
+     FROM submission s JOIN run r ON r.submission_id = s.id ${LAST}
+     WHERE s.id = $1 AND s.unfolded_at IS NOT NULL ORDER BY r.id`,
+    [submission],
+  );
+  if (rows.length === 0 || rows.some(({ over }) => !over)) return undefined;
+  return rows.map(({ run, test, testName, over: _, ...row }) => ({ run, test, testName, tried: tried(row) }));
+}
+
+/** Asks for runs with components at these versions, which are nobody's but the grid's own business. */
+export async function submitTrials(
+  sql: Sql,
+  asked: {
+    readonly projectId: Id;
+    readonly name: string;
+    readonly tests: readonly Id[];
+    /** The one host; undefined: any. */
+    readonly host?: string;
+    /** How often each test is run: once unless said. */
+    readonly times?: number;
+    readonly versions: Versions;
+  },
+): Promise<Id> {
+  const { projectId, name, tests, host, versions, times = 1 } = asked;
+  const target = host === undefined ? {} : { host };
+  const [row] = await sql.rows<{ id: Id }>(
+    `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, queue_timeout, versions)
+     VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, 0, 'trial', interval '1 day', $5) RETURNING id`,
+    [
+      projectId,
+      name,
+      tests,
+      JSON.stringify(Array.from({ length: times }, () => target)),
+      JSON.stringify(versions),
+    ],
+  );
+  return row?.id ?? '';
+}
+
+/** Watches of the inventory that have changes nobody has looked at, and no open intake. */
+export async function watchesWithNews(
+  sql: Sql,
+): Promise<readonly (WatchSpec & { readonly projectId: Id })[]> {
+  const rows = await sql.rows<{ spec: WatchSpec; projectId: Id }>(
+    `SELECT w.spec, p.id AS "projectId" FROM watch w JOIN project p ON p.name = w.spec->>'project'
+     WHERE w.removed_at IS NULL AND NOT EXISTS (SELECT FROM intake i WHERE i.watch = w.name AND i.closed_at IS NULL)
+       AND EXISTS (SELECT FROM component k JOIN change c ON c.component_id = k.id AND c.state = 'new' WHERE k.watch = w.name)
+     ORDER BY w.name`,
+  );
+  return rows.map(({ spec, projectId }) => ({ ...spec, projectId }));
+}
+
+/** A watch of the inventory, or one that was there. */
+export async function watchOf(sql: Sql, name: string): Promise<WatchSpec | undefined> {
+  const [row] = await sql.rows<{ spec: WatchSpec }>(`SELECT spec FROM watch WHERE name = $1`, [name]);
+  return row?.spec;
+}
+
+/** A component that is held back. */
+export interface Pin {
+  readonly id: Id;
+  readonly componentId: Id;
+  readonly version: string;
+  readonly changeId: Id;
+  readonly searchId: Id;
+}
+
+/** The pins that hold. */
+export function openPins(sql: Sql): Promise<readonly Pin[]> {
+  return sql.rows<Pin>(
+    `SELECT id, component_id AS "componentId", version, change_id AS "changeId", search_id AS "searchId"
+     FROM pin WHERE lifted_at IS NULL ORDER BY id`,
+  );
+}
+
+/** How many of a watch's components were pinned within the last day. */
+export async function pinsOfDay(sql: Sql, watch: string): Promise<number> {
+  const [row] = await sql.rows<{ pins: number }>(
+    `SELECT count(*)::integer AS pins FROM pin p JOIN component k ON k.id = p.component_id
+     WHERE k.watch = $1 AND p.since > grid_now() - interval '1 day'`,
+    [watch],
+  );
+  return row?.pins ?? 0;
+}
+
+/** Holds a component at a version. */
+export async function pinComponent(
+  sql: Sql,
+  pin: Omit<Pin, 'id'> & { readonly component: string; readonly projectId: Id },
+  behind: readonly LeftBehind[],
+  why: string,
+): Promise<void> {
+  const { componentId, version, changeId, searchId, component, projectId } = pin;
+  await sql.rows(
+    `INSERT INTO pin (component_id, version, change_id, search_id, behind, why) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT DO NOTHING`,
+    [componentId, version, changeId, searchId, JSON.stringify(behind), why],
+  );
+  await chronicle(sql, [
+    {
+      ...{ kind: 'pin.set', subject: `component:${component}`, project: projectId },
+      data: { version, change: showId('change', changeId), search: showId('search', searchId), behind, why },
+    },
+  ]);
+}
+
+/** Lets a component go on. */
+export async function liftPin(sql: Sql, pin: Id, why: string, actor = 'testyard'): Promise<void> {
+  const rows = await sql.rows<{ component: string; project: Id; search: Id; change: Id }>(
+    `UPDATE pin p SET lifted_at = grid_now(), why = $2 FROM component k
+     WHERE p.id = $1 AND p.lifted_at IS NULL AND k.id = p.component_id
+     RETURNING k.name AS component, k.project_id AS project, p.search_id AS search, p.change_id AS change`,
+    [pin, why],
+  );
+  await chronicle(
+    sql,
+    rows.map(({ component, project, search, change }) => ({
+      ...{ kind: 'pin.lifted', subject: `component:${component}`, project, actor },
+      data: { why, search: showId('search', search), change: showId('change', change) },
+    })),
+  );
+}
+
+/** Notes whose change it was; true where that is new. */
+export async function accuse(sql: Sql, search: Id, change: Id, owner: string): Promise<boolean> {
+  const rows = await sql.rows(
+    `INSERT INTO accusation (search_id, change_id, owner) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id`,
+    [search, change, owner],
+  );
+  return rows.length > 0;
+}
+
+/** Tests of a project by name or label, as the inventory has them; all where none are named. */
+export function testsFor(
+  sql: Sql,
+  project: Id,
+  named: readonly string[] | undefined,
+): Promise<readonly { readonly id: Id; readonly name: string; readonly requirement: string }[]> {
+  return sql.rows(
+    `SELECT id, name, requirement FROM test WHERE project_id = $1 AND listed
+       AND ($2::text[] IS NULL OR name = ANY ($2) OR coalesce(spec->'labels', '[]') ?| $2)
+     ORDER BY name`,
+    [project, named ?? null],
+  );
+}
+
+/** How often a test failed and passed of late, in ordinary runs. */
+export async function failureRecord(sql: Sql, project: Id, test: string): Promise<FailureRecord | undefined> {
+  const [row] = await sql.rows<FailureRecord>(
+    `SELECT count(*) FILTER (WHERE verdict = 'failed')::integer AS failures,
+       count(*) FILTER (WHERE verdict IN ('passed', 'failed'))::integer AS runs
+     FROM (SELECT verdict FROM run WHERE project_id = $1 AND test_name = $2 AND purpose = 'test' AND verdict IS NOT NULL
+       ORDER BY id DESC LIMIT 200) r`,
+    [project, test],
+  );
+  return row === undefined || row.runs === 0 ? undefined : row;
+}
+
+/** Changes that are still being tried are looked at anew when something else has come. */
+export async function stillTried(sql: Sql, changes: readonly Id[]): Promise<readonly Id[]> {
+  const rows = await sql.rows<{ id: Id }>(
+    `SELECT id FROM change WHERE id = ANY ($1::bigint[]) AND state = 'testing' ORDER BY position`,
+    [changes],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** The versions that are trusted of the components of a watch, by the name of the package. */
+export async function standingOf(sql: Sql, watch: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.rows<{ name: string; baseline: string }>(
+    `SELECT substr(name, length(watch) + 2) AS name, baseline FROM component
+     WHERE watch = $1 AND kind <> 'git' AND baseline IS NOT NULL`,
+    [watch],
+  );
+  return new Map(rows.map(({ name, baseline }) => [name, baseline]));
+}
+
+/** The last trial of a search that broke off in its chain. */
+export async function lastBroken(
+  sql: Sql,
+  search: Id,
+): Promise<{ readonly run: Id; readonly tried: Tried } | undefined> {
+  const [row] = await sql.rows<TriedRow & { run: Id }>(
+    `SELECT r.id AS run, ${TRIED} FROM trial t JOIN run r ON r.submission_id = t.submission_id ${LAST}
+     WHERE t.search_id = $1 AND last.outcome = 'chain_failed' ORDER BY t.told_at DESC, t.id DESC LIMIT 1`,
+    [search],
+  );
+  if (row === undefined) return undefined;
+  const { run, ...rest } = row;
+  return { run, tried: tried(rest) };
+}
+
+/** A test that was red of late and had passed before, with what of the baseline has changed between. */
+export interface Regression {
+  readonly projectId: Id;
+  readonly run: Id;
+  readonly testId: Id;
+  readonly testName: string;
+  readonly requirement: string;
+  readonly signature: string | null;
+  readonly changes: readonly LinkedChange[];
+}
+
+/** Keeps these reds until `regressions` has asked for them, where anything is watched at all. */
+export async function keepNewReds(sql: Sql, runs: readonly Id[]): Promise<void> {
+  if (runs.length === 0) return;
+  await sql.rows(
+    `INSERT INTO new_red (run_id) SELECT unnest($1::bigint[])
+     WHERE EXISTS (SELECT FROM baseline_entry WHERE change_id IS NOT NULL) ON CONFLICT DO NOTHING`,
+    [runs],
+  );
+}
+
+/**
+ * The new reds, each with what of the baseline has moved between the last pass and it, oldest first; of tests that
+ * nobody searches for, nor has within a day. They are asked for once.
+ */
+export function regressions(sql: Sql): Promise<readonly Regression[]> {
+  return sql.rows<Regression>(
+    `WITH red AS (DELETE FROM new_red RETURNING run_id),
+     known AS (
+       SELECT DISTINCT ON (r.project_id, r.test_name) r.*, (SELECT p.created_at FROM run p WHERE p.project_id = r.project_id
+           AND p.test_name = r.test_name AND p.purpose = 'test' AND p.verdict = 'passed' AND p.id < r.id
+         ORDER BY p.id DESC LIMIT 1) AS passed_at
+       FROM red JOIN run r ON r.id = red.run_id ORDER BY r.project_id, r.test_name, r.id DESC)
+     SELECT k.project_id AS "projectId", k.id AS run, k.test_id AS "testId", k.test_name AS "testName", t.requirement,
+       k.failure_signature AS signature, moved.changes
+     FROM known k JOIN test t ON t.id = k.test_id CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', c.id::text, 'componentId', m.id::text, 'component', m.name,
+           'kind', m.kind, 'from', b.version, 'to', e.version, 'facts', c.facts)) ORDER BY e.since, c.position) AS changes
+       FROM baseline_entry e JOIN change c ON c.id = e.change_id JOIN component m ON m.id = e.component_id
+       LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
+         ORDER BY o.id DESC LIMIT 1) b ON true
+       WHERE m.project_id = k.project_id AND e.since >= k.passed_at AND e.since <= k.created_at AND e.until IS NULL) moved
+     WHERE k.passed_at IS NOT NULL AND moved.changes IS NOT NULL
+       AND NOT EXISTS (SELECT FROM search s JOIN test o ON o.id = s.test_id WHERE o.project_id = k.project_id
+         AND o.name = k.test_name AND (s.closed_at IS NULL OR s.opened_at > grid_now() - interval '1 day'))
+     ORDER BY k.id`,
+  );
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { stepsAt, type Versions } from '../../src/domain/baseline.js';
+import type { StackEntry } from '../../src/domain/host.js';
+import type { Candidate } from '../../src/domain/plan/candidate.js';
+import { fitOf } from '../../src/domain/plan/fit.js';
+import { stackAfter } from '../../src/domain/provision/after.js';
+import type { PlannedStep } from '../../src/domain/provision/chain.js';
+import type { StepSpec } from '../../src/domain/step.js';
+import { aStep } from '../stages/parts.js';
+import { candidate, packagesOf } from './a-host.js';
+
+const distro = aStep('distro', 'distro', { layer: 'packages', action: packagesOf('lab/foo', 'lab/bar') });
+const app = aStep('app', 'app', { layer: 'packages', needs: 'distro' });
+const tuned = aStep('tuned', 'tuned', { layer: 'boot' });
+const tool = aStep('tool', 'tool', { layer: 'packages' });
+const STEPS = [distro, app, tuned, tool];
+const OLD = { 'lab/foo': '1', 'lab/bar': '1' };
+const NEW = { 'lab/foo': '2', 'lab/bar': '1' };
+
+const fit = (requirement: string, host: Candidate, versions?: Versions) => {
+  const found = fitOf(
+    {
+      requirement,
+      target: {},
+      purpose: 'trial',
+      fresh: false,
+      avoid: [],
+      ...(versions && { versions }),
+    },
+    host,
+    STEPS,
+    [],
+  );
+  if (found.kind !== 'yes') throw new Error(found.why);
+  return found.chain.steps;
+};
+const names = (steps: readonly PlannedStep[]) => steps.map(({ name }) => name);
+
+/** What a host is once these steps have been carried out there. */
+function carrying(host: Candidate, chain: readonly PlannedStep[]): Candidate {
+  const keys = stackAfter(host.stack, chain);
+  const all: StackEntry[] = [
+    ...host.stack,
+    ...chain.map(({ layer, name, key, gives }) => ({ layer, step: name, key, gives })),
+  ];
+  return candidate({}, { stack: all.filter(({ layer, step, key }) => keys[`${layer} ${step}`] === key) });
+}
+
+describe('what is planned at versions', () => {
+  const old = carrying(candidate(), fit('distro', candidate(), OLD));
+
+  it('is put in at those', () => {
+    const [step] = fit('distro', candidate(), OLD);
+    expect(step?.action).toMatchObject({
+      install: [
+        { name: 'foo', version: '1' },
+        { name: 'bar', version: '1' },
+      ],
+    });
+  });
+
+  it('is kept where it is there at the same versions, and done again where one is another', () => {
+    expect(names(fit('distro', old, OLD))).toEqual([]);
+    expect(names(fit('distro', old, NEW))).toEqual(['distro']);
+    const at = carrying(old, fit('distro', old, NEW));
+    expect(at.stack.map(({ step }) => step)).toEqual(['distro']);
+    expect(names(fit('distro', at, NEW))).toEqual([]);
+    expect(names(fit('distro', at, OLD))).toEqual(['distro']);
+  });
+
+  it('takes along what stands on it, in its layer or above, and nothing else', () => {
+    const all = 'app & distro & tool & tuned';
+    const carried = carrying(candidate(), fit(all, candidate(), OLD));
+    expect(names(fit(all, carried, OLD))).toEqual([]);
+    expect(names(fit(all, carried, NEW)).sort()).toEqual(['app', 'distro', 'tuned']);
+  });
+
+  it('is nothing to who does not need it', () => {
+    const carried = carrying(old, fit('tool', old, OLD));
+    expect(names(fit('tool', carried, NEW))).toEqual([]);
+  });
+
+  it('is not asked for another version by a component of another watch', () => {
+    expect(names(fit('distro', old, { ...OLD, 'other/foo': '9' }))).toEqual([]);
+  });
+
+  it('says the newest of what has no version yet', () => {
+    const [step] = fit('distro', candidate(), { 'lab/bar': '3' });
+    expect(step?.action).toMatchObject({ install: [{ name: 'foo' }, { name: 'bar', version: '3' }] });
+  });
+});
+
+describe('steps at versions', () => {
+  it('are the same objects where no component is said, and asked again with the same question', () => {
+    const steps: readonly StepSpec[] = STEPS;
+    expect(stepsAt(steps, undefined)).toBe(steps);
+    expect(stepsAt(steps, { 'other/foo': '1' })).toBe(steps);
+    expect(stepsAt(steps, OLD)).toBe(stepsAt(steps, OLD));
+    expect(stepsAt(steps, OLD)[1]).toBe(app);
+  });
+
+  it('fetch the commit that counts', () => {
+    const git = { url: 'https://x.org/a', ref: 'main', submodules: false, component: 'kernel' };
+    const fetch = aStep('src', 'src', { action: { kind: 'fetch', git, into: '/srv/a' } });
+    const commit = 'c'.repeat(40);
+    expect(stepsAt([fetch], { kernel: commit })[0]?.action).toMatchObject({ git: { ref: commit } });
+  });
+});
