@@ -1,6 +1,7 @@
 import type { Rates } from '../src/domain/culprit/rates.js';
 import type { Class } from '../src/domain/culprit/rerun.js';
 import { classify } from './parts/culprit-classes.js';
+import { gitBisectRun } from './parts/culprit-git.js';
 import {
   type Cell,
   cell,
@@ -21,7 +22,7 @@ import { asked, dice, type Figure, report } from './parts/report.js';
  * Searches for a culprit that only the simulation knows, at least 20,000 trials a row. Bounds hold for the worse end of the
  * 95 % interval, in the worst of a row's cells; a share that ended right is taken over both lengths.
  */
-const options = asked({ searches: 1000 });
+const options = asked({ searches: 1000, repositories: 60 });
 const roll = dice(options.seed);
 const figures: Record<string, Figure> = {};
 const most = (than: number) => ({ kind: 'most', than }) as const;
@@ -47,6 +48,7 @@ switching();
 sets();
 classes();
 knownWays();
+gitItself();
 process.exitCode = report('culprit', figures, options) ? 0 : 1;
 
 function oneHost(): void {
@@ -187,6 +189,16 @@ function classes(): void {
       play(0.01, 1, true).share('environment'),
     ),
   };
+}
+
+/** The program git itself, on repositories that are made for it, with a script that flakes as much. */
+function gitItself(): void {
+  for (const rates of RATES) {
+    let right = 0;
+    for (let n = 0; n < options.repositories; n++)
+      if (gitBisectRun(64, 1 + Math.floor(roll() * 64), rates, Math.floor(roll() * 1e9))) right++;
+    figures[`git_bisect_run_right_${rates.a}_${rates.b}`] = { value: right / options.repositories };
+  }
 }
 
 /** What others do, on the same breakages: their share of right answers, and their trials. */

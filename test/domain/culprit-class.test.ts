@@ -65,11 +65,12 @@ describe('a first failure', () => {
 describe('ordinary runs', () => {
   test('tell that a test began to fail half of the time', () => {
     const roll = dice(1);
+    const usual = runs(Array.from({ length: 300 }, (_, n) => n % 50 === 0));
     let drift = NO_DRIFT;
-    for (let n = 0; n < 5000; n++) drift = driftAfter(drift, roll() < 0.02, 0.02);
+    for (let n = 0; n < 5000; n++) drift = driftAfter(drift, roll() < 0.02, usual);
     expect(hasRisen(drift)).toBe(false);
     let more = 0;
-    for (; !hasRisen(drift); more++) drift = driftAfter(drift, roll() < 0.5, 0.02);
+    for (; !hasRisen(drift); more++) drift = driftAfter(drift, roll() < 0.5, usual);
     expect(more).toBeLessThan(20);
   });
 
