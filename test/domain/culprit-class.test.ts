@@ -39,6 +39,22 @@ describe('a first failure', () => {
     expect(nextReruns(reruns({ failed: 3 }), 1)).toEqual({ reruns: 0, controls: 1 });
   });
 
+  test.each([1, 2, 3, 5, 16])('comes to an end with %i hosts, whatever comes', (hosts) => {
+    const roll = dice(hosts);
+    const odd = runs(Array.from({ length: 300 }, (_, n) => n % 4 === 0));
+    for (let n = 0; n < 50; n++) {
+      let now = reruns({ before: odd });
+      for (let round = 0; classOf(now) === undefined; round++) {
+        expect(round).toBeLessThan(100);
+        const { reruns: again, controls } = nextReruns(now, hosts);
+        if (again + controls === 0) break;
+        for (let one = 0; one < again; one++)
+          now = roll() < 0.33 ? { ...now, failed: now.failed + 1 } : { ...now, passed: now.passed + 1 };
+        now = { ...now, controlsPassed: now.controlsPassed + controls };
+      }
+    }
+  });
+
   test('is broken where it fails again and the controls do not', () => {
     expect(classOf(reruns({ failed: 12, controlsPassed: 4 }))).toBe('broken');
     expect(nextReruns(reruns({ failed: 12, controlsPassed: 4 }), 16)).toEqual({ reruns: 0, controls: 0 });
