@@ -154,6 +154,8 @@ let mineId = '';
 async function renew(name: RouteName): Promise<void> {
   const { store } = api;
   if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
+  if (name === 'callWatch' || name === 'pushChange')
+    await store.rows(`UPDATE watch SET removed_at = NULL WHERE name = 'w'`);
   if (name === 'endMaintenance')
     await store.rows(`UPDATE host SET health = 'maintenance', out_by = 'me' WHERE name = 'out'`);
   if (name === 'endQuarantine') await store.rows(`UPDATE host SET health = 'quarantined' WHERE name = 'bad'`);
