@@ -54,7 +54,7 @@ const statements = [
        'superseded', 'withdrawn', 'refused')))`,
   `CREATE INDEX change_line_ix ON change (component_id, position)`,
   `CREATE UNIQUE INDEX change_position_uq ON change (position)`,
-  `CREATE INDEX change_open_ix ON change (position) WHERE state IN ('new', 'testing')`,
+  `CREATE INDEX change_open_ix ON change (position) WHERE state IN ('new', 'testing', 'uninstallable')`,
 
   // What was trusted, from when until when.
   `CREATE TABLE baseline_entry (

@@ -52,7 +52,7 @@ export async function recordArrivals(
   const back = await putBack(tx, before, others);
   const news = await addChanges(tx, before, inLine(others), { source: 'seen' });
   await supersede(tx, [...news, ...back]);
-  if (isAll) await withdrawGone(tx, watch.name, arrivals);
+  if (isAll) await withdrawGone(tx, before, arrivals);
   return { taken: firsts.length, changes: news };
 }
 
@@ -270,7 +270,13 @@ async function takeAsFound(
        SELECT $2, $3, g.component, $4, g.owner, g.version, grid_now()
        FROM jsonb_to_recordset($1::jsonb) AS g(component text, owner text, version text) RETURNING id, baseline)
      INSERT INTO baseline_entry (component_id, version, why) SELECT id, baseline, $5 FROM put`,
-    [JSON.stringify(firsts), project.id, watch.name, watch.place.kind, why],
+    [
+      JSON.stringify(firsts.map(({ component, owner, version }) => ({ component, owner, version }))),
+      project.id,
+      watch.name,
+      watch.place.kind,
+      why,
+    ],
   );
   const [row] = await tx.rows<{ edition: string }>(
     `UPDATE grid SET baseline_edition = baseline_edition + 1 RETURNING baseline_edition AS edition`,
@@ -387,14 +393,22 @@ async function supersede(tx: Transaction, news: readonly Id[]): Promise<void> {
 }
 
 /** What was seen, is not in the baseline yet, and is there no more. */
-async function withdrawGone(tx: Transaction, watch: string, arrivals: readonly Arrival[]): Promise<void> {
-  const gone = await tx.rows<{ id: Id }>(
-    `SELECT c.id FROM change c JOIN component k ON k.id = c.component_id
-     WHERE k.watch = $1 AND c.state IN ('new', 'uninstallable') AND c.source = 'seen' AND NOT EXISTS (
-       SELECT FROM jsonb_to_recordset($2::jsonb) AS g(component text, version text)
-       WHERE g.component = k.name AND g.version = c.version)`,
-    [watch, JSON.stringify(arrivals.map(({ component, version }) => ({ component, version })))],
+async function withdrawGone(
+  tx: Transaction,
+  known: ReadonlyMap<string, Known>,
+  arrivals: readonly Arrival[],
+): Promise<void> {
+  // Of all watches: there are few of them, while a join with thousands of components could go any way.
+  const open = await tx.rows<{ id: Id; component: Id; version: string }>(
+    `SELECT id, component_id AS component, version FROM change
+     WHERE state IN ('new', 'uninstallable') AND source = 'seen'`,
   );
+  const names = new Map([...known.values()].map(({ id, name }) => [id, name]));
+  const there = new Set(arrivals.map(({ component, version }) => `${component} ${version}`));
+  const gone = open.filter(({ component, version }) => {
+    const name = names.get(component);
+    return name !== undefined && !there.has(`${name} ${version}`);
+  });
   await setChangeState(
     tx,
     gone.map(({ id }) => id),

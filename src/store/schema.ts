@@ -1099,7 +1099,7 @@ export const SCHEMA = {
       indices: {
         change_line_ix: { columns: ['componentId', 'position'] },
         change_position_uq: { columns: ['position'], unique: true },
-        change_open_ix: { columns: ['position'], where: "state IN ('new', 'testing')" },
+        change_open_ix: { columns: ['position'], where: "state IN ('new', 'testing', 'uninstallable')" },
       },
     },
   ),
