@@ -325,7 +325,8 @@ async function lookAgain(
   const canary = records.find((one) => one.host === host.id && one.work === 'canary')?.bad;
   const lookedAgoS = incident.ageS - ((canary?.atMs ?? 0) - incident.failedAtMs) / 1000;
   const pauseS = Math.min(checkDelayS(incident.checks, settings.checkFirstS, 'host'), LOOK_AGAIN_MOST_S);
-  if (lookedAgoS < pauseS) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
+  // To the second: a pause of less would be over at once.
+  if (lookedAgoS < pauseS - 1) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
   await nextCheck(tx, incident.id, ASKED_S, true);
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
 }
