@@ -15,6 +15,7 @@ import { HostController } from './http/host.controller.js';
 import { InventoryController } from './http/inventory.controller.js';
 import { KnownController } from './http/known.controller.js';
 import { RunController } from './http/run.controller.js';
+import { SearchController } from './http/search.controller.js';
 import { RouteGuard } from './http/serve.js';
 import { ServiceController } from './http/service.controller.js';
 import { SubmissionController } from './http/submission.controller.js';
@@ -42,6 +43,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       SubmissionController,
       BlobController,
       RunController,
+      SearchController,
       EnvironmentController,
       ExplainController,
       EventController,

@@ -10,6 +10,7 @@ import { inventoryRoutes } from './routes/inventory.js';
 import { knownRoutes } from './routes/known.js';
 import type { Route } from './routes/route.js';
 import { runRoutes } from './routes/run.js';
+import { searchRoutes } from './routes/search.js';
 import { serviceRoutes } from './routes/service.js';
 import { submissionRoutes } from './routes/submission.js';
 import { testRoutes } from './routes/test.js';
@@ -22,6 +23,7 @@ export const routes = {
   ...submissionRoutes,
   ...blobRoutes,
   ...runRoutes,
+  ...searchRoutes,
   ...environmentRoutes,
   ...knownRoutes,
   ...incidentRoutes,

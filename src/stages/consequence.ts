@@ -22,6 +22,7 @@ import {
 } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
+import { answerAsked } from './asked-search.js';
 import { lookInto } from './look-into.js';
 import type { Settings } from './settings.js';
 
@@ -37,7 +38,9 @@ export async function concluded(
 ): Promise<void> {
   const { conclusion } = hunt.value;
   if (conclusion === undefined) throw new Error(`search ${hunt.id} is over and says nothing`);
-  await keepHunt(tx, hunt, hunt.value, inWords(conclusion, hunt));
+  const found = inWords(conclusion, hunt);
+  await keepHunt(tx, hunt, hunt.value, found);
+  if (hunt.intakeId === null) return await answerAsked(tx, hunt, conclusion, found, evidenceOf(hunt), world);
   const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
   const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
   if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);

@@ -121,6 +121,18 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   diffRuns: { params: { run: 'r1' }, query: { with: 'r2' } },
   changedSincePass: { params: { test: 'boot' }, query: { project: 'default' } },
   readAttachment: { params: { run: 'r1', digest: '0'.repeat(64) } },
+  listSearches: { query: { ...page, project: 'default', open: 'true' } },
+  readSearch: { params: { search: 'q1' } },
+  startSearch: {
+    body: {
+      ...{ project: 'default', test: 'boot', from: { lab: '1' }, to: { lab: '2' } },
+      ...{ predicate: 'fails', consequences: false, why: 'why' },
+    },
+  },
+  guideSearch: { params: { search: 'q1' }, body: { exclude: ['c1'], weigh: { c2: 3 } } },
+  stopSearch: { params: { search: 'q1' } },
+  listPins: { query: { ...page, project: 'default', open: 'true' } },
+  listIntakes: { query: { ...page, project: 'default', open: 'true' } },
   listKnown: { query: { project: 'default', test: 'boot' } },
   makeKnown: {
     body: { project: 'default', test: 'boot', signature: 'oops', link: 'https://example.org/1', why: 'seen' },

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { openSearch } from '../../src/domain/culprit/search.js';
 import type { Route } from '../../src/http/routes/route.js';
 import { type RouteName, routes } from '../../src/http/routes.js';
 import { newSecret } from '../../src/store/access.js';
 import { noteUpload } from '../../src/store/blob.js';
+import { recordArrivals } from '../../src/store/changing.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
 import { OpenStream } from './streams.js';
@@ -90,6 +92,20 @@ const expected: Record<RouteName, Expectation> = {
   diffRuns: { path: '/api/v1/runs/{done}/diff?with={done}', gets: [401, 409, 409, 409, 403, 404] },
   changedSincePass: { path: '/api/v1/tests/boot/changed?project=mine', gets: [401, 409, 409, 409, 403, 404] },
   readAttachment: { path: '/api/v1/runs/{done}/attachments/{blob}', gets: SEES_IT },
+  listSearches: { path: '/api/v1/searches?project=mine', gets: SEES_IT },
+  readSearch: { path: '/api/v1/searches/{search}', gets: SEES_IT },
+  startSearch: {
+    body: { project: 'mine', test: 'boot', from: { lab: '1' }, to: { lab: '2' } },
+    gets: [401, 403, 201, 201, 403, 404],
+  },
+  guideSearch: {
+    path: '/api/v1/searches/{search}/guide',
+    body: { weigh: { '{change}': 2 } },
+    gets: [401, 403, 200, 200, 403, 404],
+  },
+  stopSearch: { path: '/api/v1/searches/{search}/stop', gets: [401, 403, 200, 200, 403, 404] },
+  listPins: { path: '/api/v1/pins?project=mine', gets: SEES_IT },
+  listIntakes: { path: '/api/v1/intakes?project=mine', gets: SEES_IT },
   listKnown: { path: '/api/v1/known?project=mine', gets: SEES_IT },
   makeKnown: {
     body: { project: 'mine', test: 'boot', signature: 'oops', link: 'https://example.org/1' },
@@ -137,6 +153,18 @@ let mineId = '';
 /** What a route ends is there whenever it is asked for. */
 async function renew(name: RouteName): Promise<void> {
   const { store } = api;
+  if (['readSearch', 'guideSearch', 'stopSearch'].includes(name)) {
+    const line = [
+      { id: ids['change']?.slice(1), componentId: '1', component: 'lab', kind: 'apt', to: '2', facts: {} },
+    ];
+    const value = openSearch({ kind: 'line', changes: 1 });
+    const [search] = await store.rows<{ id: string }>(
+      `INSERT INTO search (project_id, test_id, predicate, signature, line, beside, value, share, actor, why)
+       SELECT $1, id, 'fails', '', $2, '{}', $3, 1, 'me', 'why' FROM test WHERE project_id = $1 LIMIT 1 RETURNING id`,
+      [mineId, JSON.stringify(line), JSON.stringify(value)],
+    );
+    ids['search'] = `q${search?.id}`;
+  }
   if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
   if (name === 'endMaintenance')
     await store.rows(`UPDATE host SET health = 'maintenance', out_by = 'me' WHERE name = 'out'`);
@@ -208,6 +236,13 @@ beforeAll(async () => {
     [lost],
   );
   mineId = mine;
+  await api.store.transaction(async (tx) => {
+    const watch = { name: 'lab', project: 'mine', place: { kind: 'git', url: 'x', branch: 'main' } } as const;
+    const arrivals = ['1', '2'].map((version) => ({ component: 'lab', version, title: version, facts: {} }));
+    await recordArrivals(tx, watch, { arrivals: arrivals.slice(0, 1), isAll: false });
+    const { changes } = await recordArrivals(tx, watch, { arrivals: arrivals.slice(1), isAll: false });
+    ids['change'] = `c${changes[0]}`;
+  });
   ids['incident'] = `i${await rows.incident(mine, 'setup of boot fails')}`;
   const [executor] = await api.store.rows<{ id: string }>(
     `INSERT INTO executor (name, token_id) SELECT 'lab', id FROM token WHERE kind = 'executor' ORDER BY id LIMIT 1 RETURNING id`,
