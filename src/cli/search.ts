@@ -139,7 +139,10 @@ function showBelief(screen: Screen, { likeliest, closedAt }: SearchDetail): void
 }
 
 function showTrials(screen: Screen, { trials, line }: SearchDetail): void {
-  if (trials.length === 0) return screen.line('\nno trial yet');
+  if (trials.length === 0) {
+    screen.line('\nno trial yet');
+    return;
+  }
   screen.line(`\ntrials, by how many of the ${line.length} changes were in`);
   screen.table(
     trials.map((trial): (Cell | string)[] => [

@@ -4,6 +4,7 @@ import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
 import { type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
 import type { WatchSpec } from '../domain/watch.js';
+import { withdrawnLately } from '../store/answering.js';
 import { type Change, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
 import {
@@ -186,6 +187,19 @@ async function blame(
   const watch = await watchOf(tx, intake.watch);
   const without = [...intake.without, ...held.map(({ id }) => id)];
   const said = saidOf(found, hunt);
+  const spared = await withdrawnLately(
+    tx,
+    hunt,
+    held.map(({ id }) => id),
+  );
+  if (spared !== undefined) {
+    const why = `${spared.by} said in ${showId('search', spared.search)} that it is not this change: a person must decide`;
+    const data = { what: 'accuse anybody', found: said, why };
+    const subject = showId('search', hunt.id);
+    await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: hunt.projectId, data }]);
+    await tellAdmin(tx, hunt, world, `${said}; nobody was told: ${why}`);
+    return await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, why);
+  }
   const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
   if (notActed !== undefined) {
     const what = held.map(({ component, from }) => `hold ${component} at ${from ?? 'nothing'}`).join(', ');

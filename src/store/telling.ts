@@ -89,8 +89,21 @@ const WAYS: Readonly<Record<string, (sql: Sql, entry: Said) => Promise<readonly 
     });
     return NOTHING;
   },
+  'accusation.withdrawn': async (sql, { subject, actor, data }) => {
+    const { people } = await listeners(sql, subject);
+    const { component, version, detail } = data as Record<string, string>;
+    const text = `that ${component} ${version} did it; ${actor} says that it did not${detail ? ` (${detail})` : ''}`;
+    await put(sql, { thread: subject, kind: 'withdrawn', recipients: namesOf(people), topic: subject, text });
+    return NOTHING;
+  },
   'pin.lifted': async (sql, { subject, data }) => {
     const thread = String(data?.['search'] ?? '');
+    // The letter that takes the accusation back says so too.
+    const [withdrawn] = await sql.rows(
+      `SELECT 1 FROM accusation WHERE search_id = $1 AND change_id = $2 AND withdrawn_at IS NOT NULL`,
+      [thread.slice(1), String(data?.['change'] ?? '').slice(1)],
+    );
+    if (withdrawn !== undefined) return NOTHING;
     const { people, wasTold } = await listeners(sql, thread);
     if (!wasTold) return NOTHING;
     const text = `${subject.replace('component:', '')} is held back no more: ${String(data?.['why'] ?? '')}`;
@@ -190,8 +203,9 @@ async function put(sql: Sql, { gathered = false, ...telling }: Telling): Promise
   await sql.rows(
     `INSERT INTO message (via, recipient, thread, kind, topic, text, due_at)
      SELECT CASE WHEN $6 THEN 'digest' ELSE 'mail' END, owner, $2, $3, $4, $5,
-       CASE WHEN NOT $6 THEN grid_now() ELSE next_digest(mail->>'digest') END
-     FROM grid CROSS JOIN unnest($1::text[]) AS owner WHERE mail ? 'smtp'
+       CASE WHEN $6 THEN next_digest(mail->>'digest') ELSE greatest(grid_now(), (SELECT max(until) FROM accusation a
+         WHERE 'q' || a.search_id = $2 AND a.owner = recipients.owner AND a.answer = 'snoozed')) END
+     FROM grid CROSS JOIN unnest($1::text[]) AS recipients (owner) WHERE mail ? 'smtp'
      UNION ALL
      SELECT 'web_hook', hook, $2, $3, $4, $5, grid_now()
      FROM grid CROSS JOIN LATERAL jsonb_object_keys(web_hooks) AS hook WHERE NOT $6`,

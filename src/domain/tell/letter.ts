@@ -41,6 +41,8 @@ function headOf({ kind, text, incident }: News): string {
       return incident?.title ?? text;
     case 'moved':
       return `This is not yours after all: ${text}. You need do nothing more about it.`;
+    case 'withdrawn':
+      return `This is withdrawn: ${text}. Nothing is held back because of it any more, and the change is tried again.`;
     case 'quarantined':
       return `${incident?.host ?? 'The host'} is quarantined, and gets no more work: ${text}`;
     case 'closed':

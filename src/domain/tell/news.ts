@@ -4,6 +4,8 @@ export type NewsKind =
   | 'told'
   /** It is somebody else's after all. */
   | 'moved'
+  /** What a search said is taken back. */
+  | 'withdrawn'
   | 'quarantined'
   | 'closed'
   /** The grid or a pool starts nothing more. */
