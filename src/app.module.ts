@@ -4,6 +4,7 @@ import { printInventory } from './adapters/inventory-print.js';
 import { readInventoryFiles } from './adapters/inventory-reading.js';
 import { readTestFile } from './adapters/test-file.js';
 import { AccessController } from './http/access.controller.js';
+import { AnswerController } from './http/answer.controller.js';
 import { BlobController } from './http/blob.controller.js';
 import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
 import { EnvironmentController } from './http/environment.controller.js';
@@ -44,6 +45,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       BlobController,
       RunController,
       SearchController,
+      AnswerController,
       EnvironmentController,
       ExplainController,
       EventController,
@@ -63,6 +65,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.tokens, tokens),
       value(INJECT.reserveMostS, deps.reserveMostS ?? A_DAY_S),
       value(INJECT.artefactLimitBytes, deps.artefactLimitBytes ?? A_GIBIBYTE),
+      value(INJECT.answerKey, deps.answerKey ?? ''),
       value(INJECT.closing, closing),
       { provide: APP_GUARD, useClass: RouteGuard },
     ],

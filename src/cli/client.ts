@@ -156,6 +156,8 @@ export class Client {
   guideSearch = (id: string, body: Readonly<Record<string, unknown>>) =>
     this.post<SearchDetail>(`/searches/${encodeURIComponent(id)}/guide`, body);
   stopSearch = (id: string) => this.post<SearchDetail>(`/searches/${encodeURIComponent(id)}/stop`, undefined);
+  answerSearch = (id: string, body: Readonly<Record<string, unknown>>) =>
+    this.post<SearchDetail>(`/searches/${encodeURIComponent(id)}/answer`, body);
   pins = (query: Query = {}) => this.get<Page<PinView>>('/pins', query);
   intakes = (query: Query = {}) => this.get<Page<IntakeView>>('/intakes', query);
   createToken = (body: Readonly<Record<string, unknown>>) => this.post<TokenCreated>('/tokens', body);

@@ -1,10 +1,13 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { Guidance } from '../domain/culprit/question.js';
-import { type Id, readId } from '../domain/id.js';
+import { type Id, readId, showId } from '../domain/id.js';
+import type { Answer } from '../domain/answer/answer.js';
 import { nearest } from '../domain/requirement.js';
 import type { StandingIndex } from '../stages/standing-index.js';
+import { giveAnswer } from '../stages/answer.js';
 import { startSearch, type WantedSearch } from '../stages/start-search.js';
 import { findProject } from '../store/access.js';
+import { accusationsIn } from '../store/answering.js';
 import { guideSearch, type RunWithVersions, runWithVersions } from '../store/hunting.js';
 import {
   accusationsOf,
@@ -117,6 +120,27 @@ export class SearchController {
     return await this.guided(ask, await this.toChange(ask), [{ kind: 'stop' }]);
   }
 
+  @Serves('answerSearch')
+  async answer(@Ask() ask: Asked<'answerSearch'>): Promise<SearchDetail> {
+    const { id } = await this.toChange(ask);
+    const { change } = ask.body;
+    const all = await accusationsIn(this.store, ask.visible, id);
+    if (all.length === 0) throw conflict(`Search q${id} has accused nobody: there is nothing to answer`);
+    const named = all.filter((one) =>
+      change === undefined ? true : one.change === readId('change', change),
+    );
+    const mine = named.length > 1 ? named.filter(({ owner }) => owner === ask.caller.name) : named;
+    const [one] = mine;
+    if (one === undefined || mine.length > 1) {
+      const some = all.map((other) => `${showId('change', other.change)} (${other.component} ${other.version})`);
+      throw wrong('change', `say which change the answer is about: ${some.join(', ')}`);
+    }
+    const given = answerIn(ask.body);
+    const refused = await this.store.transaction((tx) => giveAnswer(tx, one, given, ask.caller.name));
+    if (refused !== undefined) throw conflict(`It cannot be answered so: ${refused}`);
+    return await this.seen(id);
+  }
+
   private async guided(
     ask: Asked<'guideSearch'> | Asked<'stopSearch'>,
     { id }: SearchRow,
@@ -141,14 +165,16 @@ export class SearchController {
     };
   }
 
-  private async find(ask: Asked<'readSearch' | 'guideSearch' | 'stopSearch'>): Promise<SearchRow> {
+  private async find(ask: Asked<'readSearch' | 'guideSearch' | 'stopSearch' | 'answerSearch'>): Promise<SearchRow> {
     const id = wantId('search', ask.params.search);
     const row = await findSearch(this.store, ask.visible, id);
     if (row === undefined) throw notFound(`search q${id}`);
     return row;
   }
 
-  private async toChange(ask: Asked<'guideSearch'> | Asked<'stopSearch'>): Promise<SearchRow> {
+  private async toChange(
+    ask: Asked<'guideSearch'> | Asked<'stopSearch'> | Asked<'answerSearch'>,
+  ): Promise<SearchRow> {
     const row = await this.find(ask);
     wantSubmitter(ask.caller, row.projectId, row.project);
     return row;
@@ -213,4 +239,15 @@ export class SearchController {
 
 function wrong(where: string, message: string): Refusal {
   return unprocessable('The search is not understood', [{ where, message }]);
+}
+
+function answerIn({ answer, version = '', until = '', why }: Asked<'answerSearch'>['body']): Answer {
+  switch (answer) {
+    case 'not_mine':
+      return { kind: answer, why };
+    case 'fixed_in':
+      return { kind: answer, version };
+    case 'snoozed':
+      return { kind: answer, until: new Date(until) };
+  }
 }

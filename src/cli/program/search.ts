@@ -32,6 +32,19 @@ export function addSearching(testyard: Command, does: Does): void {
     does(async (...args: Parameters<Lists['intakes']>) => (await import('../searches.js')).intakes(...args)),
   );
   addSearch(testyard, does);
+  testyard
+    .command('answer')
+    .description('answer to what a search found: not-mine, fixed-in VERSION or snooze TIME')
+    .argument('<search>', 'q12, as in the letter')
+    .argument('<answer>', 'not-mine, fixed-in or snooze')
+    .argument('[value]', 'the version that mends it, or for how long (3d)')
+    .option('--change <id>', 'which one it is about, where the search named several')
+    .option('--why <text>', 'for others to read')
+    .action(
+      does(async (...args: Parameters<typeof import('../answer.js')['answer']>) =>
+        (await import('../answer.js')).answer(...args),
+      ),
+    );
 }
 
 function addSearch(testyard: Command, does: Does): void {

@@ -192,3 +192,39 @@ export const SearchGuidance = z.strictObject({
   exclude: z.array(changeId).max(1000).default([]),
   weigh: z.record(changeId, z.number().min(0.001).max(1000)).default({}),
 });
+
+const Word = z.enum(['not_mine', 'fixed_in', 'snoozed']);
+
+/** What somebody says to being told that their change broke something. */
+export const AnswerRequest = z
+  .strictObject({
+    answer: Word,
+    /** Which change, where a search named several. */
+    change: changeId.optional(),
+    /** Of `fixed_in`: the version that mends it. */
+    version: version.optional(),
+    /** Of `snoozed`: no letter before this moment. */
+    until: time.optional(),
+    why: z.string().trim().max(1000).default(''),
+  })
+  .refine(
+    ({ answer, version: fix }) => (answer === 'fixed_in') === (fix !== undefined),
+    'fixed_in goes with version',
+  )
+  .refine(
+    ({ answer, until }) => (answer === 'snoozed') === (until !== undefined),
+    'snoozed goes with until',
+  );
+
+/** What a link in a letter says. */
+export const AnswerLinkQuery = z.object({
+  answer: Word,
+  expires: z.coerce.number().int().min(0).max(99_999_999_999),
+  seal: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** What its page sends. */
+export const AnswerForm = z.strictObject({
+  version: version.optional(),
+  days: z.coerce.number().int().min(1).max(30).optional(),
+});

@@ -21,7 +21,9 @@ export type Answer =
   /** Server-sent events, each an EventView. */
   | 'events'
   /** A document that describes itself. */
-  | 'document';
+  | 'document'
+  /** A page for a browser, that needs no script. */
+  | 'page';
 
 /** One route of the API. The table of routes is all there is: guard, OpenAPI file and role tests read it. */
 export interface Route {
@@ -31,8 +33,8 @@ export interface Route {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** The body is bytes of any length, read as they come, in place of JSON. */
-  readonly takes?: 'bytes';
+  /** In place of JSON: `bytes` of any length, read as they come; `form`, what a page's form sends. */
+  readonly takes?: 'bytes' | 'form';
   readonly answer: Answer;
   readonly status: 200 | 201;
   /** What else a success may answer, where the body asks for it. */
