@@ -16,7 +16,8 @@ export class GitServer {
   private daemon: ChildProcess | undefined;
 
   private constructor(
-    private readonly folder: string,
+    /** Where its repositories are, each with its files. */
+    readonly folder: string,
     private readonly port: number,
   ) {}
 

@@ -24,6 +24,9 @@ const statements = [
      CONSTRAINT intake_closed_ck CHECK ((closed_at IS NOT NULL) = (state IN ('passed', 'stopped'))))`,
   `CREATE UNIQUE INDEX intake_open_uq ON intake (watch) WHERE closed_at IS NULL`,
 
+  // Runs of tests that had passed the time before, until somebody has asked what has changed since.
+  `CREATE TABLE new_red (run_id bigint NOT NULL CONSTRAINT new_red_pk PRIMARY KEY)`,
+
   // A search is a value; its trials are ordinary runs.
   `CREATE TABLE search (
      id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT search_pk PRIMARY KEY,
@@ -35,6 +38,7 @@ const statements = [
      line jsonb NOT NULL,
      beside jsonb NOT NULL,
      partner_of bigint,
+     parent_id bigint CONSTRAINT search_parent_fk REFERENCES search (id),
      value jsonb NOT NULL,
      share double precision NOT NULL,
      actor text NOT NULL,
@@ -44,6 +48,7 @@ const statements = [
      CONSTRAINT search_predicate_ck CHECK (predicate IN ('fails', 'refused', 'lost')))`,
   `CREATE INDEX search_open_ix ON search (id) WHERE closed_at IS NULL`,
   `CREATE INDEX search_intake_ix ON search (intake_id)`,
+  `CREATE INDEX search_test_ix ON search (test_id, id)`,
 
   `CREATE TABLE trial (
      search_id bigint NOT NULL CONSTRAINT trial_search_fk REFERENCES search (id),

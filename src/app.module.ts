@@ -6,6 +6,7 @@ import { readTestFile } from './adapters/test-file.js';
 import { AccessController } from './http/access.controller.js';
 import { AnswerController } from './http/answer.controller.js';
 import { BlobController } from './http/blob.controller.js';
+import { ChangeController } from './http/change.controller.js';
 import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
 import { EnvironmentController } from './http/environment.controller.js';
 import { EventController } from './http/event.controller.js';
@@ -43,6 +44,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       InventoryController,
       SubmissionController,
       BlobController,
+      ChangeController,
       RunController,
       SearchController,
       AnswerController,
@@ -58,6 +60,8 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.link, deps.link),
       value(INJECT.blobs, deps.blobs),
       value(INJECT.source, deps.source),
+      value(INJECT.candidates, deps.candidates),
+      value(INJECT.hookSignatures, deps.hookSignatures),
       value(INJECT.version, deps.version),
       value(INJECT.readTestFile, readTestFile),
       value(INJECT.inventory, { read: readInventoryFiles, print: printInventory } satisfies InventoryForm),

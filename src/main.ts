@@ -16,11 +16,13 @@ import { Cron } from './adapters/cron.js';
 import { startEmbeddedPostgres } from './adapters/embedded-postgres.js';
 import { FolderBlobs } from './adapters/folder-blobs.js';
 import { Git } from './adapters/git.js';
+import { HmacHookSignatures } from './adapters/hook-signature.js';
 import { HttpsLink } from './adapters/https-link.js';
 import { ImageStore } from './adapters/image-store.js';
 import { readInventory } from './adapters/inventory-files.js';
 import { LocalShell } from './adapters/local.js';
 import { ProcessCommands } from './adapters/process-commands.js';
+import { PushedCandidates } from './adapters/pushed-candidates.js';
 import { Smtp } from './adapters/smtp.js';
 import { SshShell } from './adapters/ssh.js';
 import { SignedWebHooks } from './adapters/web-hook.js';
@@ -82,6 +84,8 @@ export async function startGrid(options: {
     await wakeup.start();
     started.push(() => wakeup.close());
     const adminTokenFile = path.join(stateDir, 'admin-token');
+    const answerKey = config.answerKey ?? (await secretIn(path.join(stateDir, 'answer-key')));
+    let apiUrl = '';
     const claims = new Claims();
     const blobs = await FolderBlobs.open(path.join(stateDir, 'blobs'));
     const desk = new RecordDesk(hot, wakeup, config.settings, claims, blobs);
@@ -90,7 +94,10 @@ export async function startGrid(options: {
       const heartbeat = new Heartbeat(hot, config.settings, log, claims);
       heartbeat.start(wakeup);
       started.push(() => heartbeat.stop());
-      const sender = new Sender(store, { mailer: new Smtp(), webHooks: new SignedWebHooks() }, log);
+      // The API has its address only once it listens.
+      const links = () => ({ base: config.publicUrl ?? apiUrl, key: answerKey });
+      const ways = { mailer: new Smtp(), webHooks: new SignedWebHooks(), blobs, links };
+      const sender = new Sender(store, ways, log);
       sender.start(wakeup);
       started.push(() => sender.stop());
       const checks = new HealthChecks(store, new Cron(), log);
@@ -100,7 +107,6 @@ export async function startGrid(options: {
       watcher.start();
       started.push(() => watcher.stop());
     }
-    let apiUrl = '';
     if (roles.includes('api')) {
       await ensureAdminToken(store, await secretIn(adminTokenFile));
       const api = await startApi({
@@ -109,12 +115,15 @@ export async function startGrid(options: {
         link: desk,
         blobs,
         source: new Git(path.join(stateDir, 'git')),
+        candidates: new PushedCandidates(blobs),
+        hookSignatures: new HmacHookSignatures(),
         listen: {
           ...address(options.listen ?? '127.0.0.1:7070'),
           ...(config.tls === undefined ? {} : { tls: config.tls }),
         },
         version: version(),
         reserveMostS: config.reserveMostS,
+        answerKey,
         artefactLimitBytes: config.artefactLimitBytes,
         log: pino({ level: process.env['TESTYARD_LOG'] ?? 'error' }),
       });

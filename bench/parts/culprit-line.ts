@@ -9,6 +9,8 @@ export interface Truth {
   readonly rates: Rates;
   /** The share of trials that fail for want of infrastructure. */
   readonly errors?: number;
+  /** What bringing a host into another state costs, in trials. */
+  readonly switching?: number;
 }
 
 /** How one simulated search went. */
@@ -22,6 +24,7 @@ export interface Went {
   readonly all: number;
   /** Rounds of the search in which all hosts worked at the same time. */
   readonly rounds: number;
+  /** Trials and switches of the search, in trials. */
   readonly cost: number;
 }
 
@@ -40,6 +43,7 @@ export function outcomeOf(truth: Truth, trial: Trial, roll: () => number): Outco
 /** Plays one search to its end; hosts work in rounds. */
 export function playLine(question: Question, truth: Truth, hosts: number, roll: () => number): Went {
   const all = hostsOf(hosts);
+  const { switching = 0 } = truth;
   let search = openSearch(question);
   let [rounds, count, cost] = [0, 0, 0];
   while (search.phase !== 'done') {
@@ -48,12 +52,11 @@ export function playLine(question: Question, truth: Truth, hosts: number, roll: 
     if (search.phase === 'search') {
       rounds++;
       count += trials.length;
+      for (const trial of trials) cost += 1 + (trial.switches ? switching : 0);
     }
-    const before = search.phase;
     search = asked(search, trials);
     for (const trial of trials)
       search = told(search, { trial: trial.id, outcome: outcomeOf(truth, trial, roll) });
-    if (before === 'search') cost = search.spent.cost;
   }
   const { conclusion } = search;
   return {

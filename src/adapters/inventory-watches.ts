@@ -37,7 +37,7 @@ export function readWatch({ name, fields }: Thing): WatchSpec {
   const packages = fields.words('packages', GLOB, A_GLOB);
   if (place.kind === 'git' && packages.length > 0)
     fields.wrong(fields.at('packages'), 'a branch has no packages: leave this out');
-  const signers = readSigners(fields);
+  const signers = readSigners(fields, place.kind);
   const tests = fields.words('tests', NAME, 'the name or a label of a test');
   const every = readEvery(fields) ?? (hook === undefined ? EVERY : undefined);
   return {
@@ -155,7 +155,7 @@ function readOwners(fields: Fields): Readonly<Record<string, string>> {
   return owners;
 }
 
-function readSigners(fields: Fields): readonly Signer[] {
+function readSigners(fields: Fields, kind: WatchedPlace['kind']): readonly Signer[] {
   const source = fields.source('signers');
   if (source === undefined) return [];
   if (source.kind !== 'map') {
@@ -169,6 +169,11 @@ function readSigners(fields: Fields): readonly Signer[] {
     if (value.kind !== 'map') fields.wrong(value.at, `here stand fields: ${keys.join(', ')}`);
     const signer = new Fields(below, keys, value.at, undefined, fields.problems);
     const packages = signer.words('for', GLOB, A_GLOB);
+    if (kind === 'git' && packages.length > 0)
+      signer.wrong(
+        signer.at('for'),
+        'a branch has no packages: whoever signs a commit signs all that led to it',
+      );
     return { name, by: readSignerKey(signer), ...(packages.length === 0 ? {} : { for: packages }) };
   });
   return signers.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -1,5 +1,5 @@
 import { Failure } from './failure.js';
-import { spanOf } from './program/option.js';
+import { spanS } from './program/option.js';
 import type { Setting } from './setting.js';
 
 /** What `answer` can be told beside the answer. */
@@ -37,12 +37,21 @@ function said(word: string, value: string | undefined): Record<string, unknown> 
       if (value !== undefined) throw new Failure('not-mine says all: give reasons with --why');
       return { answer: 'not_mine' };
     case 'fixed-in':
-      if (value === undefined) throw new Failure('say the version that mends it: testyard answer q12 fixed-in 1.3');
+      if (value === undefined)
+        throw new Failure('say the version that mends it: testyard answer q12 fixed-in 1.3');
       return { answer: 'fixed_in', version: value };
     case 'snooze':
       if (value === undefined) throw new Failure('say for how long: testyard answer q12 snooze 3d');
       return { answer: 'snoozed', until: new Date(Date.now() + spanOf(value) * 1000).toISOString() };
     default:
       throw new Failure(`'${word}' is no answer: not-mine, fixed-in VERSION or snooze TIME`);
+  }
+}
+
+function spanOf(text: string): number {
+  try {
+    return spanS(text);
+  } catch {
+    throw new Failure(`snooze ${text}: it is a time such as 12h or 3d`);
   }
 }

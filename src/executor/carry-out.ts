@@ -205,10 +205,15 @@ async function takeTree(place: Place, state: State): Promise<Pick<BundledLava, '
   return { tree: { file: kept.file, bytes: kept.bytes } };
 }
 
-/** A session that only looks: what the host is before the chain. */
+/** A session that only looks: what the host is before the chain. One that is put back need not be reachable before. */
 async function look(place: Place, state: State): Promise<void> {
   place.phase = 'connect';
-  const session = await place.session('step', bundleOf(place, Buffer.alloc(0)));
+  const isPutBack = place.plan.chain[0]?.action.kind === 'restore';
+  const session = await place.session('step', bundleOf(place, Buffer.alloc(0))).catch((error: unknown) => {
+    if (isPutBack && error instanceof ShellError && place.phase === 'connect') return undefined;
+    throw error;
+  });
+  if (session === undefined) return;
   place.phase = 'begin';
   state.before = session.fingerprint;
   tellSeen(place, session, 'seen');

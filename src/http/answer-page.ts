@@ -38,8 +38,7 @@ const BUTTONS: Readonly<Record<Answer['kind'], string>> = {
 const FIELDS: Readonly<Record<Answer['kind'], string>> = {
   not_mine: '',
   fixed_in: '<p><label>Version <input name="version" required maxlength="200"></label></p>',
-  snoozed:
-    '<p><label>Days <input name="days" type="number" min="1" max="30" value="3" required></label></p>',
+  snoozed: '<p><label>Days <input name="days" type="number" min="1" max="30" value="3" required></label></p>',
 };
 
 function page(title: string, parts: readonly string[]): string {

@@ -5,6 +5,7 @@
  */
 export * from './contract/access.js';
 export * from './contract/blob.js';
+export * from './contract/change.js';
 export * from './contract/environment.js';
 export * from './contract/event.js';
 export * from './contract/explain.js';

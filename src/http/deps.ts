@@ -4,6 +4,8 @@ import type { LavaMapping } from '../domain/lava/mapping.js';
 import type { Catalogue } from '../domain/tag.js';
 import type { TestSpec } from '../domain/test.js';
 import type { Blobs } from '../ports/blobs.js';
+import type { Candidates } from '../ports/candidates.js';
+import type { HookSignatures } from '../ports/hook-signatures.js';
 import type { Source } from '../ports/source.js';
 import type { GridLink } from '../protocol/grid-link.js';
 import type { Claim, Claimed, Register, Registered } from '../protocol/messages.js';
@@ -65,6 +67,8 @@ export interface ApiDeps {
   readonly link: Desk;
   readonly blobs: Blobs;
   readonly source: Source;
+  readonly candidates: Candidates;
+  readonly hookSignatures: HookSignatures;
   readonly listen: Listen;
   /** Testyard's own version. */
   readonly version: string;
@@ -86,6 +90,8 @@ export const INJECT = {
   link: Symbol('link'),
   blobs: Symbol('blobs'),
   source: Symbol('source'),
+  candidates: Symbol('candidates'),
+  hookSignatures: Symbol('hookSignatures'),
   version: Symbol('version'),
   readTestFile: Symbol('readTestFile'),
   inventory: Symbol('inventory'),

@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { Id } from '../domain/id.js';
-import { type Caller, maySubmit, type Visible } from '../store/access.js';
+import { type Caller, maySubmit, maySubmitAnywhere, type Visible } from '../store/access.js';
 import {
   giveBack,
   listReservations,
@@ -116,7 +116,7 @@ export class HostController {
 
 /** Nobody has a host for themselves who could not give it work; a pool may be for some projects only. */
 function wantSubmitterSomewhere(caller: Caller): void {
-  if (caller.gridAdmin || [...caller.roles.values()].includes('submitter')) return;
+  if (maySubmitAnywhere(caller)) return;
   throw forbidden('This takes the role submitter of some project, or a grid admin');
 }
 

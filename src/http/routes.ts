@@ -1,5 +1,6 @@
 import { accessRoutes } from './routes/access.js';
 import { blobRoutes } from './routes/blob.js';
+import { changeRoutes } from './routes/change.js';
 import { environmentRoutes } from './routes/environment.js';
 import { executorRoutes } from './routes/executor.js';
 import { explainRoutes } from './routes/explain.js';
@@ -22,6 +23,7 @@ export const routes = {
   ...hostRoutes,
   ...submissionRoutes,
   ...blobRoutes,
+  ...changeRoutes,
   ...runRoutes,
   ...searchRoutes,
   ...environmentRoutes,

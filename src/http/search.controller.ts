@@ -1,10 +1,10 @@
 import { Controller, Inject } from '@nestjs/common';
+import type { Answer } from '../domain/answer/answer.js';
 import type { Guidance } from '../domain/culprit/question.js';
 import { type Id, readId, showId } from '../domain/id.js';
-import type { Answer } from '../domain/answer/answer.js';
 import { nearest } from '../domain/requirement.js';
-import type { StandingIndex } from '../stages/standing-index.js';
 import { giveAnswer } from '../stages/answer.js';
+import type { StandingIndex } from '../stages/standing-index.js';
 import { startSearch, type WantedSearch } from '../stages/start-search.js';
 import { findProject } from '../store/access.js';
 import { accusationsIn } from '../store/answering.js';
@@ -132,7 +132,9 @@ export class SearchController {
     const mine = named.length > 1 ? named.filter(({ owner }) => owner === ask.caller.name) : named;
     const [one] = mine;
     if (one === undefined || mine.length > 1) {
-      const some = all.map((other) => `${showId('change', other.change)} (${other.component} ${other.version})`);
+      const some = all.map(
+        (other) => `${showId('change', other.change)} (${other.component} ${other.version})`,
+      );
       throw wrong('change', `say which change the answer is about: ${some.join(', ')}`);
     }
     const given = answerIn(ask.body);
@@ -165,7 +167,9 @@ export class SearchController {
     };
   }
 
-  private async find(ask: Asked<'readSearch' | 'guideSearch' | 'stopSearch' | 'answerSearch'>): Promise<SearchRow> {
+  private async find(
+    ask: Asked<'readSearch' | 'guideSearch' | 'stopSearch' | 'answerSearch'>,
+  ): Promise<SearchRow> {
     const id = wantId('search', ask.params.search);
     const row = await findSearch(this.store, ask.visible, id);
     if (row === undefined) throw notFound(`search q${id}`);

@@ -48,7 +48,9 @@ export interface Asked<Name extends RouteName> {
     ? z.output<Body>
     : RouteOf<Name> extends { readonly takes: 'bytes' }
       ? Readable
-      : undefined;
+      : RouteOf<Name> extends { readonly takes: 'text' }
+        ? string
+        : undefined;
   readonly header: (name: string) => string | undefined;
   /** Aborts when whoever asked has gone, or has been answered. */
   readonly gone: () => AbortSignal;
@@ -68,7 +70,7 @@ export const Ask = createParamDecorator((_data: undefined, context: ExecutionCon
     visible: caller === undefined ? [] : visibleTo(caller),
     params: request.params,
     query: readQuery(route, request.query),
-    body: route.takes === 'bytes' ? bytesOf(request.body) : readBody(route, request.body),
+    body: bodyOf(route, request.body),
     header: (name: string) => {
       const value = request.headers[name];
       return typeof value === 'string' ? value : value?.[0];
@@ -77,6 +79,12 @@ export const Ask = createParamDecorator((_data: undefined, context: ExecutionCon
   };
   return asked as Asked<RouteName>;
 });
+
+function bodyOf(route: Route, body: unknown): unknown {
+  if (route.takes === 'bytes') return bytesOf(body);
+  if (route.takes === 'text') return typeof body === 'string' ? body : '';
+  return readBody(route, body);
+}
 
 /** No body at all is no bytes. */
 function bytesOf(body: unknown): Readable {

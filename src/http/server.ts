@@ -125,6 +125,17 @@ function prepare(server: FastifyInstance, tokens: TokensSeen, tls: boolean): voi
       return Object.fromEntries([...new URLSearchParams(body)].filter(([, value]) => value.trim() !== ''));
     },
   );
+  const takesText = new Set(
+    (Object.values(routes) as Route[])
+      .filter((route) => route.takes === 'text')
+      .map((route) => `${route.method} ${route.path}`),
+  );
+  const readJson = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (takesText.has(`${request.method} ${request.routeOptions.url}`)) done(null, body);
+    else readJson(request, String(body), done);
+  });
   const limits = new Map<string, number>(
     (Object.values(routes) as Route[]).map((route) => [
       `${route.method} ${route.path}`,

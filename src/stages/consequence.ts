@@ -2,17 +2,18 @@ import type { Cause, Conclusion } from '../domain/culprit/question.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
-import { type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
+import { type LeftBehind, type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
 import type { WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
-import { type Change, readChanges, setChangeState } from '../store/changing.js';
+import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
+import { wasAsked } from '../store/hunting.js';
 import {
   accuse,
   beginHunt,
   changeIntake,
   type Hunt,
-  huntsOf,
+  huntOf,
   type Intake,
   keepHunt,
   lastBroken,
@@ -23,7 +24,7 @@ import {
 } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
-import { answerAsked } from './asked-search.js';
+import { tellBeginner } from './asked-search.js';
 import { lookInto } from './look-into.js';
 import type { Settings } from './settings.js';
 
@@ -41,7 +42,8 @@ export async function concluded(
   if (conclusion === undefined) throw new Error(`search ${hunt.id} is over and says nothing`);
   const found = inWords(conclusion, hunt);
   await keepHunt(tx, hunt, hunt.value, found);
-  if (hunt.intakeId === null) return await answerAsked(tx, hunt, conclusion, found, evidenceOf(hunt), world);
+  const isOver = await tellBeginner(tx, hunt, found, evidenceOf(hunt), world);
+  if (isOver) return;
   const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
   const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
   if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);
@@ -142,7 +144,12 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
   });
   const partnerOf = found.id;
   const why = `whether ${found.component} ${found.to} does harm by itself, or together with one before it`;
-  await beginHunt(tx, { ...hunt, line: before, beside, partnerOf, value }, 'testyard', why);
+  await beginHunt(
+    tx,
+    { ...hunt, line: before, beside, partnerOf, parentId: hunt.id, value },
+    'testyard',
+    why,
+  );
 }
 
 /** `partnerOf` does harm by itself where even the state without any other is bad. */
@@ -155,13 +162,11 @@ async function partnerFound(
 ): Promise<void> {
   const { changes } = conclusion as { changes?: readonly number[] };
   const partners = conclusion.kind === 'culprit' || conclusion.kind === 'several' ? (changes ?? []) : [];
-  const found = intake?.line.find(({ id }) => id === hunt.partnerOf);
-  if (found === undefined || hunt.intakeId === null) return;
   // What speaks for it is what the search before has seen, and it is told in its thread.
-  const before = (await huntsOf(tx, hunt.intakeId)).findLast(
-    ({ id, partnerOf }) => id !== hunt.id && partnerOf === null,
-  );
-  await blame(tx, before ?? hunt, { held: [found], partners: changesOf(hunt, partners) }, intake, world);
+  const before = hunt.parentId === null ? undefined : await huntOf(tx, hunt.parentId);
+  const found = before?.line.find(({ id }) => id === hunt.partnerOf);
+  if (before === undefined || found === undefined) return;
+  await blame(tx, before, { held: [found], partners: changesOf(hunt, partners) }, intake, world);
 }
 
 /** What a search found: what is held back for it, and how that is said. */
@@ -182,24 +187,16 @@ async function blame(
   intake: Intake | undefined,
   world: World,
 ): Promise<void> {
-  if (intake === undefined) return;
   const { held, partners } = found;
-  const watch = await watchOf(tx, intake.watch);
-  const without = [...intake.without, ...held.map(({ id }) => id)];
-  const said = saidOf(found, hunt);
-  const spared = await withdrawnLately(
+  const line = intake?.line ?? hunt.line;
+  const without = [...(intake?.without ?? []), ...held.map(({ id }) => id)];
+  const [named] = await readChanges(
     tx,
-    hunt,
     held.map(({ id }) => id),
   );
-  if (spared !== undefined) {
-    const why = `${spared.by} said in ${showId('search', spared.search)} that it is not this change: a person must decide`;
-    const data = { what: 'accuse anybody', found: said, why };
-    const subject = showId('search', hunt.id);
-    await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: hunt.projectId, data }]);
-    await tellAdmin(tx, hunt, world, `${said}; nobody was told: ${why}`);
-    return await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, why);
-  }
+  const watch = named === undefined ? undefined : await watchOf(tx, named.watch);
+  const said = saidOf(found, hunt);
+  if (await isSpared(tx, hunt, found, intake, world)) return;
   const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
   if (notActed !== undefined) {
     const what = held.map(({ component, from }) => `hold ${component} at ${from ?? 'nothing'}`).join(', ');
@@ -210,7 +207,8 @@ async function blame(
   if (notActed !== undefined && watch?.dryRun !== true) {
     const why = `${said}; nothing was done: ${notActed}`;
     await tellAdmin(tx, hunt, world, why);
-    return await changeIntake(tx, intake, { state: 'stopped' }, why);
+    if (intake !== undefined) await changeIntake(tx, intake, { state: 'stopped' }, why);
+    return;
   }
   const state = hunt.predicate === 'refused' ? 'uninstallable' : 'blamed';
   await setChangeState(
@@ -220,7 +218,9 @@ async function blame(
     said,
   );
   if (notActed === undefined) {
-    await pinAll(tx, hunt, held, lineWithout(intake.line, new Set(without), new Map()).behind, said);
+    const { behind } = lineWithout(line, new Set(without), new Map());
+    await pinAll(tx, hunt, held, behind, said);
+    if (intake === undefined) await rollBack(tx, line, held, behind, said);
     const known = await readChanges(
       tx,
       [...held, ...partners].map(({ id }) => id),
@@ -235,6 +235,7 @@ async function blame(
       world,
     );
   }
+  if (intake === undefined) return;
   const gone = held.map(({ component, to }) => `${component} ${to}`).join(', ');
   await changeIntake(
     tx,
@@ -244,11 +245,59 @@ async function blame(
   );
 }
 
+/** Whether somebody took it back lately that it is this change: then nobody is accused by a machine again. */
+async function isSpared(
+  tx: Transaction,
+  hunt: Hunt,
+  found: Found,
+  intake: Intake | undefined,
+  world: World,
+): Promise<boolean> {
+  const ids = found.held.map(({ id }) => id);
+  const withdrawn = (await wasAsked(tx, hunt.id)) ? undefined : await withdrawnLately(tx, hunt, ids);
+  if (withdrawn === undefined) return false;
+  const said = saidOf(found, hunt);
+  const why = `${withdrawn.by} said in ${showId('search', withdrawn.search)} that it is not this change: a person must decide`;
+  const data = { what: 'accuse anybody', found: said, why };
+  const subject = showId('search', hunt.id);
+  await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: hunt.projectId, data }]);
+  await tellAdmin(tx, hunt, world, `${said}; nobody was told: ${why}`);
+  if (intake === undefined) return true;
+  const without = [...intake.without, ...ids];
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, why);
+  return true;
+}
+
+/** What is in the baseline already goes back to what it was, and so does what cannot be put in without it. */
+async function rollBack(
+  tx: Transaction,
+  line: readonly LinkedChange[],
+  held: readonly LinkedChange[],
+  behind: readonly LeftBehind[],
+  why: string,
+): Promise<void> {
+  const back = line.filter((one) => held.includes(one) || behind.some(({ change }) => change === one.id));
+  await moveBaseline(
+    tx,
+    back.flatMap(({ componentId, from }) =>
+      from === undefined ? [] : [{ component: componentId, version: from }],
+    ),
+    why,
+  );
+  // What goes back with it is tried again when something comes that it can be put in with.
+  await setChangeState(
+    tx,
+    behind.map(({ change }) => change),
+    'new',
+    why,
+  );
+}
+
 async function pinAll(
   tx: Transaction,
   { id: searchId, projectId }: Hunt,
   held: readonly LinkedChange[],
-  behind: ReturnType<typeof lineWithout>['behind'],
+  behind: readonly LeftBehind[],
   why: string,
 ): Promise<void> {
   for (const { componentId, component, from, id: changeId } of held)

@@ -4,10 +4,13 @@ import { asked, nextTrials, type Search, told } from '../domain/culprit/search.j
 import type { Demand } from '../domain/demand.js';
 import { showId } from '../domain/id.js';
 import { versionsAt } from '../domain/intake/line.js';
-import { readTrial } from '../domain/intake/reading.js';
+import { readTrial, type Tried } from '../domain/intake/reading.js';
 import { fitsOf } from '../domain/plan/fit.js';
+import { mayRun } from '../domain/provision/chain.js';
+import { isRestore } from '../domain/step.js';
 import { joined } from '../domain/submit/joined.js';
 import { seatsTaken } from '../store/assigning.js';
+import { openIncidents } from '../store/blaming.js';
 import {
   endedTrials,
   type Hunt,
@@ -18,6 +21,7 @@ import {
   tellTrial,
 } from '../store/seeking.js';
 import { type Transaction, wake } from '../store/store.js';
+import { submitOwnWork } from '../store/unfolding.js';
 import type { World } from '../store/world.js';
 import { concluded } from './consequence.js';
 import { lookInto } from './look-into.js';
@@ -41,6 +45,7 @@ export async function search(tx: Transaction, world: World, settings: Settings):
       const outcome = read === 'error' && !hasErred ? 'withdrawn' : read;
       // All the changes could be put in once: what cannot be now is the grid's to look into.
       if (read === 'error' && hunt.predicate === 'fails') await lookInto(tx, run, tried, world, settings);
+      if (outcome === 'lost') await putBack(tx, tried, world);
       value = told(value, { trial, outcome });
       await tellTrial(tx, hunt.id, trial, outcome);
       done++;
@@ -67,6 +72,20 @@ export async function search(tx: Transaction, world: World, settings: Settings):
   }
   if (done > 0) await wake(tx, 'testyard_scheduler', 'testyard_history');
   return done;
+}
+
+/** A host that was lost with changes on it is put back before a canary is asked whether it lives: nobody else may mend it. */
+async function putBack(tx: Transaction, { host: id }: Tried, world: World): Promise<void> {
+  const host = id === undefined ? undefined : world.byId.get(id);
+  const step =
+    host === undefined ? undefined : world.steps.find((one) => isRestore(one) && mayRun(one, host));
+  const incident = (await openIncidents(tx)).find(({ scope, hostId }) => scope === 'host' && hostId === id);
+  if (host === undefined || step === undefined || incident === undefined) return;
+  const why = `${host.name} was lost with changes on it`;
+  await submitOwnWork(tx, {
+    ...{ purpose: 'recovery', incident: incident.id, why },
+    target: { host: host.name, step: step.name },
+  });
 }
 
 /** Hosts for further trials: as many as the search's share of those that could serve it, idle ones first. */

@@ -16,6 +16,7 @@ import { Intakes } from './intake.js';
 import { judgeEnded, readEnded } from './judge.js';
 import { NOTHING, plan, planAfter } from './plan.js';
 import { recover } from './recover.js';
+import { regress } from './regress.js';
 import { releaseChanged } from './release.js';
 import { endReservations } from './reserve.js';
 import type { Settings } from './settings.js';
@@ -150,7 +151,11 @@ export class Heartbeat {
   /** Changes are tried, and those that break something are searched for. */
   private async seek(tx: Transaction, world: World): Promise<number> {
     const { settings } = this;
-    return (await search(tx, world, settings)) + (await this.intakes.go(tx, world, settings));
+    return (
+      (await regress(tx, world)) +
+      (await search(tx, world, settings)) +
+      (await this.intakes.go(tx, world, settings))
+    );
   }
 
   /** What is to be done, and the world in which: read beside each other. */

@@ -210,6 +210,7 @@ async function seek(
       line,
       beside,
       partnerOf: null,
+      parentId: null,
       value,
       share: watch?.share ?? 0.25,
     },

@@ -31,6 +31,7 @@ import {
 import { decide } from '../store/leader.js';
 import { learn } from '../store/learning.js';
 import { keepForFailure } from '../store/reserving.js';
+import { keepNewReds } from '../store/seeking.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
@@ -169,6 +170,10 @@ async function answer(
     keepRecords(tx, results),
     writeVerdicts(tx, written),
     putBack(tx, backs),
+    keepNewReds(
+      tx,
+      decided.filter(isNewRed).map(({ attempt }) => attempt.runId),
+    ),
     learn(
       tx,
       decided.map(({ attempt }) => attempt),
@@ -262,6 +267,12 @@ export async function survivors(store: Store, world: World): Promise<Survived> {
     if (known.health === 'quarantined' || known.health === 'maintenance') return 'no';
     return BigInt(ok.get(host) ?? '0') > BigInt(attempt) ? 'yes' : 'unknown';
   };
+}
+
+/** A red of a test that had passed the time before: something has changed since. */
+function isNewRed({ attempt: { last, purpose }, decision }: Decided): boolean {
+  if (purpose !== 'test' || last?.verdict !== 'passed') return false;
+  return decision.do === 'verdict' && decision.verdict.verdict === 'failed';
 }
 
 type Answered = Extract<Decision, { do: 'verdict' }>;

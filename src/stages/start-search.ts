@@ -52,6 +52,8 @@ export async function startSearch(
   const made = await lineOf(tx, wanted, steps);
   if ('wrong' in made) return made;
   const { line, beside } = made;
+  const moved = consequences ? await movedOn(tx, projectId, line) : undefined;
+  if (moved !== undefined) return wrong('consequences', moved);
   if (line.length === 0)
     return wrong(
       'bad' in between ? 'bad' : 'to',
@@ -69,13 +71,27 @@ export async function startSearch(
   const why = [`${actor} asked which of ${line.length} changes it is`, saidOf(between), wanted.why];
   const id = await beginHunt(
     tx,
-    { ...hunt, partnerOf: null, share: await shareOf(tx, line) },
+    { ...hunt, partnerOf: null, parentId: null, share: await shareOf(tx, line) },
     actor,
     why.filter((part) => part !== '').join(': '),
   );
   if (consequences) await giveConsequences(tx, id);
   await wake(tx, 'testyard_scheduler', 'testyard_history');
   return { id };
+}
+
+/** What was found is put back to the version before: only where the baseline still has it that is right. */
+async function movedOn(
+  tx: Transaction,
+  project: Id,
+  line: readonly LinkedChange[],
+): Promise<string | undefined> {
+  const trusted = await trustedIn(tx, project);
+  const ends = new Map(line.map(({ component, to }) => [component, to]));
+  for (const [component, end] of ends)
+    if (trusted[component] !== end)
+      return `${component} is at ${trusted[component] ?? 'nothing'} in the baseline, not at ${end}: search up to that, or without consequences`;
+  return undefined;
 }
 
 function wrong(where: string, message: string) {

@@ -5,8 +5,8 @@ import type { Sql, Store } from './store.js';
 import { wake } from './store.js';
 import { shown } from './view.js';
 
-/** What a token may do in one project; a submitter may also see all that a viewer sees. */
-export type Role = 'viewer' | 'submitter';
+/** What a token may do in one project; each may do all that those before it may: see, submit, push changes. */
+export type Role = 'viewer' | 'submitter' | 'developer';
 
 /** Whoever asks, as the token says. */
 export interface Caller {
@@ -32,12 +32,21 @@ export function visibleIds(visible: Visible): readonly Id[] | null {
 
 /** Whether a caller may submit, cancel and retry in a project. */
 export function maySubmit(caller: Caller, projectId: Id): boolean {
-  return caller.gridAdmin || caller.roles.get(projectId) === 'submitter';
+  return caller.gridAdmin || isSubmitter(caller.roles.get(projectId));
 }
 
 /** Whether a caller may submit in any project at all. */
 export function maySubmitAnywhere(caller: Caller): boolean {
-  return caller.gridAdmin || [...caller.roles.values()].includes('submitter');
+  return caller.gridAdmin || [...caller.roles.values()].some(isSubmitter);
+}
+
+/** Whether a caller may put candidates of changes before the grid, in a project. */
+export function mayPush(caller: Caller, projectId: Id): boolean {
+  return caller.gridAdmin || caller.roles.get(projectId) === 'developer';
+}
+
+function isSubmitter(role: Role | undefined): boolean {
+  return role === 'submitter' || role === 'developer';
 }
 
 /** Tokens are 256 random bits and so need no slow hash. */

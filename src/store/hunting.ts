@@ -80,17 +80,24 @@ export async function giveConsequences(sql: Sql, search: Id): Promise<void> {
   await sql.rows(`UPDATE search SET consequences = true WHERE id = $1`, [search]);
 }
 
-/** Who began a search, and whether what it finds is held back. */
-export async function beginnerOf(
+/** The grid itself, as the beginner of a search. */
+const GRID = 'testyard';
+
+/** Who began a search, where it was a person, and whether what it finds is to be held back. */
+export async function askerOf(
   sql: Sql,
   search: Id,
-): Promise<{ readonly actor: string; readonly consequences: boolean }> {
+): Promise<{ readonly actor: string; readonly consequences: boolean } | undefined> {
   const [row] = await sql.rows<{ actor: string; consequences: boolean }>(
-    `SELECT actor, consequences FROM search WHERE id = $1`,
+    `SELECT actor, consequences FROM search WHERE id = $1 AND actor <> '${GRID}'`,
     [search],
   );
-  if (row === undefined) throw new Error(`no search ${search}`);
   return row;
+}
+
+/** Whether a person began a search. */
+export async function wasAsked(sql: Sql, search: Id): Promise<boolean> {
+  return (await askerOf(sql, search)) !== undefined;
 }
 
 /** A search is guided by what a person knows; false where it is over. What ends by it is concluded by the scheduler. */

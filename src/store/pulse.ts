@@ -35,7 +35,7 @@ export async function pulse(sql: Sql, holder = ''): Promise<Pulse> {
        EXISTS (SELECT FROM queue WHERE state = 'waiting' AND not_before = 'infinity') AS "crashWaits",
        EXISTS (SELECT FROM reservation WHERE ended_at IS NULL AND until <= grid_now()) AS "reservationOver",
        EXISTS (SELECT FROM intake WHERE closed_at IS NULL) OR EXISTS (SELECT FROM search WHERE closed_at IS NULL)
-         OR EXISTS (SELECT FROM change WHERE state = 'new') AS seeks,
+         OR EXISTS (SELECT FROM change WHERE state = 'new') OR EXISTS (SELECT FROM new_red) AS seeks,
        CASE WHEN l.holder = $1 AND l.expires_at > grid_now() THEN l.epoch END AS epoch,
        extract(epoch FROM grid_now() - l.beat_at)::float8 AS "sinceBeatS"
      FROM leadership l`,

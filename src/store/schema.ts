@@ -1154,6 +1154,9 @@ export const SCHEMA = {
     },
   ),
 
+  /** Reds of tests that had passed the time before, until somebody has asked what has changed since. */
+  newRed: table('new_red', { runId: key(bigint()) }, {}),
+
   /** Hunts for the change that broke something. */
   search: table(
     'search',
@@ -1167,6 +1170,7 @@ export const SCHEMA = {
       line: json<readonly LinkedChange[]>(),
       beside: json<Versions>(),
       partnerOf: orNull(bigint()),
+      parentId: orNull(bigint()),
       value: json<Search>(),
       share: double(),
       actor: text(),
@@ -1180,11 +1184,13 @@ export const SCHEMA = {
         search_project_fk: ['projectId', 'project'],
         search_intake_fk: ['intakeId', 'intake'],
         search_test_fk: ['testId', 'test'],
+        search_parent_fk: ['parentId', 'search'],
       },
       checks: { search_predicate_ck: oneOf('predicate', ['fails', 'refused', 'lost']) },
       indices: {
         search_open_ix: { columns: ['id'], where: 'closed_at IS NULL' },
         search_intake_ix: { columns: ['intakeId'] },
+        search_test_ix: { columns: ['testId', 'id'] },
       },
     },
   ),

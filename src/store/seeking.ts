@@ -116,13 +116,15 @@ export interface Hunt {
   readonly beside: Versions;
   /** The change that does harm only together with the one that is searched for. */
   readonly partnerOf: Id | null;
+  /** The search that found that one. */
+  readonly parentId: Id | null;
   readonly value: Search;
   /** The share of the grid that its trials may have. */
   readonly share: number;
 }
 
 const HUNT = `SELECT s.id, s.project_id AS "projectId", s.intake_id AS "intakeId", s.test_id AS "testId", t.name AS "testName",
-  t.requirement, s.predicate, s.signature, s.line, s.beside, s.partner_of AS "partnerOf", s.value, s.share
+  t.requirement, s.predicate, s.signature, s.line, s.beside, s.partner_of AS "partnerOf", s.parent_id AS "parentId", s.value, s.share
   FROM search s JOIN test t ON t.id = s.test_id`;
 
 /** The searches that are not over. */
@@ -130,9 +132,10 @@ export function openHunts(sql: Sql): Promise<readonly Hunt[]> {
   return sql.rows<Hunt>(`${HUNT} WHERE s.closed_at IS NULL ORDER BY s.id FOR UPDATE OF s`);
 }
 
-/** The searches of an intake, over or not. */
-export function huntsOf(sql: Sql, intake: Id): Promise<readonly Hunt[]> {
-  return sql.rows<Hunt>(`${HUNT} WHERE s.intake_id = $1 ORDER BY s.id`, [intake]);
+/** A search, over or not. */
+export async function huntOf(sql: Sql, id: Id): Promise<Hunt | undefined> {
+  const [hunt] = await sql.rows<Hunt>(`${HUNT} WHERE s.id = $1`, [id]);
+  return hunt;
 }
 
 /** Begins a hunt. */
@@ -143,8 +146,8 @@ export async function beginHunt(
   why: string,
 ): Promise<Id> {
   const [row] = await sql.rows<{ id: Id }>(
-    `INSERT INTO search (project_id, intake_id, test_id, predicate, signature, line, beside, partner_of, value, share, actor, why)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
+    `INSERT INTO search (project_id, intake_id, test_id, predicate, signature, line, beside, partner_of, value, share, actor, why, parent_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
     [
       hunt.projectId,
       hunt.intakeId,
@@ -158,6 +161,7 @@ export async function beginHunt(
       hunt.share,
       actor,
       why,
+      hunt.parentId,
     ],
   );
   const id = row?.id ?? '';
@@ -476,4 +480,53 @@ export async function lastBroken(
   if (row === undefined) return undefined;
   const { run, ...rest } = row;
   return { run, tried: tried(rest) };
+}
+
+/** A test that was red of late and had passed before, with what of the baseline has changed between. */
+export interface Regression {
+  readonly projectId: Id;
+  readonly run: Id;
+  readonly testId: Id;
+  readonly testName: string;
+  readonly requirement: string;
+  readonly signature: string | null;
+  readonly changes: readonly LinkedChange[];
+}
+
+/** Keeps these reds until `regressions` has asked for them, where anything is watched at all. */
+export async function keepNewReds(sql: Sql, runs: readonly Id[]): Promise<void> {
+  if (runs.length === 0) return;
+  await sql.rows(
+    `INSERT INTO new_red (run_id) SELECT unnest($1::bigint[])
+     WHERE EXISTS (SELECT FROM baseline_entry WHERE change_id IS NOT NULL) ON CONFLICT DO NOTHING`,
+    [runs],
+  );
+}
+
+/**
+ * The new reds, each with what of the baseline has moved between the last pass and it, oldest first; of tests that
+ * nobody searches for, nor has within a day. They are asked for once.
+ */
+export function regressions(sql: Sql): Promise<readonly Regression[]> {
+  return sql.rows<Regression>(
+    `WITH red AS (DELETE FROM new_red RETURNING run_id),
+     known AS (
+       SELECT DISTINCT ON (r.project_id, r.test_name) r.*, (SELECT p.created_at FROM run p WHERE p.project_id = r.project_id
+           AND p.test_name = r.test_name AND p.purpose = 'test' AND p.verdict = 'passed' AND p.id < r.id
+         ORDER BY p.id DESC LIMIT 1) AS passed_at
+       FROM red JOIN run r ON r.id = red.run_id ORDER BY r.project_id, r.test_name, r.id DESC)
+     SELECT k.project_id AS "projectId", k.id AS run, k.test_id AS "testId", k.test_name AS "testName", t.requirement,
+       k.failure_signature AS signature, moved.changes
+     FROM known k JOIN test t ON t.id = k.test_id CROSS JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', c.id::text, 'componentId', m.id::text, 'component', m.name,
+           'kind', m.kind, 'from', b.version, 'to', e.version, 'facts', c.facts)) ORDER BY e.since, c.position) AS changes
+       FROM baseline_entry e JOIN change c ON c.id = e.change_id JOIN component m ON m.id = e.component_id
+       LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
+         ORDER BY o.id DESC LIMIT 1) b ON true
+       WHERE m.project_id = k.project_id AND e.since >= k.passed_at AND e.since <= k.created_at AND e.until IS NULL) moved
+     WHERE k.passed_at IS NOT NULL AND moved.changes IS NOT NULL
+       AND NOT EXISTS (SELECT FROM search s JOIN test o ON o.id = s.test_id WHERE o.project_id = k.project_id
+         AND o.name = k.test_name AND (s.closed_at IS NULL OR s.opened_at > grid_now() - interval '1 day'))
+     ORDER BY k.id`,
+  );
 }

@@ -129,6 +129,8 @@ describe('places where new versions arrive', () => {
     [`${GIT}, signers: {ann: {ssh: nonsense}}`, /'nonsense' is not a public key of SSH/],
     [`${GIT}, hook: {file: here}`, /path from the root/],
     [`${GIT}, hook: secret`, /'hook' has fields of its own/],
+    [`${GIT}, packages: [a]`, /a branch has no packages/],
+    [`${GIT}, signers: {ann: {ssh: "${SSH}", for: [a]}}`, /a branch has no packages: whoever signs/],
     [`${GIT}, shares: 1`, /unknown key 'shares': did you mean 'share'/],
   ])('refuse %s with its place', (text, complaint) => {
     expect(one(text).join('\n')).toMatch(complaint);

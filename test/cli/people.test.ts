@@ -6,6 +6,8 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
 import { Git } from '../../src/adapters/git.js';
+import { HmacHookSignatures } from '../../src/adapters/hook-signature.js';
+import { PushedCandidates } from '../../src/adapters/pushed-candidates.js';
 import { type RunningApi, startApi } from '../../src/http/server.js';
 import { createToken } from '../../src/store/access.js';
 import { Wakeup } from '../../src/store/wakeup.js';
@@ -38,12 +40,13 @@ beforeEach(async () => {
   });
   wakeup = new Wakeup(grid.url);
   await wakeup.start();
+  const blobs = await FolderBlobs.open(folder);
   api = await startApi({
+    ...{ blobs, candidates: new PushedCandidates(blobs), hookSignatures: new HmacHookSignatures() },
     ...{
       store: grid.store,
       wakeup,
       link: grid.desk,
-      blobs: await FolderBlobs.open(folder),
       source: new Git(path.join(folder, 'git')),
       version: '0.0.0',
     },

@@ -6,6 +6,8 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
 import { Git } from '../../src/adapters/git.js';
+import { HmacHookSignatures } from '../../src/adapters/hook-signature.js';
+import { PushedCandidates } from '../../src/adapters/pushed-candidates.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import { Problem } from '../../src/http/contract.js';
 import { routes } from '../../src/http/routes.js';
@@ -64,8 +66,10 @@ beforeAll(async () => {
   wakeup = new Wakeup(grid.url);
   blobs = await mkdtemp(path.join(tmpdir(), 'testyard-fuzz-'));
   const log = pino({ level: 'error' }, { write: (line: string) => void logged.push(line) });
+  const kept = await FolderBlobs.open(blobs);
   api = await startApi({
-    ...{ store: grid.store, wakeup, link: grid.desk, blobs: await FolderBlobs.open(blobs), log },
+    ...{ store: grid.store, wakeup, link: grid.desk, blobs: kept, log },
+    ...{ candidates: new PushedCandidates(kept), hookSignatures: new HmacHookSignatures() },
     source: new Git(path.join(blobs, 'git')),
     ...{ listen: { host: '127.0.0.1', port: 0 }, version: 'test', upkeepEveryMs: 0 },
   });

@@ -49,6 +49,7 @@ const LAVA = {
 const GIT = { git: { url: LAB.url, ref: 'main', path: 'tests' } };
 const host = { params: { host: 'box' } };
 const why = { why: 'a test' };
+const LINK = { answer: 'not_mine', expires: '1', seal: '0'.repeat(64) };
 const page = { cursor: Buffer.from('"9"').toString('base64url'), limit: '3' };
 
 /** One for each route: the compiler asks whoever adds a route for another. */
@@ -102,6 +103,17 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   readMorning: { params: { submission: 's1' } },
   upload: { query: { digest: createHash('sha256').digest('hex') } },
   download: { params: { digest: '0'.repeat(64) } },
+  listWatches: {},
+  callWatch: { params: { watch: 'source' } },
+  listComponents: { query: { ...page, cursor: Buffer.from('"a"').toString('base64url'), watch: 'debs' } },
+  listChanges: { query: { ...page, project: 'default', component: 'debs/a', watch: 'debs', state: 'new' } },
+  pushChange: { body: { project: 'default', component: 'debs/a', blob: '0'.repeat(64), signature: 's' } },
+  readBaseline: {
+    query: {
+      ...{ ...page, cursor: Buffer.from('"a"').toString('base64url') },
+      ...{ watch: 'debs', at: '2026-01-01T00:00:00Z' },
+    },
+  },
   listRuns: {
     query: {
       ...page,
@@ -131,6 +143,12 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   },
   guideSearch: { params: { search: 'q1' }, body: { exclude: ['c1'], weigh: { c2: 3 } } },
   stopSearch: { params: { search: 'q1' } },
+  answerSearch: {
+    params: { search: 'q1' },
+    body: { answer: 'fixed_in', change: 'c1', version: '3', why: 'why' },
+  },
+  showAnswerLink: { params: { accusation: 'u1' }, query: LINK },
+  useAnswerLink: { params: { accusation: 'u1' }, query: LINK },
   listPins: { query: { ...page, project: 'default', open: 'true' } },
   listIntakes: { query: { ...page, project: 'default', open: 'true' } },
   listKnown: { query: { project: 'default', test: 'boot' } },

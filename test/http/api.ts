@@ -5,6 +5,8 @@ import { Readable } from 'node:stream';
 import { pino } from 'pino';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
 import { Git } from '../../src/adapters/git.js';
+import { HmacHookSignatures } from '../../src/adapters/hook-signature.js';
+import { PushedCandidates } from '../../src/adapters/pushed-candidates.js';
 import { type ApiDeps, type Desk, startApi } from '../../src/http/server.js';
 import type { Claimed, Registered } from '../../src/protocol/messages.js';
 import { createToken, ensureAdminToken, type NewToken, newSecret } from '../../src/store/access.js';
@@ -67,6 +69,8 @@ export async function startTestApi(more: Partial<ApiDeps> = {}): Promise<TestApi
     link: desk,
     blobs,
     source: new Git(path.join(folder, 'git')),
+    candidates: new PushedCandidates(blobs),
+    hookSignatures: new HmacHookSignatures(),
     listen,
     version: '0.0.0-test',
     log,

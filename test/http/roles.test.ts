@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { sealOf } from '../../src/domain/answer/link.js';
 import { openSearch } from '../../src/domain/culprit/search.js';
 import type { Route } from '../../src/http/routes/route.js';
 import { type RouteName, routes } from '../../src/http/routes.js';
+import { Candidates, type Inspected, type PushedCandidate } from '../../src/ports/candidates.js';
 import { newSecret } from '../../src/store/access.js';
 import { noteUpload } from '../../src/store/blob.js';
 import { recordArrivals } from '../../src/store/changing.js';
@@ -18,6 +20,7 @@ type Who = (typeof WHO)[number];
 interface Expectation {
   readonly path?: string;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly gets: readonly [
     nobody: number,
     viewer: number,
@@ -82,6 +85,20 @@ const expected: Record<RouteName, Expectation> = {
   readMorning: { path: '/api/v1/submissions/{submission}/morning', gets: SEES_IT },
   upload: { body: 'bytes', gets: [401, 403, 201, 201, 403, 201] },
   download: { path: '/api/v1/blobs/{blob}', gets: SEES_IT },
+  listWatches: { gets: PERSONS },
+  callWatch: {
+    path: '/api/v1/hooks/watch/w',
+    body: { ref: 'main' },
+    headers: { 'x-gitlab-token': 'hook secret' },
+    gets: EVERYBODY,
+  },
+  listComponents: { path: '/api/v1/components?project=mine', gets: SEES_IT },
+  listChanges: { path: '/api/v1/changes?project=mine', gets: SEES_IT },
+  pushChange: {
+    body: { project: 'mine', component: 'w', commit: '0123456789012345678901234567890123456789' },
+    gets: [401, 403, 403, 201, 403, 404],
+  },
+  readBaseline: { path: '/api/v1/baseline?project=mine', gets: SEES_IT },
   listRuns: { path: '/api/v1/runs?project=mine', gets: SEES_IT },
   readRun: { path: '/api/v1/runs/{run}', gets: SEES_IT },
   cancelRun: { path: '/api/v1/runs/{run}/cancel', body: {}, gets: [401, 403, 200, 200, 403, 404] },
@@ -104,6 +121,19 @@ const expected: Record<RouteName, Expectation> = {
     gets: [401, 403, 200, 200, 403, 404],
   },
   stopSearch: { path: '/api/v1/searches/{search}/stop', gets: [401, 403, 200, 200, 403, 404] },
+  answerSearch: {
+    path: '/api/v1/searches/{search}/answer',
+    body: { answer: 'fixed_in', version: '3' },
+    gets: [401, 403, 200, 200, 403, 404],
+  },
+  showAnswerLink: {
+    path: '/answers/{accusation}?answer=not_mine&expires=99999999999&seal={seal}',
+    gets: EVERYBODY,
+  },
+  useAnswerLink: {
+    path: '/answers/{accusation}?answer=not_mine&expires=99999999999&seal={seal}',
+    gets: EVERYBODY,
+  },
   listPins: { path: '/api/v1/pins?project=mine', gets: SEES_IT },
   listIntakes: { path: '/api/v1/intakes?project=mine', gets: SEES_IT },
   listKnown: { path: '/api/v1/known?project=mine', gets: SEES_IT },
@@ -150,10 +180,18 @@ const secrets = new Map<string, string>();
 const ids: Record<string, string> = {};
 let mineId = '';
 
+/** What links are sealed with. */
+const KEY = 'k'.repeat(40);
+const ON_A_SEARCH = new Set<RouteName>([
+  ...(['readSearch', 'guideSearch', 'stopSearch', 'answerSearch'] as const),
+  ...(['showAnswerLink', 'useAnswerLink'] as const),
+]);
+
 /** What a route ends is there whenever it is asked for. */
 async function renew(name: RouteName): Promise<void> {
   const { store } = api;
-  if (['readSearch', 'guideSearch', 'stopSearch'].includes(name)) {
+  const rows = new Rows(store);
+  if (ON_A_SEARCH.has(name)) {
     const line = [
       { id: ids['change']?.slice(1), componentId: '1', component: 'lab', kind: 'apt', to: '2', facts: {} },
     ];
@@ -164,6 +202,12 @@ async function renew(name: RouteName): Promise<void> {
       [mineId, JSON.stringify(line), JSON.stringify(value)],
     );
     ids['search'] = `q${search?.id}`;
+    const accusation = await rows.one(
+      `INSERT INTO accusation (search_id, change_id, owner) VALUES ($1, $2, 'me') RETURNING id`,
+      [search?.id, ids['change']?.slice(1)],
+    );
+    ids['accusation'] = `u${accusation}`;
+    ids['seal'] = sealOf({ accusation, answer: 'not_mine', expires: 99_999_999_999 }, KEY);
   }
   if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
   if (name === 'endMaintenance')
@@ -185,10 +229,25 @@ async function renew(name: RouteName): Promise<void> {
 }
 
 beforeAll(async () => {
-  api = await startTestApi();
+  process.env['ROLES_TEST_HOOK'] = 'hook secret';
+  let pushes = 0;
+  const candidates = new (class extends Candidates {
+    override async inspect({ component }: PushedCandidate): Promise<Inspected> {
+      return { ok: true, arrival: { component, version: `${++pushes}`, title: 't', facts: {} } };
+    }
+  })();
+  api = await startTestApi({ answerKey: KEY, candidates });
   const rows = new Rows(api.store);
   const mine = await api.project('mine');
   await api.project('theirs');
+  const place = { kind: 'git', url: 'https://git.example.org/a', branch: 'main' };
+  await api.store.rows(`INSERT INTO watch (name, spec) VALUES ('w', $1)`, [
+    JSON.stringify({ name: 'w', place, project: 'mine', hook: { env: 'ROLES_TEST_HOOK' } }),
+  ]);
+  await api.store.rows(
+    `INSERT INTO component (project_id, watch, name, kind, baseline, baseline_since) VALUES ($1, 'w', 'w', 'git', '0', now())`,
+    [mine],
+  );
   const grants = {
     viewer: { roles: { mine: 'viewer' } },
     submitter: { roles: { mine: 'submitter' } },
@@ -258,7 +317,7 @@ afterAll(() => api?.close());
 /** Asks as the table says; a stream is only begun. */
 async function statusOf(name: RouteName, secret: string | undefined): Promise<number> {
   const route: Route = routes[name];
-  const { path = route.path, body } = expected[name];
+  const { path = route.path, body, headers = {} } = expected[name];
   ids['new'] = `p${crypto.randomUUID()}`;
   await renew(name);
   const filled = (text: string) => text.replace(/\{([a-z]+)\}/g, (_, key: string) => ids[key] ?? '');
@@ -270,7 +329,7 @@ async function statusOf(name: RouteName, secret: string | undefined): Promise<nu
   const sent = body === undefined ? undefined : filled(JSON.stringify(body));
   const bytes: Record<string, string> =
     route.takes === 'bytes' ? { 'content-type': 'application/octet-stream' } : {};
-  const answer = await api.ask(secret, route.method, filled(path), sent, bytes);
+  const answer = await api.ask(secret, route.method, filled(path), sent, { ...bytes, ...headers });
   if (answer.status >= 400) {
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     expect(answer.json.status).toBe(answer.status);
@@ -307,6 +366,7 @@ test('the table says the same as the routes do', () => {
       anyone: [...WHO],
       person: ['viewer', 'submitter', 'admin'],
       submitter: ['submitter', 'admin'],
+      developer: ['admin'],
       admin: ['admin'],
       executor: ['executor'],
     }[who];

@@ -123,7 +123,7 @@ describe('what is held back', () => {
     expect(pin?.behind.map(({ why }) => why).sort()).toEqual(['it needs p5 (>= 2)', 'it needs p7 (>= 2)']);
 
     grid.arrive(9_100, [arriving('p5', '3')]);
-    await grid.sim.run({ untilS: 9_000 });
+    await grid.sim.run({ untilS: 12_000 });
     expect(await grid.baseline()).toEqual(at('2', { p5: '3' }));
     const pins = await grid.sim.store.rows(`SELECT why FROM pin WHERE lifted_at IS NULL`);
     expect(pins).toEqual([]);
@@ -166,5 +166,27 @@ describe('faults of the grid', () => {
     });
     expect(await grid.baseline()).toEqual(at('2', { p4: '1' }));
     expect(await grid.told()).toMatchObject([{ owner: 'p4@example.org' }]);
+  });
+});
+
+describe('what held when it was tried and breaks a test all the same', () => {
+  it('is found by the reds of ordinary runs, rolled back, and its owner told', async () => {
+    grid = await ChangingGrid.open(
+      changing(PACKAGES, 6, ['one']),
+      // It shows from the second hour on only.
+      (piece) => (isOwn(piece) && piece.atS > 3600 && has(piece, 'p3', '2') ? { exit: 1 } : undefined),
+    );
+    grid.arrive(10, all('1'));
+    grid.sim.submit(300, { test: 'one' });
+    grid.arrive(600, all('2'));
+    grid.sim.submit(4000, { test: 'one' });
+    grid.sim.submit(8500, { test: 'one' });
+    await grid.sim.run({ untilS: 9000 });
+    expect(await grid.told()).toMatchObject([{ owner: 'p3@example.org', title: 'lab/p3 2 breaks one' }]);
+    expect(await grid.baseline()).toEqual(at('2', { p3: '1' }));
+    const verdicts = await grid.sim.store.rows<{ verdict: string }>(
+      `SELECT verdict FROM run WHERE purpose = 'test' ORDER BY id`,
+    );
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(['passed', 'failed', 'passed']);
   });
 });

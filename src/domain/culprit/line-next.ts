@@ -1,11 +1,10 @@
 import { informationOf, type LineView, quantileStates } from './line-view.js';
-import type { FreeHost, Question } from './question.js';
+import type { FreeHost, Question, State } from './question.js';
 import { type Tally, tallyOf } from './tally.js';
 
 /** A state for a host to try. */
-export interface Choice {
+export interface Choice extends State {
   readonly host: FreeHost;
-  readonly state: number;
 }
 
 /** What free hosts should try next; `underWay` are the states of trials that are not told yet. */
@@ -22,7 +21,11 @@ export function lineChoices(
     hosts.length + underWay.length === 1 && only !== undefined
       ? [bestState(question, view, only)]
       : without(quantileStates(view, hosts.length + underWay.length), underWay);
-  return placed(states, hosts, tallies);
+  return placed(
+    states.map((state) => ({ state })),
+    hosts,
+    tallies,
+  );
 }
 
 /** The state that tells most for what it costs to try it on this host. */
@@ -50,23 +53,24 @@ function without(states: readonly number[], underWay: readonly number[]): readon
 
 /** States given to hosts so that few must be switched, and not to those that had no answer for the same one. */
 export function placed(
-  states: readonly number[],
+  states: readonly State[],
   hosts: readonly FreeHost[],
   tallies: readonly Tally[],
 ): readonly Choice[] {
   const left = [...hosts];
   const take = (n: number) => left.splice(n, 1)[0] as FreeHost;
   const choices: Choice[] = [];
-  const later: number[] = [];
-  for (const state of states) {
+  const later: State[] = [];
+  for (const one of states) {
+    const { state } = one;
     const there = left.findIndex(({ at }) => at === state);
-    if (there === -1 || tallyOf(tallies, state).silent.includes(left[there]?.name ?? '')) later.push(state);
-    else choices.push({ host: take(there), state });
+    if (there === -1 || tallyOf(tallies, state).silent.includes(left[there]?.name ?? '')) later.push(one);
+    else choices.push({ ...one, host: take(there) });
   }
-  for (const state of later) {
-    const { silent } = tallyOf(tallies, state);
+  for (const one of later) {
+    const { silent } = tallyOf(tallies, one.state);
     const willing = left.findIndex(({ name }) => !silent.includes(name));
-    choices.push({ host: take(Math.max(0, willing)), state });
+    choices.push({ ...one, host: take(Math.max(0, willing)) });
   }
   return choices;
 }

@@ -8,6 +8,8 @@ export interface Question {
   readonly changes: number;
   /** What each change needs of the others, by number; of a set. */
   readonly needs?: readonly (readonly number[])[];
+  /** What the search among sets rolls its dice with: the same number, the same sets. */
+  readonly seed?: number;
   /** How likely each change is to be it, before any trial; only their proportions count. */
   readonly scores?: readonly number[];
   /** What a person multiplied each of them by; 0 excludes it. */
@@ -31,6 +33,14 @@ export interface Question {
   readonly atRisk?: number;
 }
 
+/** A state that can be tried. */
+export interface State {
+  /** Of a line how many changes are in; of a set its number, in the order in which sets were first asked for. */
+  readonly state: number;
+  /** The changes that are in, of a set; in rising order. */
+  readonly of?: readonly number[];
+}
+
 /** A host that is free for a trial. */
 export interface FreeHost {
   readonly name: string;
@@ -39,14 +49,10 @@ export interface FreeHost {
 }
 
 /** One experiment. */
-export interface Trial {
+export interface Trial extends State {
   /** Its number within the search, from 1. */
   readonly id: number;
   readonly host: string;
-  /** Of a line how many changes are in; of a set its number, in the order in which sets were first asked for. */
-  readonly state: number;
-  /** The changes that are in, of a set; in rising order. */
-  readonly of?: readonly number[];
   /** To learn more; or to verify a culprit, with it or without it. */
   readonly why: 'search' | 'with' | 'without';
   /** Whether the host must be brought into this state. */

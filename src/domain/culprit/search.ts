@@ -1,8 +1,10 @@
-import { linePrior } from './line-belief.js';
-import { type Choice, lineChoices } from './line-next.js';
-import { causesOf, type Leading, lineView, meanRates } from './line-view.js';
+import type { Choice } from './line-next.js';
+import { lineSpace } from './line-space.js';
+import type { Leading } from './line-view.js';
 import type { Cause, Conclusion, FreeHost, Guidance, Outcome, Question, Result, Trial } from './question.js';
 import { capacity, confirmation, type Rates } from './rates.js';
+import { setSpace } from './set-space.js';
+import type { Space } from './space.js';
 import { type Tally, tallyOf, withTally } from './tally.js';
 import { fewestLeft, logRatio, ratesAfter, type Verification, verified } from './verification.js';
 
@@ -16,6 +18,8 @@ export interface Search {
   readonly phase: 'search' | 'verify' | 'done';
   /** What the trials of each state came to, rising by state. */
   readonly tallies: readonly Tally[];
+  /** The sets of changes that were asked for, of a set; a state is a place in this list. */
+  readonly sets: readonly (readonly number[])[];
   /** Trials that were asked for and not told. */
   readonly pending: readonly Trial[];
   readonly verification?: Verification;
@@ -26,6 +30,8 @@ export interface Search {
   /** Suppositions that the trials with and without did not bear out. */
   readonly rejections: number;
   readonly spent: Spent;
+  /** The most trials that were under way at a time. */
+  readonly width: number;
   /** The number of the next trial. */
   readonly next: number;
   readonly conclusion?: Conclusion;
@@ -45,6 +51,8 @@ export interface Spent {
 
 /** How sure one must be of a change before it is verified. */
 const SURE = 0.99;
+/** What the causes that a search ends with hold together, where it cannot name one. */
+const HOLDS = 0.9;
 /** How sure to say that it is no change: nothing verifies that. */
 const SURE_OF_NONE = 0.997;
 /** Give up at so many times the trials that were to be expected. */
@@ -59,11 +67,13 @@ export function openSearch(question: Question): Search {
     question,
     phase: 'search',
     tallies: [],
+    sets: [],
     pending: [],
     carried: {},
     erred: {},
     rejections: 0,
     spent: { search: 0, verify: 0, nothing: 0, cost: 0 },
+    width: 1,
     next: 1,
   };
 }
@@ -73,12 +83,11 @@ export function nextTrials(search: Search, hosts: readonly FreeHost[]): readonly
   if (search.phase === 'done' || hosts.length === 0) return [];
   const known = hosts.map((host) => withPlace(search, host));
   const chosen = search.phase === 'verify' ? verifying(search, known) : searching(search, known);
-  return chosen.map(({ host, state, why }, n) => ({
+  return chosen.map(({ host, ...what }, n) => ({
     id: search.next + n,
     host: host.name,
-    state,
-    why,
-    switches: host.at !== state,
+    ...what,
+    switches: host.at !== what.state,
   }));
 }
 
@@ -89,13 +98,15 @@ function withPlace({ carried }: Search, host: FreeHost): FreeHost {
 
 type Chosen = Choice & Pick<Trial, 'why'>;
 
-function searching({ question, tallies, pending }: Search, hosts: readonly FreeHost[]): readonly Chosen[] {
-  const view = lineView(question, tallies);
-  const underWay = pending.filter(({ why }) => why === 'search').map(({ state }) => state);
-  return lineChoices(question, view, tallies, underWay, hosts).map((choice) => ({
-    ...choice,
-    why: 'search',
-  }));
+function searching(search: Search, hosts: readonly FreeHost[]): readonly Chosen[] {
+  const underWay = search.pending.filter(({ why }) => why === 'search').map(({ state }) => state);
+  return spaceIn(search)
+    .choices(underWay, hosts)
+    .map((choice) => ({ ...choice, why: 'search' }));
+}
+
+function spaceIn({ question, tallies, sets }: Search): Space {
+  return question.kind === 'line' ? lineSpace(question, tallies) : setSpace(question, tallies, sets);
 }
 
 /** With and without in turn, on hosts that had no part in the search where there are any. */
@@ -112,20 +123,38 @@ function verifying(search: Search, hosts: readonly FreeHost[]): readonly Chosen[
     without: verification.badWithout + verification.goodWithout + (withoutIt as number),
   };
   const needed = fewestLeft(verification) - underWay.length;
+  const stays = stayingFor(search.question);
   return (fresh.length > 0 ? fresh : hosts).slice(0, Math.max(0, needed)).map((host) => {
-    const why = ahead.with <= ahead.without ? 'with' : 'without';
+    const lead = ahead.with - ahead.without;
+    const here = host.at === verification.with.state ? lead < stays : -lead < stays;
+    const carried = host.at === verification.with.state ? 'with' : 'without';
+    const isThere = host.at === verification.with.state || host.at === verification.without.state;
+    const why = isThere && here ? carried : lead <= 0 ? 'with' : 'without';
     ahead = { ...ahead, [why]: ahead[why] + 1 };
-    return { host, state: verification[why], why };
+    return { host, ...verification[why], why };
   });
+}
+
+/** Trials by which one side may be ahead, so that a host that is dear to switch is switched less often. */
+function stayingFor({ switching = 0 }: Question): number {
+  return Math.min(4, Math.floor(Math.sqrt(switching)));
 }
 
 /** Trials were begun. */
 export function asked(search: Search, trials: readonly Trial[]): Search {
   return {
     ...search,
+    sets: withSets(search.sets, trials),
     pending: [...search.pending, ...trials],
+    width: Math.max(search.width, search.pending.length + trials.length),
     next: Math.max(search.next, ...trials.map(({ id }) => id + 1)),
   };
+}
+
+function withSets(sets: Search['sets'], trials: readonly Trial[]): Search['sets'] {
+  const all = [...sets];
+  for (const { state, of } of trials) if (of !== undefined && state >= all.length) all.push(of);
+  return all.length === sets.length ? sets : all;
 }
 
 /** A trial came to something; what it belongs to must have been asked. */
@@ -146,7 +175,14 @@ export function told(search: Search, { trial: id, outcome }: Result): Search {
         : search.erred,
     spent: spentWith(search, trial, seen),
   };
-  return settled(counted(after, trial, outcome, seen));
+  const count = counted(after, trial, outcome, seen);
+  // What cannot be installed cannot be verified with: another pair of states must be found.
+  const { phase, verification } = count;
+  return settled(
+    outcome === 'refused' && phase === 'verify' && verification !== undefined
+      ? unverified(count, verification)
+      : count,
+  );
 }
 
 type Evidence = 'good' | 'bad' | 'other' | 'silent';
@@ -175,7 +211,7 @@ function counted(search: Search, trial: Trial, outcome: Outcome, seen: Evidence)
     told &&
     trial.why !== 'search' &&
     verification !== undefined &&
-    verification[trial.why] === trial.state
+    verification[trial.why].state === trial.state
   ) {
     const key = `${seen}${trial.why === 'with' ? 'With' : 'Without'}` as const;
     const onFreshHosts = verification.onFreshHosts && !verification.used.includes(trial.host);
@@ -203,30 +239,37 @@ function settled(search: Search): Search {
   if (search.phase === 'done') return search;
   if (search.phase === 'verify' && search.verification !== undefined)
     return borneOut(search, search.verification);
-  const view = lineView(search.question, search.tallies);
-  const { leading } = view;
+  const space = spaceIn(search);
+  const { leading } = space;
   if (leading.kind !== 'changes' && leading.probability >= SURE_OF_NONE)
-    return done(search, { ...none(leading, meanRates(view)) });
-  if (search.rejections < MOST_REJECTIONS && leading.kind === 'changes' && leading.probability >= SURE) {
-    const verification = verificationOf(search, leading);
+    return done(search, none(leading, space.rates()));
+  // Where nothing tells the likeliest cause from the next, with and without it must decide.
+  const isExhausted = search.pending.length === 0 && leading.probability < SURE && space.isExhausted();
+  if (
+    search.rejections < MOST_REJECTIONS &&
+    leading.kind === 'changes' &&
+    leading.probability >= (isExhausted ? HOLDS : SURE)
+  ) {
+    const verification = verificationOf(search, space);
     if (verification !== undefined) return { ...search, phase: 'verify', verification };
   }
-  return isHopeless(search, meanRates(view)) ? done(search, smallest(search)) : search;
+  return isExhausted || isHopeless(search, space.rates())
+    ? done(search, { kind: 'smallest set', causes: causesHolding(space, HOLDS) })
+    : search;
 }
 
 function none({ kind, probability }: Leading, { a }: Rates): Conclusion {
   return kind === 'flaky' ? { kind, probability, rate: a } : { kind: 'environment', probability };
 }
 
-function verificationOf(search: Search, leading: Leading): Verification | undefined {
-  const { question, tallies, carried, erred } = search;
-  const first = leading.with;
-  if (first === undefined || leading.without === undefined) return undefined;
+function verificationOf(search: Search, { leading, points, isBad }: Space): Verification | undefined {
+  const { tallies, carried, erred } = search;
+  if (leading.with === undefined || leading.without === undefined) return undefined;
   return {
-    points: ratesAfter(linePrior(question).points, tallies, (state) => state >= first),
+    points: ratesAfter(points, tallies, isBad),
     changes: leading.changes,
     probability: leading.probability,
-    with: first,
+    with: leading.with,
     without: leading.without,
     used: [...new Set([...Object.keys(carried), ...Object.keys(erred)])],
     onFreshHosts: true,
@@ -248,37 +291,51 @@ function borneOut(search: Search, verification: Verification): Search {
     const kind = changes.length > 1 ? 'several' : 'culprit';
     return done(search, { kind, changes, probability, likelihoodRatio, onFreshHosts });
   }
-  const { verification: _, ...rest } = search;
-  const tallies = [
-    { state: verification.with, bad: verification.badWith, good: verification.goodWith },
-    { state: verification.without, bad: verification.badWithout, good: verification.goodWithout },
-  ].reduce((all, { state, bad, good }) => {
-    const tally = tallyOf(all, state);
-    return withTally(all, { ...tally, bad: tally.bad + bad, good: tally.good + good });
-  }, search.tallies);
-  const back: Search = { ...rest, phase: 'search', tallies, rejections: search.rejections + 1 };
-  return settled(back);
+  return settled(unverified({ ...search, rejections: search.rejections + 1 }, verification));
 }
 
-function isHopeless({ question, spent }: Search, rates: Rates): boolean {
-  const most = expectedFor(question.changes + 2, rates);
+/** The trials with and without counted with all others. */
+function unverified(search: Search, verification: Verification): Search {
+  const { verification: _, ...rest } = search;
+  const tallies = [
+    { ...verification.with, bad: verification.badWith, good: verification.goodWith },
+    { ...verification.without, bad: verification.badWithout, good: verification.goodWithout },
+  ].reduce((all, { state, bad, good }) => {
+    const tally = tallyOf(all, state);
+    return bad + good === 0
+      ? all
+      : withTally(all, { ...tally, bad: tally.bad + bad, good: tally.good + good });
+  }, search.tallies);
+  return { ...rest, phase: 'search', tallies };
+}
+
+function isHopeless({ question, spent, width }: Search, rates: Rates): boolean {
+  const causes = causeCount(question);
+  // Many hosts save time, not trials: they try what a single one would not.
+  const together = width * OVER_BEST.together * (Math.log2(causes) / Math.log2(width + 1));
+  const most = Math.max(expectedFor(question, causes, rates), together);
   return spent.search >= PATIENCE * most || spent.nothing >= MOST_SILENT * most;
 }
 
-/** Trials that a search among so many causes takes, were each to tell as much as one can. */
-function expectedFor(causes: number, rates: Rates): number {
-  return Math.log2(causes) / capacity(rates) + Math.log2(1 / (1 - SURE)) / confirmation(rates);
+/** How many causes there are, as far as it matters for how long a search may take: of a set, with all pairs. */
+function causeCount({ kind, changes }: Question): number {
+  return 2 + (kind === 'line' ? changes : (changes * (changes + 1)) / 2);
 }
 
-const HOLDS = 0.9;
+/** What searches need over what could be done at best, as simulated: with rates that are known, with others, by rounds. */
+const OVER_BEST = { known: 1.2, unknown: 2, together: 2 };
 
-function smallest({ question, tallies }: Search): Conclusion {
-  return { kind: 'smallest set', causes: causesHolding(question, tallies, HOLDS) };
+/** Trials that a search among so many causes takes. */
+function expectedFor(question: Question, causes: number, rates: Rates): number {
+  const best = Math.log2(causes) / capacity(rates) + Math.log2(1 / (1 - SURE)) / confirmation(rates);
+  return best * (question.rates === undefined ? OVER_BEST.unknown : OVER_BEST.known);
 }
 
-function causesHolding(question: Question, tallies: readonly Tally[], share: number): readonly Cause[] {
-  const { p, states } = lineView(question, tallies);
-  const sorted = [...causesOf(p, states)].sort((one, other) => other.probability - one.probability);
+function causesHolding(space: Space, share: number): readonly Cause[] {
+  const sorted = space
+    .causes()
+    .filter(({ probability }) => probability > 0)
+    .sort((one, other) => other.probability - one.probability);
   let sum = 0;
   const held = sorted.findIndex(({ probability }) => {
     sum += probability;
@@ -297,7 +354,7 @@ function done(search: Search, conclusion: Conclusion): Search {
 export function guided(search: Search, guidance: Guidance): Search {
   if (search.phase === 'done') return search;
   if (guidance.kind === 'stop')
-    return done(search, { kind: 'stopped', causes: causesHolding(search.question, search.tallies, HOLDS) });
+    return done(search, { kind: 'stopped', causes: causesHolding(spaceIn(search), HOLDS) });
   const { question } = search;
   const factor = guidance.kind === 'exclude' ? 0 : guidance.factor;
   const weights = Array.from({ length: question.changes }, (_, n) => {
@@ -309,18 +366,15 @@ export function guided(search: Search, guidance: Guidance): Search {
 
 /** The causes from the likeliest down, until they hold this share. */
 export function likeliest(search: Search, share: number): readonly Cause[] {
-  return causesHolding(search.question, search.tallies, share);
+  return causesHolding(spaceIn(search), share);
 }
 
-/** How many more trials of the search are to be expected, were each to tell as much as one can; verification apart. */
+/** How many more trials of the search are to be expected, verification apart. */
 export function expectedTrials(search: Search): number {
   if (search.phase !== 'search') return 0;
-  const view = lineView(search.question, search.tallies);
-  const bits = causesOf(view.p, view.states).reduce(
-    (sum, { probability: p }) => (p <= 0 ? sum : sum - p * Math.log2(p)),
-    0,
-  );
-  return expectedFor(2 ** bits, meanRates(view));
+  const space = spaceIn(search);
+  const bits = space.causes().reduce((sum, { probability: p }) => (p <= 0 ? sum : sum - p * Math.log2(p)), 0);
+  return expectedFor(search.question, 2 ** bits, space.rates());
 }
 
 /** A state in which hosts were lost, two or more, while others lived in its neighbours: a search of its own. */

@@ -13,8 +13,10 @@ export interface Tally {
   readonly refused: number;
 }
 
-/** By how much less likely chance alone must be to call a state untestable. */
-const NOT_CHANCE = 0.01;
+/** How unlikely it must be that only chance kept a state from answering: to try others first, and to give it up. */
+const CHANCE = { 'passed over': 0.01, 'given up': 0.00005 };
+/** What is refused by one host is likely refused by all. */
+const REFUSED_BY_CHANCE = 0.05;
 /** Trials that the general rate of errors weighs as, against what a host was seen to do. */
 const HOST_WEIGHT = 4;
 /** Other failures that hide a state for good, where nothing else was ever seen of it. */
@@ -47,11 +49,10 @@ export function tallyOf(tallies: readonly Tally[], state: number): Tally {
  * States from which no answer can be had: never one, on two hosts or more (where there is only one: three times),
  * and so often that what hosts do elsewhere does not explain it.
  */
-export function untestable(tallies: readonly Tally[]): readonly number[] {
+export function untestable(tallies: readonly Tally[], how: keyof typeof CHANCE): readonly number[] {
   if (tallies.every(({ silent, other }) => silent.length === 0 && other === 0)) return [];
   const trials = tallies.reduce((sum, one) => sum + countOf(one), 0);
   const errors = tallies.reduce((sum, one) => sum + one.silent.length, 0);
-  const hosts = new Set(tallies.flatMap(({ silent }) => silent));
   return tallies
     .filter((one) => {
       if (one.good + one.bad > 0) return false;
@@ -59,9 +60,9 @@ export function untestable(tallies: readonly Tally[]): readonly number[] {
       const needed = new Set(one.silent).size >= 2 ? 2 : 3;
       if (one.silent.length < needed || trials === countOf(one)) return false;
       const general = (0.5 + errors - one.silent.length) / (10 + trials - countOf(one));
-      let chance = 1;
+      let chance = REFUSED_BY_CHANCE ** one.refused;
       for (const host of one.silent) chance *= rateOf(host, one, tallies, general);
-      return chance <= NOT_CHANCE && hosts.size > 0;
+      return chance <= CHANCE[how];
     })
     .map(({ state }) => state);
 }

@@ -1,3 +1,4 @@
+import type { State } from './question.js';
 import type { RatePoint } from './rates.js';
 import type { Tally } from './tally.js';
 
@@ -9,8 +10,8 @@ export interface Verification {
   readonly changes: readonly number[];
   readonly probability: number;
   /** The states with them and without. */
-  readonly with: number;
-  readonly without: number;
+  readonly with: State;
+  readonly without: State;
   /** Hosts that had a part in the search. */
   readonly used: readonly string[];
   readonly onFreshHosts: boolean;

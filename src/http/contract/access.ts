@@ -8,7 +8,7 @@ export const TokenRequest = z.strictObject({
   name: z.string().trim().min(1).max(100),
   kind: z.enum(['person', 'executor']).default('person'),
   gridAdmin: z.boolean().default(false),
-  roles: z.record(name, z.enum(['viewer', 'submitter'])).default({}),
+  roles: z.record(name, z.enum(['viewer', 'submitter', 'developer'])).default({}),
   expiresInS: z.number().positive().max(315_360_000).optional(),
 });
 export const TokenView = z.object({
@@ -16,7 +16,7 @@ export const TokenView = z.object({
   name: z.string(),
   kind: z.enum(['person', 'executor']),
   gridAdmin: z.boolean(),
-  roles: z.record(z.string(), z.enum(['viewer', 'submitter'])),
+  roles: z.record(z.string(), z.enum(['viewer', 'submitter', 'developer'])),
   createdAt: time,
   expiresAt: time.optional(),
   revokedAt: time.optional(),

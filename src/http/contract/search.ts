@@ -211,10 +211,7 @@ export const AnswerRequest = z
     ({ answer, version: fix }) => (answer === 'fixed_in') === (fix !== undefined),
     'fixed_in goes with version',
   )
-  .refine(
-    ({ answer, until }) => (answer === 'snoozed') === (until !== undefined),
-    'snoozed goes with until',
-  );
+  .refine(({ answer, until }) => (answer === 'snoozed') === (until !== undefined), 'snoozed goes with until');
 
 /** What a link in a letter says. */
 export const AnswerLinkQuery = z.object({

@@ -8,6 +8,8 @@ export type Who =
   | 'person'
   /** A person who is a submitter of the project concerned; who can only see it gets 403, who cannot 404. */
   | 'submitter'
+  /** A person who is a developer of the project concerned, by the same rules. */
+  | 'developer'
   /** A grid admin. */
   | 'admin'
   /** An executor, for its own leases. */
@@ -33,8 +35,11 @@ export interface Route {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** In place of JSON: `bytes` of any length, read as they come; `form`, what a page's form sends. */
-  readonly takes?: 'bytes' | 'form';
+  /**
+   * In place of JSON: `bytes` of any length, read as they come; `text`, JSON as it was sent, so that a signature fits;
+   * `form`, what a page's form sends.
+   */
+  readonly takes?: 'bytes' | 'text' | 'form';
   readonly answer: Answer;
   readonly status: 200 | 201;
   /** What else a success may answer, where the body asks for it. */

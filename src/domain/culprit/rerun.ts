@@ -1,0 +1,73 @@
+import { type FailureRate, rateOf } from './failure-rate.js';
+
+/** Reruns of a first failure: of the state in which it failed, and of the last good state as controls. */
+export interface Reruns {
+  /** What the test did before, while it was thought to be in order. */
+  readonly before: FailureRate;
+  readonly failed: number;
+  readonly passed: number;
+  readonly controlsFailed: number;
+  readonly controlsPassed: number;
+}
+
+/**
+ * What a new failure is: `broken`, it fails more often than it did, and the last good state does not; `flaky`, as
+ * often as it did; `environment`, the last good state fails now as well, so that no change is to blame;
+ * `undecided`, as many reruns as there may be did not tell: search, with the rates that were seen.
+ */
+export type Class = 'broken' | 'flaky' | 'environment' | 'undecided';
+
+/** How many of the free hosts rerun the new state, and how many the last good one. */
+export interface RerunPlan {
+  readonly reruns: number;
+  readonly controls: number;
+}
+
+/** Rates that a broken test may fail at; each as likely. */
+const BROKEN = [0.35, 0.5, 0.7, 0.9, 0.99];
+/** A mixture sequential probability ratio test: wrong once in a thousand in either way (Wald 1945; Robbins 1970). */
+const DECIDES = Math.log(999);
+const MOST_AT_ONCE = 16;
+const MOST_RERUNS = 64;
+
+/** What to do next with so many free hosts; no reruns where it is decided. */
+export function nextReruns(reruns: Reruns, hosts: number): RerunPlan {
+  const done = reruns.failed + reruns.passed;
+  if (classOf(reruns) !== undefined || hosts === 0) return { reruns: 0, controls: 0 };
+  const together = Math.min(hosts, MOST_AT_ONCE, MOST_RERUNS - done);
+  // A single host takes turns: three times the new state, once the good one.
+  const controls = hosts === 1 ? (done % 4 === 3 && !isControlled(reruns) ? 1 : 0) : Math.ceil(together / 4);
+  return { reruns: together - controls, controls };
+}
+
+function isControlled({ failed, passed, controlsFailed, controlsPassed }: Reruns): boolean {
+  return (controlsFailed + controlsPassed) * 4 > failed + passed;
+}
+
+/** What the failure is, once the reruns say so. */
+export function classOf(reruns: Reruns): Class | undefined {
+  const { before, failed, passed, controlsFailed, controlsPassed } = reruns;
+  const usual = rateOf(before);
+  const log = logMixture(failed, passed, usual);
+  if (log >= DECIDES) return blamed(logMixture(controlsFailed, controlsPassed, usual), reruns);
+  if (log <= -DECIDES) return 'flaky';
+  return failed + passed >= MOST_RERUNS ? 'undecided' : undefined;
+}
+
+/** It fails more often: controls that do so too mean the environment; without any, one waits for them. */
+function blamed(controls: number, { controlsFailed, controlsPassed }: Reruns): Class | undefined {
+  if (controls >= Math.log(9)) return 'environment';
+  if (controlsFailed === 0 && controlsPassed > 0) return 'broken';
+  return controls <= -Math.log(9) ? 'broken' : undefined;
+}
+
+/** The log of how much better 'it fails at one of the broken rates' explains this than 'it fails as usual'. */
+export function logMixture(failed: number, passed: number, usual: number): number {
+  const rates = BROKEN.filter((rate) => rate > usual);
+  if (rates.length === 0) return 0;
+  const likelihood = rates.reduce((sum, rate) => {
+    const log = failed * Math.log(rate / usual) + passed * Math.log((1 - rate) / (1 - usual));
+    return sum + Math.exp(log);
+  }, 0);
+  return Math.log(likelihood / rates.length);
+}

@@ -1,0 +1,39 @@
+import { openSearch } from '../domain/culprit/search.js';
+import { showId } from '../domain/id.js';
+import { dependsOn } from '../domain/intake/head.js';
+import { beginHunt, failureRecord, regressions } from '../store/seeking.js';
+import type { Transaction } from '../store/store.js';
+import type { World } from '../store/world.js';
+
+/** The share of the grid that searches have which no watch says it for. */
+const SHARE = 0.25;
+
+/**
+ * Looks for what broke a test that passed before the baseline moved and fails now: what breaks it only now and then may
+ * have held when it was tried. How many searches were begun.
+ */
+export async function regress(tx: Transaction, world: World): Promise<number> {
+  let begun = 0;
+  for (const { projectId, run, testId, testName, requirement, signature, changes } of await regressions(tx)) {
+    const line = changes.filter(({ component }) => dependsOn(requirement, new Set([component]), world.steps));
+    if (line.length === 0) continue;
+    const record = await failureRecord(tx, projectId, testName);
+    const value = openSearch({
+      kind: 'line',
+      changes: line.length,
+      ...(record === undefined ? {} : { record }),
+    });
+    const why = `${showId('run', run)} of ${testName} failed, which passed before ${line.length} changes went into the baseline`;
+    const hunt = {
+      projectId,
+      intakeId: null,
+      testId,
+      predicate: 'fails',
+      signature: signature ?? '',
+    } as const;
+    const rest = { line, beside: {}, partnerOf: null, parentId: null, value, share: SHARE };
+    await beginHunt(tx, { ...hunt, ...rest }, 'testyard', why);
+    begun++;
+  }
+  return begun;
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { dice } from '../../bench/parts/report.js';
+import { driftAfter, failsNineOfTen, hasRisen, NO_DRIFT } from '../../src/domain/culprit/drift-up.js';
+import { rateOf, UNKNOWN_RATE, withRun } from '../../src/domain/culprit/failure-rate.js';
+import { classOf, nextReruns, type Reruns } from '../../src/domain/culprit/rerun.js';
+
+const runs = (outcomes: readonly boolean[]) => outcomes.reduce(withRun, UNKNOWN_RATE);
+const passing = runs(Array.from({ length: 300 }, () => false));
+const reruns = (over: Partial<Reruns>): Reruns => ({
+  before: passing,
+  failed: 0,
+  passed: 0,
+  controlsFailed: 0,
+  controlsPassed: 0,
+  ...over,
+});
+
+describe('how often a test fails', () => {
+  test('is never thought to be nought', () => {
+    expect(rateOf(passing)).toBe(0.005);
+  });
+
+  test('is forgotten: after 200 good runs what was bad counts half', () => {
+    const bad = runs(Array.from({ length: 2000 }, () => true));
+    const after = Array.from({ length: 200 }, () => false).reduce(withRun, bad);
+    expect(rateOf(bad)).toBeGreaterThan(0.99);
+    expect(rateOf(after)).toBeCloseTo(0.5, 1);
+  });
+});
+
+describe('a first failure', () => {
+  test('of 16 hosts a quarter runs the last good state', () => {
+    expect(nextReruns(reruns({}), 16)).toEqual({ reruns: 12, controls: 4 });
+    expect(nextReruns(reruns({}), 100)).toEqual({ reruns: 12, controls: 4 });
+  });
+
+  test('one host takes turns', () => {
+    expect(nextReruns(reruns({}), 1)).toEqual({ reruns: 1, controls: 0 });
+    expect(nextReruns(reruns({ failed: 3 }), 1)).toEqual({ reruns: 0, controls: 1 });
+  });
+
+  test('is broken where it fails again and the controls do not', () => {
+    expect(classOf(reruns({ failed: 12, controlsPassed: 4 }))).toBe('broken');
+    expect(nextReruns(reruns({ failed: 12, controlsPassed: 4 }), 16)).toEqual({ reruns: 0, controls: 0 });
+  });
+
+  test('is the environment where the last good state fails too', () => {
+    expect(classOf(reruns({ failed: 12, controlsFailed: 4 }))).toBe('environment');
+  });
+
+  test('is flaky where it goes on as before', () => {
+    expect(classOf(reruns({ failed: 0, passed: 24, controlsPassed: 8 }))).toBe('flaky');
+  });
+
+  test('is nothing yet where no control was run', () => {
+    expect(classOf(reruns({ failed: 12 }))).toBeUndefined();
+  });
+
+  test('is searched for with the rates that were seen, where 64 reruns do not tell', () => {
+    const odd = runs(Array.from({ length: 300 }, (_, n) => n % 4 === 0));
+    expect(classOf(reruns({ before: odd, failed: 21, passed: 43, controlsPassed: 10 }))).toBe('undecided');
+  });
+});
+
+describe('ordinary runs', () => {
+  test('tell that a test began to fail half of the time', () => {
+    const roll = dice(1);
+    let drift = NO_DRIFT;
+    for (let n = 0; n < 5000; n++) drift = driftAfter(drift, roll() < 0.02, 0.02);
+    expect(hasRisen(drift)).toBe(false);
+    let more = 0;
+    for (; !hasRisen(drift); more++) drift = driftAfter(drift, roll() < 0.5, 0.02);
+    expect(more).toBeLessThan(20);
+  });
+
+  test('more than nine of ten is all ten', () => {
+    const ten = Array.from({ length: 10 }, () => true);
+    expect(failsNineOfTen(ten)).toBe(true);
+    expect(failsNineOfTen([...ten.slice(1), false])).toBe(false);
+    expect(failsNineOfTen(ten.slice(1))).toBe(false);
+  });
+});

@@ -1,0 +1,211 @@
+import { describe, expect, test } from 'vitest';
+import { dice } from '../../bench/parts/report.js';
+import type { FreeHost, Outcome, Question, Trial } from '../../src/domain/culprit/question.js';
+import {
+  asked,
+  expectedTrials,
+  guided,
+  killing,
+  likeliest,
+  nextTrials,
+  openSearch,
+  type Search,
+  told,
+} from '../../src/domain/culprit/search.js';
+
+const LINE: Question = { kind: 'line', changes: 64 };
+const hosts = (count: number): FreeHost[] => Array.from({ length: count }, (_, n) => ({ name: `h${n}` }));
+
+/** Plays a search to its end; fails rather than going on for ever. */
+function play(start: Search, outcome: (trial: Trial) => Outcome, free = hosts(1)): Search {
+  let search = start;
+  for (let round = 0; search.phase !== 'done'; round++) {
+    if (round > 1000) throw new Error('no end');
+    const trials = nextTrials(search, free);
+    expect(trials.length, JSON.stringify(search)).toBeGreaterThan(0);
+    search = asked(search, trials);
+    for (const trial of trials) search = told(search, { trial: trial.id, outcome: outcome(trial) });
+  }
+  return search;
+}
+
+const from =
+  (change: number) =>
+  (trial: Trial): Outcome =>
+    trial.state >= change ? 'bad' : 'good';
+
+describe('a line of changes', () => {
+  test.each([1, 2, 33, 64])('change %i is found and verified with and without it', (change) => {
+    const { conclusion, spent } = play(openSearch(LINE), from(change));
+    expect(conclusion).toMatchObject({ kind: 'culprit', changes: [change] });
+    expect(conclusion).toHaveProperty('probability', expect.closeTo(1, 4));
+    expect(spent.search).toBeLessThan(20);
+    expect(spent.verify).toBeGreaterThan(4);
+  });
+
+  test('one lucky pass does not clear the culprit for good', () => {
+    const passes = new Set<number>();
+    const { conclusion } = play(openSearch(LINE), (trial) => {
+      // The first time that a bad state is tried, it passes.
+      if (trial.state >= 20 && trial.why === 'search' && passes.size === 0) {
+        passes.add(trial.state);
+        return 'good';
+      }
+      return from(20)(trial);
+    });
+    expect(conclusion).toMatchObject({ kind: 'culprit', changes: [20] });
+  });
+
+  test('what fails in the last good state too is the environment', () => {
+    expect(play(openSearch(LINE), () => 'bad').conclusion).toMatchObject({ kind: 'environment' });
+  });
+
+  test('what fails now and then everywhere is flaky', () => {
+    const roll = dice(3);
+    const { conclusion } = play(openSearch(LINE), () => (roll() < 0.1 ? 'bad' : 'good'));
+    expect(conclusion).toMatchObject({ kind: 'flaky' });
+  });
+
+  test('a score draws the first trial to its change and does not decide', () => {
+    const scores = Array.from({ length: 64 }, (_, n) => (n === 49 ? 100 : 1));
+    const question: Question = { ...LINE, scores };
+    expect(play(openSearch(question), from(50)).spent.search).toBeLessThan(
+      play(openSearch(LINE), from(50)).spent.search,
+    );
+    expect(play(openSearch(question), from(10)).conclusion).toMatchObject({ kind: 'culprit', changes: [10] });
+  });
+});
+
+describe('several hosts', () => {
+  test('look at different states, and fewer rounds are needed', () => {
+    const trials = nextTrials(openSearch(LINE), hosts(8));
+    expect(new Set(trials.map(({ state }) => state)).size).toBe(8);
+    expect(new Set(trials.map(({ host }) => host)).size).toBe(8);
+  });
+
+  test('what is under way is not begun again', () => {
+    const search = openSearch(LINE);
+    const [first] = nextTrials(search, hosts(1));
+    const waiting = asked(search, [first as Trial]);
+    const [second] = nextTrials(waiting, [{ name: 'other' }]);
+    expect(second?.id).toBe(2);
+    expect(second?.state).not.toBe(first?.state);
+  });
+
+  test('verify where nothing was tried before', () => {
+    let search = openSearch(LINE);
+    while (search.phase === 'search') {
+      const trials = nextTrials(search, hosts(1));
+      search = asked(search, trials);
+      for (const trial of trials) search = told(search, { trial: trial.id, outcome: from(7)(trial) });
+    }
+    const trials = nextTrials(search, hosts(5));
+    expect(trials.map(({ host }) => host)).not.toContain('h0');
+    expect(new Set(trials.map(({ why }) => why))).toEqual(new Set(['with', 'without']));
+    expect(play(search, from(7), hosts(5)).conclusion).toMatchObject({ onFreshHosts: true });
+    expect(play(search, from(7)).conclusion).toMatchObject({ onFreshHosts: false });
+  });
+
+  test('a host that carries the state is not switched', () => {
+    const question: Question = { ...LINE, switching: 20 };
+    let search = openSearch(question);
+    let [switches, trials] = [0, 0];
+    const roll = dice(5);
+    search = play(search, (trial) => {
+      trials++;
+      if (trial.switches) switches++;
+      return roll() < (trial.state >= 30 ? 0.7 : 0.1) ? 'bad' : 'good';
+    });
+    expect(search.conclusion).toMatchObject({ kind: 'culprit', changes: [30] });
+    expect(switches).toBeLessThan(trials / 2);
+    expect(search.spent.cost).toBe(trials + 20 * switches);
+  });
+});
+
+describe('no evidence', () => {
+  test('an infrastructure error changes nothing but the host, and the state goes to another', () => {
+    const search = openSearch(LINE);
+    const before = likeliest(search, 0.5);
+    const [first] = nextTrials(search, hosts(1));
+    const after = told(asked(search, [first as Trial]), { trial: 1, outcome: 'error' });
+    expect(likeliest(after, 0.5)).toEqual(before);
+    expect(after.erred).toEqual({ h0: 1 });
+    const [again] = nextTrials(after, hosts(2)).filter(({ state }) => state === first?.state);
+    expect(again?.host ?? 'h1').toBe('h1');
+  });
+
+  test('changes that no testable state separates are told as several', () => {
+    const { conclusion } = play(
+      openSearch(LINE),
+      (trial) => ([20, 21].includes(trial.state) ? 'refused' : from(21)(trial)),
+      hosts(3),
+    );
+    expect(conclusion).toMatchObject({ kind: 'several', changes: [20, 21, 22] });
+  });
+
+  test('a failure of another kind is not the same failure', () => {
+    const { conclusion } = play(
+      openSearch(LINE),
+      (trial) => (trial.state === 40 ? 'other' : from(50)(trial)),
+      hosts(2),
+    );
+    expect(conclusion).toMatchObject({ kind: 'culprit', changes: [50] });
+  });
+
+  test('a change that kills hosts is a search of its own', () => {
+    const lost = (trial: Trial): Outcome => (trial.state >= 45 ? 'lost' : 'good');
+    let search = openSearch(LINE);
+    for (let n = 0; n < 4; n++) {
+      const trials = nextTrials(search, hosts(4));
+      search = asked(search, trials);
+      for (const trial of trials) search = told(search, { trial: trial.id, outcome: lost(trial) });
+    }
+    expect(killing(search).length).toBeGreaterThan(0);
+    const { conclusion } = play(openSearch({ ...LINE, predicate: 'lost' }), lost, hosts(6));
+    expect(conclusion).toMatchObject({ kind: 'culprit', changes: [45] });
+  });
+
+  test('hosts that may be lost are risked a few at a time', () => {
+    const search = openSearch({ ...LINE, predicate: 'lost', atRisk: 1 });
+    expect(nextTrials(search, hosts(16)).length).toBeLessThan(5);
+    expect(nextTrials(openSearch(LINE), hosts(16))).toHaveLength(16);
+  });
+});
+
+describe('people', () => {
+  test('exclude, weigh and stop', () => {
+    const excluded = guided(openSearch(LINE), { kind: 'exclude', changes: [30] });
+    expect(likeliest(excluded, 1).some(({ changes }) => changes.includes(30))).toBe(false);
+    const weighed = guided(openSearch(LINE), { kind: 'weigh', changes: [12], factor: 10_000 });
+    expect(nextTrials(weighed, hosts(1))[0]?.state).toBeOneOf([11, 12]);
+    const stopped = guided(openSearch(LINE), { kind: 'stop' });
+    expect(stopped.conclusion?.kind).toBe('stopped');
+    expect(nextTrials(stopped, hosts(4))).toEqual([]);
+  });
+
+  test('read what it has cost and what is still to be expected', () => {
+    const search = openSearch(LINE);
+    const begun = expectedTrials(search);
+    const trial = nextTrials(search, hosts(1));
+    const after = told(asked(search, trial), { trial: 1, outcome: 'bad' });
+    expect(after.spent).toMatchObject({ search: 1, verify: 0, cost: 1 });
+    expect(begun).toBeGreaterThan(6);
+  });
+
+  test('get the smallest set of causes where nothing decides', () => {
+    const roll = dice(1);
+    const { conclusion } = play(openSearch(LINE), () => (roll() < 0.5 ? 'bad' : 'good'));
+    expect(['smallest set', 'flaky', 'environment']).toContain(conclusion?.kind);
+  });
+});
+
+test('what a verification does not bear out is evidence like any other', () => {
+  let search = openSearch(LINE);
+  search = play(search, (trial) => {
+    // The search was misled: the trials of verification show that it fails without the change as well.
+    if (trial.why !== 'search') return 'bad';
+    return search.rejections === 0 ? from(33)(trial) : 'bad';
+  });
+  expect(search.rejections).toBeGreaterThan(0);
+  expect(search.conclusion?.kind).not.toBe('culprit');
+});
