@@ -97,9 +97,9 @@ module.exports = {
     },
     {
       name: 'testyard-run-needs-no-grid',
-      comment: '`testyard run` must work with no server, no database and nothing installed.',
+      comment: '`testyard run` and `testyard bisect` must work with no server, no database and nothing installed.',
       severity: 'error',
-      from: { path: '^src/cli/run\\.ts$' },
+      from: { path: '^src/cli/(run|bisect)\\.ts$' },
       to: { path: '(^|node_modules/)(@nestjs|typeorm|pg)(/|$)', reachable: true },
     },
     {

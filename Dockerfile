@@ -7,7 +7,7 @@ COPY src src
 RUN npx nest build && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:20-bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap ca-certificates git openssh-client \
+RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap ca-certificates git gpgv openssh-client rpm xz-utils zstd \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/testyard
 COPY LICENSE README.md package.json ./

@@ -23,6 +23,7 @@ const options = asked({
   mixed: 0,
   only: -1,
   show: 0,
+  every: 0,
 });
 const roll = dice(options.seed);
 const size = {
@@ -34,6 +35,8 @@ const size = {
 const inventory = lab(size, roll);
 const SPACING_S = options.mixed > 0 ? 600 : 1200;
 const WARM_UP_S = 600;
+/** After so long a fault is over, and what came of it is known. */
+const SETTLED_S = 3600;
 /** What no run meets in this time goes away unseen. */
 const UNMET_S = 450;
 /** What a run has met stays until somebody mends it: nobody does so within seconds. */
@@ -74,17 +77,32 @@ for (const fault of faults.filter(({ kind }) => kind === 'executor dies')) {
 if (options.show > 1)
   for (let s = 600; s < untilS; s += 600)
     grid.at(s, () => console.error(s, grid.nowS, ((performance.now() - began) / 1000).toFixed(1)));
+if (options.every > 0)
+  for (let n = options.every; n < options.faults; n += options.every)
+    grid.at(WARM_UP_S + n * SPACING_S, () => soFar(WARM_UP_S + n * SPACING_S - SETTLED_S));
 const began = performance.now();
 await grid.run({ untilS: untilS + 4 * 3600, untilDone: true });
 const wallS = (performance.now() - began) / 1000;
 
-const { figures, notes } = await figuresOf({ store: grid.store, faults, struck, inventory, untilS, isRed });
+const campaign = { store: grid.store, faults, struck, inventory, isRed };
+const { figures, notes } = await figuresOf({ ...campaign, untilS });
 if (options.show > 0) for (const note of notes) console.log(inspect(note, { breakLength: 180, depth: 5 }));
 for (const line of grid.logged.slice(0, 5)) console.error(line);
 await grid.close();
 await database.stop();
 const ok = report('faults', { ...figures, wall_s: { value: wallS } }, options);
 process.exitCode = ok ? 0 : 1;
+
+/** The figures of a campaign that goes on, for whoever waits for its end. */
+async function soFar(asOfS: number): Promise<void> {
+  const soon = await figuresOf({ store: grid.store, faults, struck, inventory, isRed, untilS: asOfS, asOfS });
+  if (options.show > 0)
+    for (const note of soon.notes) console.log(inspect(note, { breakLength: 180, depth: 5 }));
+  report(`faults so far, ${Math.round((performance.now() - began) / 1000)} s`, soon.figures, {
+    ...options,
+    json: false,
+  });
+}
 
 function isRed(test: string): boolean {
   return isFailing(Number(test.slice('test-'.length)), size);

@@ -12,6 +12,8 @@ export interface Campaign {
   readonly inventory: Inventory;
   readonly untilS: number;
   readonly isRed: (test: string) => boolean;
+  /** It still goes on: what began later than this is not judged yet. */
+  readonly asOfS?: number;
 }
 
 interface Told {
@@ -43,11 +45,14 @@ export async function figuresOf(campaign: Campaign) {
     const id = mostly(thread.attempts.flatMap((attempt) => [...(struck.get(attempt) ?? [])]));
     if (id !== undefined) byFault.get(id)?.push(thread);
   }
-  const runs = await runsOf(store);
+  const { asOfS = Number.POSITIVE_INFINITY } = campaign;
+  const runs = (await runsOf(store)).filter(({ at }) => at < asOfS);
   const testAttempts = new Set(
     (
       await store.rows<{ id: string }>(
-        `SELECT a.id FROM attempt a JOIN run r ON r.id = a.run_id WHERE r.purpose = 'test'`,
+        // What gave its run the verdict that it was owed was not lost.
+        `SELECT a.id FROM attempt a JOIN run r ON r.id = a.run_id
+         WHERE r.purpose = 'test' AND a.id IS DISTINCT FROM r.verdict_attempt`,
       )
     ).map(({ id }) => id),
   );
@@ -56,7 +61,9 @@ export async function figuresOf(campaign: Campaign) {
     if (testAttempts.has(attempt)) for (const id of ids) lost.set(id, (lost.get(id) ?? 0) + 1);
 
   const notes: unknown[] = [];
-  const struckFaults = faults.filter(({ id, kind }) => kind === 'executor dies' || (lost.get(id) ?? 0) > 0);
+  const struckFaults = faults.filter(
+    ({ id, kind, fromS }) => fromS < asOfS && (kind === 'executor dies' || (lost.get(id) ?? 0) > 0),
+  );
   const right = struckFaults.filter((fault) => {
     const mine = byFault.get(fault.id) ?? [];
     const isRight = isBlamedRight(fault, mine, campaign, runs);
@@ -110,7 +117,7 @@ export async function figuresOf(campaign: Campaign) {
     if (good < mine.length) perKind[`  right: ${kind} (of ${mine.length})`] = { value: good };
   }
   const figures: Record<string, Figure> = {
-    faults_injected: { value: faults.length },
+    faults_injected: { value: faults.filter(({ fromS }) => fromS < asOfS).length },
     faults_that_struck: { value: struckFaults.length },
     runs: { value: runs.length },
     false_reds: { value: falseReds.length, bound: { kind: 'exactly', than: 0 } },

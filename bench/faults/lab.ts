@@ -1,5 +1,5 @@
 import type { HostSpec, Inventory } from '../../src/domain/inventory.js';
-import { LAYERS } from '../../src/domain/layer.js';
+import { type Dirties, LAYERS } from '../../src/domain/layer.js';
 import { canonical } from '../../src/domain/requirement.js';
 import type { StepSpec } from '../../src/domain/step.js';
 import type { TagSpec } from '../../src/domain/tag.js';
@@ -157,10 +157,18 @@ function test(n: number, size: LabSize, roll: () => number): TestSpec {
     owner,
     timeoutMs: 400_000,
     setup: 'prepare',
-    dirties: roll() < 0.5 ? 'packages' : 'nothing',
+    dirties: dirt(roll()),
     // The share is exact, so that no seed is without reds.
     ...(isFailing(n, size) ? { labels: ['red'] } : {}),
   };
+}
+
+/** What a test leaves changed; some images are spoilt too. */
+function dirt(rolled: number): Dirties {
+  if (rolled < 0.02) return 'image';
+  if (rolled < 0.22) return 'packages';
+  if (rolled < 0.52) return 'boot';
+  return rolled < 0.75 ? 'use' : 'nothing';
 }
 
 /** Whether a test truly fails. */

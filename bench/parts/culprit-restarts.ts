@@ -1,32 +1,6 @@
+import { type Happening, happened, replayed } from '../../src/domain/culprit/journal.js';
 import type { FreeHost, Guidance, Outcome, Question, Trial } from '../../src/domain/culprit/question.js';
-import {
-  asked,
-  guided,
-  likeliest,
-  nextTrials,
-  openSearch,
-  type Search,
-  told,
-} from '../../src/domain/culprit/search.js';
-
-/** What happened to a search, as it would be written down: of this it can be made again. */
-export type Happening =
-  | { readonly asked: readonly Trial[] }
-  | { readonly told: number; readonly outcome: Outcome }
-  | { readonly guided: Guidance };
-
-/** Makes a search again from what was written down. */
-export function replayed(question: Question, happenings: readonly Happening[]): Search {
-  let search = openSearch(question);
-  for (const one of happenings) search = after(search, one);
-  return search;
-}
-
-function after(search: Search, one: Happening): Search {
-  if ('asked' in one) return asked(search, one.asked);
-  if ('guided' in one) return guided(search, one.guided);
-  return told(search, { trial: one.told, outcome: one.outcome });
-}
+import { likeliest, nextTrials, openSearch, type Search } from '../../src/domain/culprit/search.js';
 
 /** What a resumed search does otherwise than the one that was killed. */
 export interface Differences {
@@ -49,7 +23,7 @@ export function playKilled(
   const written: Happening[] = [];
   let [kills, answers, trials] = [0, 0, 0];
   const happens = (one: Happening) => {
-    search = after(search, one);
+    search = happened(search, one);
     written.push(one);
     kills++;
     for (const again of [

@@ -3,7 +3,10 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   AnswerView,
+  BaselineView,
   BlobView,
+  ChangeView,
+  ComponentView,
   DiffView,
   EnvironmentView,
   EventView,
@@ -33,6 +36,7 @@ import type {
   TestView,
   TokenCreated,
   TokenView,
+  WatchView,
 } from '../http/contract.js';
 import { Refused, Unreachable } from './failure.js';
 
@@ -160,6 +164,11 @@ export class Client {
     this.post<SearchDetail>(`/searches/${encodeURIComponent(id)}/answer`, body);
   pins = (query: Query = {}) => this.get<Page<PinView>>('/pins', query);
   intakes = (query: Query = {}) => this.get<Page<IntakeView>>('/intakes', query);
+  watches = () => this.get<{ readonly items: readonly WatchView[] }>('/watches');
+  components = (query: Query) => this.get<Page<ComponentView>>('/components', query);
+  changes = (query: Query) => this.get<Page<ChangeView>>('/changes', query);
+  baseline = (query: Query) => this.get<Page<BaselineView>>('/baseline', query);
+  pushChange = (body: Readonly<Record<string, unknown>>) => this.post<ChangeView>('/changes', body);
   createToken = (body: Readonly<Record<string, unknown>>) => this.post<TokenCreated>('/tokens', body);
   revokeToken = (id: string) =>
     this.json<TokenView>('DELETE', `/tokens/${encodeURIComponent(id)}`, { repeatable: true });

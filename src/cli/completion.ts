@@ -90,7 +90,7 @@ async function following(
 }
 
 type Hidden = { readonly _hidden?: boolean };
-type Names = 'hosts' | 'types' | 'runs' | 'tests' | 'tags' | 'done runs';
+type Names = 'hosts' | 'types' | 'runs' | 'tests' | 'tags' | 'done runs' | 'watches' | 'components';
 
 /** What a command's arguments can be. */
 const ARGUMENT_NAMES: Readonly<Record<string, readonly Names[]>> = {
@@ -118,6 +118,8 @@ const OPTION_NAMES: Readonly<Record<string, readonly Names[]>> = {
   '--type': ['types'],
   '--test': ['tests'],
   '--run': ['done runs'],
+  '--watch': ['watches'],
+  '--component': ['components'],
 };
 
 /** The command that was typed, and what came after it that is no option. */
@@ -179,6 +181,10 @@ async function namesOf(client: Client, kind: Names): Promise<readonly string[]> 
       return (await client.runs({ limit: 50, state: 'done' })).items.map(({ id }) => id);
     case 'tests':
       return (await client.tests({ limit: MOST_NAMES })).items.map(({ name }) => name);
+    case 'watches':
+      return (await client.watches()).items.map(({ name }) => name);
+    case 'components':
+      return (await client.components({ limit: MOST_NAMES })).items.map(({ name }) => name);
     case 'tags':
       return (await client.tags()).items.map(({ name }) => name);
   }

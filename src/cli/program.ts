@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addChanges } from './program/changes.js';
 import type { Does } from './program/does.js';
 import { addExplaining } from './program/explain.js';
 import { addGrid } from './program/grid.js';
@@ -49,6 +50,7 @@ First steps:
   addExplaining(testyard, does);
   addResults(testyard, does);
   addSearching(testyard, does);
+  addChanges(testyard, does);
   addHosts(testyard, does);
   addGrid(testyard, does);
   return testyard;

@@ -29,6 +29,17 @@ export async function status({ client, screen, json }: Setting): Promise<number>
       { text: `halted: ${why}`, tone: 'bad' },
     ]),
     ['incidents', grid.openIncidents === 0 ? 'none' : { text: `${grid.openIncidents} open`, tone: 'warn' }],
+    ...(grid.unsent === 0
+      ? []
+      : [
+          [
+            'messages',
+            {
+              text: `${grid.unsent} could not be sent so far: testyard show i4 says why`,
+              tone: 'warn' as const,
+            },
+          ],
+        ]),
     ...(grid.drifting.length === 0
       ? []
       : [['drifts', { text: driftingText(grid.drifting), tone: 'warn' as const }]]),

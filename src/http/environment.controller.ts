@@ -39,6 +39,7 @@ export class EnvironmentController {
   @Serves('changedSincePass')
   async changed(@Ask() ask: Asked<'changedSincePass'>): Promise<DiffView> {
     const { test } = ask.params;
+    if (test.includes('\0')) throw notFound('such test');
     const project = await findProject(this.store, ask.visible, ask.query.project);
     if (project === undefined) throw notFound(`project '${printable(ask.query.project)}'`);
     const found = await sinceLastPass(this.store, project, test);

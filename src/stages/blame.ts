@@ -36,6 +36,8 @@ export interface Failure {
   readonly work: string;
   readonly step?: string;
   readonly message: string;
+  /** The resource that the step itself took to be at fault. */
+  readonly hint?: string | undefined;
   readonly run: Id;
   readonly attempt: Id;
 }
@@ -181,7 +183,7 @@ export async function settle(
   if (cause.kind === 'host') await condemn(tx, incident.failedOn, explains, world);
   // Of a host a canary has told already.
   const checks = cause.kind === 'host' ? 1 : 0;
-  await nextCheck(tx, stays.id, checkDelayS(checks, settings.checkFirstS), checks > 0);
+  await nextCheck(tx, stays.id, checkDelayS(checks, settings.checkFirstS, cause.kind), checks > 0);
 }
 
 /** A host that is at fault is quarantined once two different pieces of work have failed there. */
@@ -286,8 +288,9 @@ function first({ host }: Failure): Cause {
   return { kind: 'host', host };
 }
 
-function failingOf({ failedOn: host, work, attempt, failedAtMs: atMs, lostUnderTest }: Incident): Failing {
-  return { host, work, moment: { attempt, atMs }, lostUnderTest };
+function failingOf(incident: Incident): Failing {
+  const { failedOn: host, work, attempt, failedAtMs: atMs, lostUnderTest, hint } = incident;
+  return { host, work, moment: { attempt, atMs }, lostUnderTest, hint };
 }
 
 /** What opened an incident, in the words of the failure. */

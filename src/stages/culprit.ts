@@ -3,6 +3,7 @@ import type { FreeHost } from '../domain/culprit/question.js';
 import { asked, nextTrials, type Search, told } from '../domain/culprit/search.js';
 import type { Demand } from '../domain/demand.js';
 import { showId } from '../domain/id.js';
+import { classified, nextForClass, noChange } from '../domain/intake/classify.js';
 import { versionsAt } from '../domain/intake/line.js';
 import { readTrial, type Tried } from '../domain/intake/reading.js';
 import { fitsOf } from '../domain/plan/fit.js';
@@ -50,12 +51,17 @@ export async function search(tx: Transaction, world: World, settings: Settings):
       await tellTrial(tx, hunt.id, trial, outcome);
       done++;
     }
+    const found = isClassified(hunt) ? undefined : classified(value);
+    const conclusion = found === undefined ? undefined : noChange(value, found);
+    if (conclusion !== undefined) value = { ...value, phase: 'done', conclusion };
     if (value.phase === 'done') {
       await concluded(tx, { ...hunt, value }, world, settings);
       done++;
       continue;
     }
-    const trials = nextTrials(value, await freeHosts(tx, hunt, value, world));
+    const hosts = await freeHosts(tx, hunt, value, world);
+    const isOpen = found === undefined && !isClassified(hunt);
+    const trials = isOpen ? nextForClass(value, hosts) : nextTrials(value, hosts);
     for (const trial of trials) {
       const submission = await submitTrials(tx, {
         projectId: hunt.projectId,
@@ -72,6 +78,11 @@ export async function search(tx: Transaction, world: World, settings: Settings):
   }
   if (done > 0) await wake(tx, 'testyard_scheduler', 'testyard_history');
   return done;
+}
+
+/** Only a failure of a test may be no more than a flake; of a partner it is known that there is something to find. */
+function isClassified({ predicate, partnerOf }: Hunt): boolean {
+  return predicate !== 'fails' || partnerOf !== null;
 }
 
 /** A host that was lost with changes on it is put back before a canary is asked whether it lives: nobody else may mend it. */

@@ -365,37 +365,39 @@ async function holdForOwner(
   };
 }
 
-/** What an attempt says about pieces of work on its host. */
+/** What an attempt says about pieces of work on its host. What worked says nothing of what broke after it had begun. */
 function resultsOf(attempt: EndedAttempt, decision: Decision): Result[] {
-  const of = (work: string, ok: boolean): Result => ({
-    host: attempt.hostId,
+  const { hostId: host, attemptId, begunAt } = attempt;
+  const worked = (work: string, at = begunAt?.toISOString()): Result => ({
+    host,
     work,
-    attempt: attempt.attemptId,
-    ok,
+    attempt: attemptId,
+    ok: true,
+    ...(at === undefined ? {} : { at }),
   });
   const { outcome } = attempt.end;
   // A step that ended well and left nothing of what it gives has not worked.
   const liar = outcome.kind === 'tag_lied' ? outcome.step : undefined;
-  const worked = attempt.chainOk.filter(({ step }) => step !== liar);
-  const results = worked.map(({ step, at }) => ({
-    ...of(`step:${step}`, true),
-    ...(at === null ? {} : { at }),
-  }));
+  const results = attempt.chainOk
+    .filter(({ step }) => step !== liar)
+    .map(({ step, at }) => worked(`step:${step}`, at));
   const own = attempt.purpose === 'canary' || attempt.purpose === 'recovery';
   const came = outcome.kind === 'ended' || (outcome.kind === 'timed_out' && outcome.hostAnswered);
-  if (came) results.push(of('reach', true), of('clean', true));
-  if (came && !own) results.push(of('test', true));
+  if (came) results.push(worked('reach'), worked('clean'));
+  if (came && !own) results.push(worked('test'));
   if (own && decision.do === 'verdict' && decision.verdict.verdict === 'passed')
-    results.push(of('canary', true));
-  for (const { host, work, attempt: seenIn } of failuresOf(attempt, decision))
-    results.push({ host, work, attempt: seenIn, ok: false });
+    results.push(worked('canary'));
+  for (const failure of failuresOf(attempt, decision))
+    results.push({ host: failure.host, work: failure.work, attempt: failure.attempt, ok: false });
   return results;
 }
 
 /** The infrastructure failures that an attempt shows. */
 function failuresOf(attempt: EndedAttempt, decision: Decision): Failure[] {
   const failure = failureOf(attempt, decision);
-  const failures = failure === undefined ? [] : [failure];
+  const { outcome } = attempt.end;
+  const hint = outcome.kind === 'chain_failed' ? outcome.resource : undefined;
+  const failures: Failure[] = failure === undefined ? [] : [{ ...failure, hint }];
   const slow = decision.do === 'verdict' ? maybeSlow(attempt.memory, attempt.end.outcome) : undefined;
   if (slow !== undefined) failures.push(outOfTime(attempt, slow));
   const { hostId: host, runId: run, attemptId, unorderedBoot } = attempt;

@@ -82,7 +82,7 @@ export async function checkEnded(
   if (passed && !isSlow) return checkPassed(tx, incident, attempt, world, settings);
   if (told && (await failsOnlyThere(tx, incident, attempt.hostId)))
     return worksElsewhere(tx, incident, world, settings);
-  const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS) : AGAIN_S;
+  const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS, incident.scope) : AGAIN_S;
   await nextCheck(tx, incident.id, delayS, told);
 }
 
@@ -277,10 +277,17 @@ async function findOut(
 ): Promise<void> {
   const open = await openIncidents(tx);
   const suspects = suspectsOf(incident, open, records, world);
+  // What fails for a reason that is known tells nothing of another.
+  const known = open
+    .filter(({ settled, id, scope }) => settled && id !== incident.id && scope !== 'test')
+    .map(causeOf);
   const [top] = suspects;
   if (top === undefined)
     return closeIncident(tx, incident.id, 'what it may have been due to works').then(() => {});
-  const worth = telling(trials(incident, suspects, records, world), suspects, world);
+  const able = trials(incident, suspects, records, world).filter(
+    (trial) => !known.some((cause) => doesCover(cause, trial, world)),
+  );
+  const worth = telling(able, suspects, world);
   const busy = await seatsTaken(tx);
   const trial = worth.find(({ host, target }) => !busy.has(host) && canDo(target, host, world));
   if (trial !== undefined) {
@@ -313,7 +320,12 @@ async function lookAgain(
     const cause = { kind: 'host', host: incident.failedOn } as const;
     return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
   }
-  await nextCheck(tx, incident.id, checkDelayS(incident.checks + 1, settings.checkFirstS), true);
+  await nextCheck(
+    tx,
+    incident.id,
+    checkDelayS(incident.checks + 1, settings.checkFirstS, incident.scope),
+    true,
+  );
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
 }
 

@@ -37,6 +37,8 @@ export interface Incident {
   readonly failedAtMs: number;
   /** How many hosts the run of that attempt has lost while its test ran, that attempt among them; 0: it did not run. */
   readonly lostUnderTest: number;
+  /** The resource that the step itself took to be at fault. */
+  readonly hint: string | null;
 }
 
 const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.resource, i.pool, i.image, i.change,
@@ -48,7 +50,8 @@ const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.resourc
      WHERE q.run_id = e.run_id AND e.work = 'reach' AND EXISTS (SELECT FROM jsonb_array_elements(q.memory->'losses') AS mine
        WHERE mine->>'attempt' = e.attempt_id::text AND (mine->>'testStarted')::boolean AND NOT (mine->>'back')::boolean)), 0),
      (SELECT jsonb_array_length(r.evidence->'lostAttempts') FROM run r WHERE r.id = e.run_id
-       AND r.evidence->'lostAttempts' ? e.attempt_id::text), 0) AS "lostUnderTest"
+       AND r.evidence->'lostAttempts' ? e.attempt_id::text), 0) AS "lostUnderTest",
+    (SELECT a.detail->'outcome'->>'resource' FROM attempt a WHERE a.run_id = e.run_id AND a.id = e.attempt_id) AS hint
   FROM incident i JOIN LATERAL (SELECT work, attempt_id, host_id, detail, at, run_id FROM evidence
     WHERE incident_id = i.id AND NOT ok ORDER BY id LIMIT 1) e ON true`;
 

@@ -14,6 +14,7 @@ interface GridRow {
   readonly hosts: Record<'good' | 'suspect' | 'quarantined' | 'maintenance' | 'offline', number>;
   readonly executors: { name: string; alive: boolean; attempts: number }[];
   readonly openIncidents: number;
+  readonly unsent: number;
   readonly drifting: string[];
   readonly poolsHalted: { name: string; why: string }[];
 }
@@ -38,6 +39,7 @@ export async function readGrid(sql: Sql, visible: Visible) {
           ON l.executor_id = x.id AND l.ended_at IS NULL AND l.expires_at > grid_now()) AS executors,
        (SELECT count(*)::integer FROM incident WHERE closed_at IS NULL
           AND (project_id IS NULL OR $1::bigint[] IS NULL OR project_id = ANY ($1))) AS "openIncidents",
+       (SELECT count(*)::integer FROM message WHERE sent_at IS NULL AND given_up_at IS NULL AND error IS NOT NULL) AS unsent,
        ARRAY(SELECT h.name FROM host h WHERE h.removed_at IS NULL
          AND EXISTS (SELECT FROM host_drift d WHERE d.host_id = h.id) ORDER BY h.name) AS drifting,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'why', why) ORDER BY name), '[]')

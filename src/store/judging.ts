@@ -32,8 +32,9 @@ export interface EndedAttempt {
   readonly fresh: boolean;
   /** What was found where the host had been booted, before this attempt, by nobody's order. */
   readonly unorderedBoot: string | null;
-  /** The steps of the chain that worked, and when each ended. */
-  readonly chainOk: readonly { readonly step: string; readonly at: string | null }[];
+  readonly begunAt: Date | null;
+  /** The steps of the chain that worked, and when each began. */
+  readonly chainOk: readonly { readonly step: string; readonly at: string }[];
   readonly cases: readonly SeenCase[];
   /** For whom and how long its host is kept where it fails. */
   readonly hold: { readonly person: string; readonly submission: Id; readonly forS: number } | null;
@@ -53,8 +54,8 @@ export async function endedAttempts(sql: Sql, limit: number): Promise<EndedAttem
        q.attempt_id AS "attemptId", q.test_id AS "testId", r.test_name AS "testName", r.variant_key AS "variantKey",
        t.spec - 'run' - 'setup' - 'teardown' AS spec, d.spec AS demanded, t.owner, q.target, q.memory,
        q.cancelled_by AS "cancelledBy", coalesce(q.ended, q.decided) AS "end", q.ended IS NULL AS early, num_nulls(a.chain_done_at, a.tags_verified_at, a.test_started_at) = 0 AS "testStarted",
-       p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
-       (SELECT coalesce(jsonb_agg(jsonb_build_object('step', s.step, 'at', s.ended_at)), '[]') FROM step_run s
+       a.begun_at AS "begunAt", p.host_id AS "hostId", p.fresh, p.unordered_boot AS "unorderedBoot",
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('step', s.step, 'at', s.started_at)), '[]') FROM step_run s
           WHERE s.run_id = q.run_id AND s.attempt_id = q.attempt_id AND s.kind = 'chain' AND s.result = 'ok') AS "chainOk",
        coalesce((SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', c.name, 'result', c.result, 'at', c.at_byte)) || CASE WHEN m.raw IS NULL
            THEN '{}'::jsonb ELSE jsonb_build_object('measurement', jsonb_build_object('raw', m.raw, 'unit', m.unit)) END ORDER BY c.seq)

@@ -220,6 +220,7 @@ function grid(state: 'online' | 'halted'): contract.GridView {
     hosts: { good: 1, suspect: 0, quarantined: 0, maintenance: 0, offline: 0 },
     executors: [{ name: 'built-in', alive: true, attempts: 1 }],
     openIncidents: 0,
+    unsent: 0,
     drifting: [],
     poolsHalted: [{ name: 'north', why: 'more than 1 of 9 hosts would be quarantined' }],
   };

@@ -54,7 +54,27 @@ const suspects = (lostUnderTest: number, ...texts: readonly string[]) => {
   if (failed?.bad === undefined) throw new Error('the first has failed');
   return infer({ ...failed, moment: failed.bad, lostUnderTest }, [failed, ...others], lab);
 };
+/** The same, where the step that failed names a resource. */
+const suspectsBy = (hint: string, ...texts: readonly string[]) => {
+  const [failed, ...others] = records(...texts);
+  if (failed?.bad === undefined) throw new Error('the first has failed');
+  return infer({ ...failed, moment: failed.bad, hint }, [failed, ...others], lab);
+};
 const likeliest = (...texts: readonly string[]): Cause | undefined => suspects(0, ...texts)[0]?.cause;
+
+describe('a resource that the step itself names', () => {
+  it('is likeliest, and not certain: what else it stands on may be behind it', () => {
+    const suspected = suspectsBy('mirror', '1 step:a -10');
+    expect(suspected[0]?.cause).toEqual({ kind: 'resource', resource: 'mirror' });
+    expect(isSure(suspected)).toBe(false);
+    expect(suspects(0, '1 step:a -10')[0]?.cause.kind).toBe('change');
+  });
+
+  it('is cleared by what works with it since', () => {
+    const suspected = suspectsBy('mirror', '1 step:a -10', '2 step:c +11');
+    expect(suspected.map(({ cause }) => cause)).not.toContainEqual({ kind: 'resource', resource: 'mirror' });
+  });
+});
 
 describe('what a failure is due to', () => {
   it.each<[string, string[], Partial<Cause>]>([

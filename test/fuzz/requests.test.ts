@@ -23,6 +23,7 @@ interface Example {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  readonly headers?: Sent['headers'];
 }
 
 type PersonsRoute = Exclude<RouteName, `executor${string}`>;
@@ -33,6 +34,12 @@ const LAB = new Repository(labFolder, pathToFileURL(labFolder).href);
 const FILES = [
   { path: 'grid.yaml', content: base64(`name: lab\nadmin: ann\nsources: ['${LAB.url}']\n`) },
   { path: 'hosts.yaml', content: base64('hosts:\n  box: {local: {}}\n  other: {local: {}, owner: Bea}\n') },
+  {
+    path: 'watches.yaml',
+    content: base64(
+      `watches:\n  source: {git: {url: "https://git.example.org/a", branch: main}, hook: {env: FUZZ_TEST_HOOK}}\n`,
+    ),
+  },
   { path: 'tests/nightly.sh', content: base64('#!/bin/sh\n# testyard: labels: net\ntrue\n') },
   { path: 'tests/slow.sh', content: base64('#!/bin/sh\n# testyard: labels: slow\ntrue\n') },
 ];
@@ -104,7 +111,7 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   upload: { query: { digest: createHash('sha256').digest('hex') } },
   download: { params: { digest: '0'.repeat(64) } },
   listWatches: {},
-  callWatch: { params: { watch: 'source' } },
+  callWatch: { params: { watch: 'source' }, headers: { 'x-gitlab-token': 'fuzz' } },
   listComponents: { query: { ...page, cursor: Buffer.from('"a"').toString('base64url'), watch: 'debs' } },
   listChanges: { query: { ...page, project: 'default', component: 'debs/a', watch: 'debs', state: 'new' } },
   pushChange: { body: { project: 'default', component: 'debs/a', blob: '0'.repeat(64), signature: 's' } },
@@ -195,7 +202,7 @@ function sentBy(name: PersonsRoute, example: Example, headers: Sent['headers'] =
   return {
     method: route.method,
     path: query.length === 0 ? path : `${path}?${query.join('&')}`,
-    headers: { ...(example.body === undefined ? {} : json), ...headers },
+    headers: { ...(example.body === undefined ? {} : json), ...example.headers, ...headers },
     body: example.body === undefined ? undefined : JSON.stringify(example.body),
   };
 }
@@ -321,6 +328,7 @@ let digest: () => Promise<string>;
 const agent = connections();
 
 beforeAll(async () => {
+  process.env['FUZZ_TEST_HOOK'] = 'fuzz';
   rmSync(CANARY, { force: true });
   LAB.begin();
   LAB.commit({ 'tests/fetched.sh': '#!/bin/sh\n# testyard: labels: net\ntrue\n' });

@@ -210,6 +210,8 @@ async function renew(name: RouteName): Promise<void> {
     ids['seal'] = sealOf({ accusation, answer: 'not_mine', expires: 99_999_999_999 }, KEY);
   }
   if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
+  if (name === 'callWatch' || name === 'pushChange')
+    await store.rows(`UPDATE watch SET removed_at = NULL WHERE name = 'w'`);
   if (name === 'endMaintenance')
     await store.rows(`UPDATE host SET health = 'maintenance', out_by = 'me' WHERE name = 'out'`);
   if (name === 'endQuarantine') await store.rows(`UPDATE host SET health = 'quarantined' WHERE name = 'bad'`);

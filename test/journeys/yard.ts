@@ -27,6 +27,9 @@ export interface Lab {
   readonly tags?: string;
   readonly steps?: string;
   readonly resources?: string;
+  readonly watches?: string;
+  /** Test files, by name. */
+  readonly tests?: Readonly<Record<string, string>>;
   /** More lines of grid.yaml. */
   readonly grid?: string;
 }
@@ -40,6 +43,9 @@ export async function writeInventory(folder: string, lab: Lab): Promise<void> {
   );
   await writeFile(path.join(folder, 'tags.yaml'), lab.tags ?? 'tags: {}\n');
   if (lab.resources !== undefined) await writeFile(path.join(folder, 'resources.yaml'), lab.resources);
+  if (lab.watches !== undefined) await writeFile(path.join(folder, 'watches.yaml'), lab.watches);
+  for (const [name, text] of Object.entries(lab.tests ?? {}))
+    await writeFile(path.join(folder, 'tests', name), text);
   if (lab.steps !== undefined) await writeFile(path.join(folder, 'steps/steps.yaml'), lab.steps);
   const lines = lab.hosts.map(({ host: { name, transport }, lines: more = [] }) =>
     [

@@ -237,6 +237,89 @@ describe('whose failure it is', () => {
   });
 });
 
+describe('a slow host', () => {
+  /** A test runs out of time on one host, and comes to its end on the other; gives the name of the first. */
+  const outOfTime = async (thenEnds = exit(0)): Promise<string> => {
+    grid = await TestGrid.open({ hosts: [aHost('one'), aHost('two')] });
+    for (const name of ['one', 'two']) grid.sees.set(name, {});
+    await grid.lookAtHosts();
+    await grid.store.rows(
+      `INSERT INTO learned_cost (what, host_type, tried, worked, seconds)
+       SELECT 'test:' || t.project_id || ':canary', h.host_type, 9, 9, 9 FROM test t CROSS JOIN host h
+       WHERE t.name = 'canary' AND h.name = 'one'
+       ON CONFLICT (what, host_type) DO UPDATE SET tried = 9, worked = 9, seconds = 9`,
+    );
+    const [run = ''] = await grid.submit('plain');
+    const slow = await grid.takeRun(run);
+    await grid.end(slow, { kind: 'timed_out', afterMs: 600_000, hostAnswered: true });
+    expect(await grid.incidents()).toEqual([]);
+    const second = await grid.takeRun(run);
+    expect(second.places[0]?.host.name).not.toBe(slow.places[0]?.host.name);
+    await grid.end(second, thenEnds);
+    return slow.places[0]?.host.name ?? '';
+  };
+  const canary = async (tookMs: number) => {
+    const [check, ...others] = await grid.takeCanaries();
+    expect(others).toEqual([]);
+    await grid.end(check as never, exit(0), { tookMs });
+  };
+
+  it.each([
+    ['green', exit(0)],
+    ['red', exit(1)],
+  ])(
+    'is one where a test ran out of time that ends %s elsewhere, and the canary is slow',
+    async (_, ends) => {
+      const name = await outOfTime(ends);
+      expect(await grid.host(name)).toMatchObject({ health: 'suspect' });
+      expect(await told()).toEqual([]);
+      await canary(8_000);
+      expect(await told()).toEqual([`host: ${name}-owner`]);
+      await grid.pass(3_601);
+      await grid.beat();
+      await canary(8_000);
+      expect(await grid.host(name)).toMatchObject({ health: 'suspect' });
+      await grid.pass(3_601);
+      await grid.beat();
+      await canary(1_100);
+      expect(await grid.host(name)).toMatchObject({ health: 'good' });
+      expect(await grid.incidents()).toEqual([]);
+    },
+  );
+
+  it('is none where the canary takes no longer than elsewhere: nobody is told', async () => {
+    const name = await outOfTime();
+    await canary(1_100);
+    expect(await grid.host(name)).toMatchObject({ health: 'good' });
+    expect(await told()).toEqual([]);
+  });
+});
+
+describe('what had begun before', () => {
+  it('and ends well says nothing of what broke meanwhile', async () => {
+    const hosts = ['one', 'two'].map((name) => aHost(name, { resources: ['key'] }));
+    const resources = [{ name: 'key', meaning: 'the key', owner: 'keeper' }];
+    grid = await TestGrid.open({ hosts: [...hosts, aHost('three')], resources });
+    const [first = ''] = await grid.submit('plain', { targets: [{ host: 'one' }] });
+    const [second = ''] = await grid.submit('plain', { targets: [{ host: 'two' }] });
+    const [here, there] = [await grid.takeRun(first), await grid.takeRun(second)];
+    await grid.report(there, [{ kind: 'begun' }]);
+    await grid.pass(60);
+    await grid.end(here, lostIn('connect'));
+    await grid.pass(60);
+    await grid.end(there, exit(0));
+    // The key has expired: neither host can be reached any more.
+    for (let i = 0; i < 4; i++) {
+      for (const check of await grid.takeCanaries())
+        await grid.end(check, check.places[0]?.host.name === 'three' ? exit(0) : lostIn('connect'));
+      await grid.pass(16);
+      await grid.beat();
+    }
+    expect(await told()).toEqual(['resource: keeper']);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+});
+
 describe("a test's own setup", () => {
   const fails = { kind: 'setup_failed', result: 'failed', message: 'exit 1: no disk' } as const;
   const tests = [aTest('s', { setup: 'prepare', owner: 'sue' })];

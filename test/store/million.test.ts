@@ -37,6 +37,7 @@ import * as telling from '../../src/store/telling.js';
 import * as tests from '../../src/store/test.js';
 import * as unfolding from '../../src/store/unfolding.js';
 import * as waiting from '../../src/store/waiting.js';
+import * as watching from '../../src/store/watching.js';
 import * as world from '../../src/store/world.js';
 import { type FreshDatabase, freshDatabase } from '../database.js';
 import { attemptId, fillWithAMillion, runId, WORLD } from './million.js';
@@ -675,6 +676,18 @@ describe('changes', () => {
   look('', changing.moveBaseline, [[{ component: '1', version: '3' }], 'why']);
   look('', changing.readBaseline, []);
   look('', changing.editionOf, []);
+  const due = { spec: debs as never, mark: null, triedAt: null, now: '2026-01-01T00:00:00Z' };
+  look('that are declared', watching.applyWatches, [[debs as never]]);
+  look('', watching.dueWatches, []);
+  look('', watching.watchLines, []);
+  look('', watching.askByLine, ['0 3 * * *', new Date(0), true]);
+  look('', watching.askForLook, ['debs']);
+  look('', watching.findWatch, ['debs']);
+  look('', watching.knownVersions, ['debs'], { rowsEach: 60 });
+  look('', watching.wasRead, [due, 'mark']);
+  look('', watching.wasNotRead, [due, 'why']);
+  look('', watching.imagesNow, []);
+  look('of a project', watching.testsNow, ['web'], { rowsEach: 20 });
   look('newest first', changeLists.changesOf, [list]);
   look('of a component', changeLists.changesOf, [{ ...list, component: 'debs/package 1' }]);
   look('', changeLists.componentsSeen, [list]);
@@ -688,6 +701,7 @@ test('every function of the store that speaks to the database has been looked at
     access.visibleIds,
     access.maySubmit,
     access.maySubmitAnywhere,
+    access.mayPush,
     access.digestOfSecret,
     access.newSecret,
     recording.handlingOf,
@@ -726,6 +740,7 @@ test('every function of the store that speaks to the database has been looked at
     tests,
     unfolding,
     waiting,
+    watching,
     world,
   };
   const missed = Object.entries(modules).flatMap(([name, module]) =>

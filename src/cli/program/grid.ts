@@ -52,7 +52,11 @@ export function addGrid(testyard: Command, does: Does): void {
     .argument('<name>', 'whose it is')
     .option('--executor', 'for an executor')
     .option('--admin', 'a grid admin: may do everything')
-    .option('--role <project=role>', 'viewer or submitter of a project; repeat for more', gatherPairs)
+    .option(
+      '--role <project=role>',
+      'viewer, submitter or developer of a project; repeat for more',
+      gatherPairs,
+    )
     .option('--expires <time>', 'for example 12h or 90d', spanS)
     .action(
       does(

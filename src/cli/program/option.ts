@@ -7,6 +7,13 @@ export function integer(text: string): number {
   return Number(text);
 }
 
+/** A whole number from 1. */
+export function atLeastOne(text: string): number {
+  const number = integer(text);
+  if (number < 1) throw new InvalidArgumentError('It is a whole number from 1.');
+  return number;
+}
+
 /** `a,b,c`. */
 export function list(text: string): readonly string[] {
   return text.split(',').map((part) => part.trim());

@@ -1,7 +1,16 @@
 import type { Command } from 'commander';
 import type { Setting } from '../setting.js';
 import type { Does } from './does.js';
-import { gather, gatherArtefacts, gatherAxes, gatherParam, gatherVariant, list } from './option.js';
+import {
+  atLeastOne,
+  gather,
+  gatherArtefacts,
+  gatherAxes,
+  gatherParam,
+  gatherVariant,
+  integer,
+  list,
+} from './option.js';
 
 /** Commands that start something on this machine. */
 export function addStarting(testyard: Command, does: Does): void {
@@ -66,6 +75,7 @@ export function addStarting(testyard: Command, does: Does): void {
     .option('--inventory <dir>', 'the folder that describes a lab: its tags, hosts and tests')
     .option('--trust-handlers', 'start handlers that lie beside tests, on this machine')
     .action(does(async (...args: Parameters<RunModule['run']>) => (await import('../run.js')).run(...args)));
+  addBisecting(testyard, does);
   testyard
     .command('check')
     .description('read tests as run does, and say what each is, needs and brings along; nothing is run')
@@ -96,6 +106,63 @@ export function addStarting(testyard: Command, does: Does): void {
     );
 }
 
+/** The search for a commit: it starts much, but no grid. */
+function addBisecting(testyard: Command, does: Does): void {
+  const bisecting = testyard
+    .command('bisect')
+    .description(
+      'find the commit that broke something, though the script that tells may flake; needs no grid',
+    )
+    .usage('[options] --good <rev> --bad <rev> -- <script> [args...]\n       testyard bisect log|reset')
+    .argument('[script...]', 'exits 0 for good, 125 for cannot be tested, else for bad')
+    .option('--good <rev>', 'a commit in which all was well')
+    .option('--bad <rev>', 'a later one in which it is broken')
+    .option('--repo <dir>', 'the repository', '.')
+    .option('--jobs <n>', 'commits to try at a time, each in a work tree of its own', atLeastOne, 1)
+    .option(
+      '--switch-cost <n>',
+      'what another commit costs (to build it, say), in runs of the script',
+      integer,
+      0,
+    )
+    .option('--timeout <s>', 'a script that runs longer is ended, and its commit is bad', atLeastOne)
+    .option('--keep-files', 'do not remove what earlier trials built')
+    .option('--output', 'show what the script prints')
+    .addHelpText(
+      'after',
+      `
+Each commit is tried in a temporary work tree; yours is left alone. Run the same command again to go on
+after it was stopped. Exit: 0 a commit is named, 2 wrong usage, 3 it only flakes, is older, or cannot be told.
+
+Examples:
+  testyard bisect --good v1.0 --bad HEAD -- make check
+  testyard bisect --good v1.0 --bad HEAD --jobs 4 -- ./check.sh fast
+  testyard bisect --good v1.0 --bad HEAD --keep-files --switch-cost 10 -- sh -c 'make && ./flaky-test'`,
+    )
+    .action(
+      does(async (...args: Parameters<BisectModule['bisect']>) =>
+        (await import('../bisect.js')).bisect(...args),
+      ),
+    );
+  bisecting
+    .command('log')
+    .description('what was tried so far')
+    .action(
+      does(async (s: Setting) =>
+        (await import('../bisect.js')).bisectLog(s, bisecting.opts<{ repo: string }>()),
+      ),
+    );
+  bisecting
+    .command('reset')
+    .description('forget it')
+    .action(
+      does(async (s: Setting) =>
+        (await import('../bisect.js')).bisectReset(s, bisecting.opts<{ repo: string }>()),
+      ),
+    );
+}
+
+type BisectModule = typeof import('../bisect.js');
 type CheckModule = typeof import('../check.js');
 type UpModule = typeof import('../up.js');
 type ExecutorModule = typeof import('../executor.js');

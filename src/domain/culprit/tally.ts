@@ -46,7 +46,8 @@ export function tallyOf(tallies: readonly Tally[], state: number): Tally {
 }
 
 /**
- * States from which no answer can be had: never one, on two hosts or more (where there is only one: three times),
+ * States from which no answer can be had: never one, on two hosts or more (where there is only one: three times; of
+ * what was refused: once),
  * and so often that what hosts do elsewhere does not explain it.
  */
 export function untestable(tallies: readonly Tally[], how: keyof typeof CHANCE): readonly number[] {
@@ -57,7 +58,7 @@ export function untestable(tallies: readonly Tally[], how: keyof typeof CHANCE):
     .filter((one) => {
       if (one.good + one.bad > 0) return false;
       if (one.other >= HIDDEN_BY) return true;
-      const needed = new Set(one.silent).size >= 2 ? 2 : 3;
+      const needed = one.refused > 0 ? 1 : new Set(one.silent).size >= 2 ? 2 : 3;
       if (one.silent.length < needed || trials === countOf(one)) return false;
       const general = (0.5 + errors - one.silent.length) / (10 + trials - countOf(one));
       let chance = REFUSED_BY_CHANCE ** one.refused;

@@ -20,6 +20,8 @@ export interface Failing extends Work {
   readonly moment: Moment;
   /** How many hosts were lost under the test that ran, in the attempts of this run; 0 or undefined: none ran. */
   readonly lostUnderTest?: number;
+  /** The resource that the step itself took to be at fault; null or undefined: it could not tell. */
+  readonly hint?: string | null | undefined;
 }
 
 /** What a failure may be due to, and how likely that is beside the others. */
@@ -47,6 +49,9 @@ const PRIOR: Readonly<Record<Cause['kind'], { readonly step: number; readonly ot
   grid: { step: 0, other: 0.2 },
   chance: { step: 2, other: 2 },
 };
+
+/** What a step says of a resource is mostly so; what it stands on may be behind it, its own doing rarely. */
+const HINT = { named: 10, own: 0.2 } as const;
 
 /** How often something else breaks, or something fails for a reason of its own, while one cause is looked for. */
 const NOISE = 0.02;
@@ -85,13 +90,24 @@ export function infer(
     // Hosts that one run lost one after the other have not broken by themselves.
     const apart = cause.kind === 'test' ? 0 : faultsIn(left, failed) + Math.max(0, lost - 1);
     const again = cause.kind === 'chance' && hasFailedAgain(failed, records) ? NOISE : 1;
-    const weight = PRIOR[cause.kind][kind] * NOISE ** apart * shareWell(cause, failed, records) * again;
+    const weight =
+      PRIOR[cause.kind][kind] *
+      NOISE ** apart *
+      shareWell(cause, failed, records) *
+      again *
+      hinted(cause, failed);
     return { cause, explains, weight };
   });
   const sum = weighed.reduce((total, { weight }) => total + weight, 0);
   return weighed
     .map(({ cause, explains, weight }) => ({ cause, explains, probability: weight / sum }))
     .sort((a, b) => b.probability - a.probability || width(a.cause) - width(b.cause));
+}
+
+function hinted(cause: Cause, { hint }: Failing): number {
+  if (typeof hint !== 'string') return 1;
+  if (cause.kind === 'resource') return cause.resource === hint ? HINT.named : 1;
+  return ['step', 'step_on_host', 'image', 'change'].includes(cause.kind) ? HINT.own : 1;
 }
 
 /** How likely it is that a piece of work fails while this cause is at fault. */

@@ -19,6 +19,8 @@ export const GridView = z.object({
   }),
   executors: z.array(z.object({ name: z.string(), alive: z.boolean(), attempts: z.int() })),
   openIncidents: z.int(),
+  /** Messages to people and web hooks that could not be sent so far, and are tried again. */
+  unsent: z.int(),
   /** Hosts on which something is declared and not seen so. */
   drifting: z.array(z.string()),
   /** Pools in which nothing more starts until their hosts recover or somebody resumes. */

@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type GitEnd, git } from '../adapters/git-command.js';
+import { Failure } from './failure.js';
+
+/** A commit as people know it. */
+export interface Commit {
+  readonly id: string;
+  readonly author: string;
+  readonly date: string;
+  readonly subject: string;
+}
+
+/** Nothing that is asked of git here takes long, but a checkout of a large repository. */
+const PATIENCE_MS = 30 * 60_000;
+
+/** What the temporary folders of work trees are called, and the trees in them. */
+const FOLDER = 'testyard-bisect-';
+const TREE = 'tree';
+
+async function asked(folder: string, ...args: readonly string[]): Promise<GitEnd> {
+  return await git(['-C', folder, ...args], { signal: AbortSignal.timeout(PATIENCE_MS) });
+}
+
+async function said(folder: string, ...args: readonly string[]): Promise<string> {
+  const end = await asked(folder, ...args);
+  if (end.kind === 'ok') return end.out.toString('utf8').trimEnd();
+  if (end.kind === 'no_program') throw new Failure('there is no program git on this machine');
+  throw new Failure(`git ${args[0]}: ${end.kind === 'failed' ? end.words : end.kind.replaceAll('_', ' ')}`);
+}
+
+/** A repository whose work tree is left alone: commits are tried in linked work trees of their own. */
+export class BisectRepository {
+  private constructor(
+    readonly top: string,
+    /** The folder that all its work trees share, in which the state of a bisection is kept. */
+    readonly shared: string,
+  ) {}
+
+  static async at(folder: string): Promise<BisectRepository> {
+    const end = await asked(folder, 'rev-parse', '--path-format=absolute', '--git-common-dir');
+    if (end.kind === 'no_program') throw new Failure('there is no program git on this machine');
+    if (end.kind !== 'ok')
+      throw new Failure(`--repo ${folder}: no repository of git`, undefined, 'Name its folder with --repo.');
+    return new BisectRepository(path.resolve(folder), end.out.toString('utf8').trim());
+  }
+
+  /** The commit that a name stands for now. */
+  async commit(option: string, name: string): Promise<string> {
+    const end = await asked(
+      this.top,
+      'rev-parse',
+      '--verify',
+      '--quiet',
+      '--end-of-options',
+      `${name}^{commit}`,
+    );
+    if (end.kind !== 'ok') throw new Failure(`${option} ${name}: the repository knows no such commit`);
+    return end.out.toString('utf8').trim();
+  }
+
+  /** The last good commit and all after it up to the bad one, following first parents: a merge is one change. */
+  async line(good: string, bad: string): Promise<readonly string[]> {
+    const above = await asked(this.top, 'merge-base', '--is-ancestor', good, bad);
+    if (above.kind !== 'ok')
+      throw new Failure(
+        'the good commit is no ancestor of the bad one',
+        undefined,
+        `Take one that is: git merge-base ${good.slice(0, 12)} ${bad.slice(0, 12)}`,
+      );
+    const list = await said(this.top, 'rev-list', '--reverse', '--first-parent', `${good}..${bad}`);
+    if (list === '') throw new Failure('--good and --bad are the same commit: there is nothing to search');
+    return [good, ...list.split('\n')];
+  }
+
+  async about(commit: string): Promise<Commit> {
+    const format = '--format=%H%x00%an <%ae>%x00%ad%x00%s';
+    const [id = '', author = '', date = '', subject = ''] = (
+      await said(this.top, 'show', '--no-patch', '--date=iso', format, commit)
+    ).split('\0');
+    return { id, author, date, subject };
+  }
+
+  async knows(file: string): Promise<boolean> {
+    return (await asked(this.top, 'ls-files', '--error-unmatch', '--', file)).kind === 'ok';
+  }
+
+  /** A linked work tree in a temporary folder. */
+  async workTree(commit: string): Promise<BisectTree> {
+    const folder = await mkdtemp(path.join(tmpdir(), FOLDER));
+    const tree = path.join(folder, TREE);
+    try {
+      await said(this.top, 'worktree', 'add', '--quiet', '--detach', tree, commit);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+    return new BisectTree(this, folder, tree);
+  }
+
+  /** Takes away the work trees of a bisection that was killed. */
+  async forgetLeftTrees(): Promise<void> {
+    const list = await said(this.top, 'worktree', 'list', '--porcelain');
+    for (const [, tree = ''] of list.matchAll(/^worktree (.+)$/gm))
+      if (path.basename(tree) === TREE && path.basename(path.dirname(tree)).startsWith(FOLDER))
+        await this.forget(path.dirname(tree), tree);
+  }
+
+  /** Takes a work tree away, with what git has written down of it. */
+  async forget(folder: string, tree: string): Promise<void> {
+    await asked(this.top, 'worktree', 'remove', '--force', '--force', tree);
+    await rm(folder, { recursive: true, force: true });
+    await asked(this.top, 'worktree', 'prune');
+  }
+}
+
+/** A work tree in which one commit after another is tried. */
+export class BisectTree {
+  constructor(
+    private readonly repository: BisectRepository,
+    private readonly folder: string,
+    readonly path: string,
+  ) {}
+
+  /** The files of a commit; unless they are kept nothing else, so that no trial finds what an earlier one left. */
+  async put(commit: string, keepsFiles: boolean): Promise<void> {
+    await said(this.path, 'checkout', '--quiet', '--force', '--detach', commit);
+    if (!keepsFiles) await said(this.path, 'clean', '-ffdxq');
+  }
+
+  async remove(): Promise<void> {
+    await this.repository.forget(this.folder, this.path);
+  }
+}

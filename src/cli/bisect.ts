@@ -1,0 +1,241 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { happened } from '../domain/culprit/journal.js';
+import type { Conclusion, Trial } from '../domain/culprit/question.js';
+import { nextTrials, openSearch, type Search } from '../domain/culprit/search.js';
+import { type Bisection, BisectJournal } from './bisect-journal.js';
+import { BisectRepository, type BisectTree, type Commit } from './bisect-repository.js';
+import { sayEnd, sayTrial } from './bisect-say.js';
+import { runScript } from './bisect-script.js';
+import { EXIT, Failure } from './failure.js';
+import type { Setting } from './setting.js';
+
+/** What `testyard bisect` can be told. */
+export interface BisectOptions {
+  readonly good?: string;
+  readonly bad?: string;
+  readonly repo: string;
+  readonly jobs: number;
+  readonly switchCost: number;
+  readonly timeout?: number;
+  readonly keepFiles?: boolean;
+  readonly output?: boolean;
+}
+
+/** Trials without an answer in a row, after which the script itself must be looked at. */
+const MOST_SILENT = 6;
+
+/** Searches for the commit that broke something, or goes on with the search that was begun. */
+export async function bisect(
+  setting: Setting,
+  script: readonly string[],
+  options: BisectOptions,
+): Promise<number> {
+  const repository = await BisectRepository.at(options.repo);
+  const journal = new BisectJournal(repository.shared);
+  journal.hold();
+  try {
+    const { bisection, search } = await beginOrGoOn(setting, repository, journal, script, options);
+    const ended =
+      search.phase === 'done' ? search : await play(setting, repository, journal, bisection, search, options);
+    if (ended.phase !== 'done') {
+      setting.screen.note('stopped; the same command goes on from here');
+      return EXIT.unanswered;
+    }
+    return sayEnd(setting, bisection, ended, await commitsOf(repository, bisection, ended.conclusion));
+  } finally {
+    journal.release();
+  }
+}
+
+async function beginOrGoOn(
+  { screen }: Setting,
+  repository: BisectRepository,
+  journal: BisectJournal,
+  script: readonly string[],
+  options: BisectOptions,
+): Promise<{ readonly bisection: Bisection; readonly search: Search }> {
+  const kept = await journal.read();
+  if (kept === undefined) {
+    const bisection = await begin(repository, journal, script, options);
+    return { bisection, search: openSearch(bisection.question) };
+  }
+  const { bisection } = kept;
+  await mustBeSame(repository, bisection, script, options);
+  let { search } = kept;
+  if (search.phase === 'done') return { bisection, search };
+  screen.note(`going on after ${search.next - 1} trials; to begin anew: testyard bisect reset`);
+  journal.mend();
+  await repository.forgetLeftTrees();
+  for (const { id } of search.pending) search = put(journal, search, { told: id, outcome: 'withdrawn' });
+  return { bisection, search };
+}
+
+async function begin(
+  repository: BisectRepository,
+  journal: BisectJournal,
+  script: readonly string[],
+  { good, bad, switchCost, timeout, keepFiles }: BisectOptions,
+): Promise<Bisection> {
+  if (good === undefined || bad === undefined || script.length === 0)
+    throw new Failure(
+      'say between which commits, and what tells good from bad',
+      undefined,
+      'testyard bisect --good v1.0 --bad HEAD -- ./check.sh',
+    );
+  const commits = await repository.line(
+    await repository.commit('--good', good),
+    await repository.commit('--bad', bad),
+  );
+  const bisection: Bisection = {
+    version: 1,
+    commits,
+    script: await placed(repository, script),
+    keepsFiles: keepFiles === true,
+    ...(timeout === undefined ? {} : { timeoutS: timeout }),
+    question: { kind: 'line', changes: commits.length - 1, switching: switchCost },
+  };
+  journal.begin(bisection);
+  return bisection;
+}
+
+/** Files that the repository does not know are not in its work trees: they are named by where they are. */
+async function placed(repository: BisectRepository, script: readonly string[]): Promise<readonly string[]> {
+  const words: string[] = [];
+  for (const [n, word] of script.entries()) {
+    const isFile = (n > 0 || word.includes('/')) && existsSync(word);
+    const isOurs = isFile && !(await repository.knows(path.resolve(word)));
+    words.push(isOurs ? path.resolve(word) : word);
+  }
+  return words;
+}
+
+/** Another question than the one under way is not mixed with it. */
+async function mustBeSame(
+  repository: BisectRepository,
+  { commits, script: kept }: Bisection,
+  script: readonly string[],
+  { good, bad }: BisectOptions,
+): Promise<void> {
+  const same =
+    (good === undefined || (await repository.commit('--good', good)) === commits[0]) &&
+    (bad === undefined || (await repository.commit('--bad', bad)) === commits.at(-1)) &&
+    (script.length === 0 || (await placed(repository, script)).join('\0') === kept.join('\0'));
+  if (!same)
+    throw new Failure(
+      'another bisection is under way in this repository',
+      undefined,
+      'Go on with it: testyard bisect. Read it: testyard bisect log. Forget it: testyard bisect reset',
+    );
+}
+
+/** Work trees are the hosts of this search: each tries one commit at a time. */
+async function play(
+  setting: Setting,
+  repository: BisectRepository,
+  journal: BisectJournal,
+  bisection: Bisection,
+  from: Search,
+  options: BisectOptions,
+): Promise<Search> {
+  const stop = new AbortController();
+  const interrupted = () => stop.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
+  const trees = new Map<string, BisectTree>();
+  let search = from;
+  try {
+    for (let n = 1; n <= options.jobs; n++)
+      trees.set(`tree ${n}`, await repository.workTree(bisection.commits[0] ?? ''));
+    const running = new Map<string, Promise<void>>();
+    let silent = 0;
+    const carryOut = async (trial: Trial) => {
+      const tree = trees.get(trial.host) as BisectTree;
+      await tree.put(bisection.commits[trial.state] ?? '', bisection.keepsFiles);
+      const { timeoutS } = bisection;
+      const outcome = await runScript(bisection.script, tree.path, {
+        stop: stop.signal,
+        isShown: options.output === true,
+        ...(timeoutS === undefined ? {} : { timeoutS }),
+      });
+      search = put(journal, search, { told: trial.id, outcome });
+      silent = outcome === 'error' ? silent + 1 : 0;
+      sayTrial(setting, bisection, trial, outcome, search);
+      running.delete(trial.host);
+    };
+    while (search.phase !== 'done' && !stop.signal.aborted) {
+      if (silent >= MOST_SILENT)
+        throw new Failure(
+          `the script gave no answer ${silent} times in a row: it ended with 128 or more, or by a signal`,
+          EXIT.unanswered,
+          'See what it says with --output; the same command goes on.',
+        );
+      const free = [...trees.keys()].filter((name) => !running.has(name)).map((name) => ({ name }));
+      const trials = nextTrials(search, free);
+      if (trials.length > 0) search = put(journal, search, { asked: trials });
+      for (const trial of trials) running.set(trial.host, carryOut(trial));
+      await Promise.race(running.values());
+    }
+    stop.abort();
+    await Promise.allSettled(running.values());
+  } finally {
+    stop.abort();
+    for (const tree of trees.values()) await tree.remove();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, interrupted);
+  }
+  return search;
+}
+
+/** Written down first: what was told to nobody may be forgotten, what was told may not. */
+function put(journal: BisectJournal, search: Search, happening: Parameters<typeof happened>[1]): Search {
+  journal.add(happening);
+  return happened(search, happening);
+}
+
+const MOST_LISTED = 10;
+
+/** The commits that a conclusion names, as people know them. */
+async function commitsOf(
+  repository: BisectRepository,
+  { commits }: Bisection,
+  conclusion: Conclusion | undefined,
+): Promise<readonly Commit[]> {
+  const changes =
+    conclusion === undefined
+      ? []
+      : 'changes' in conclusion
+        ? conclusion.changes
+        : 'causes' in conclusion
+          ? conclusion.causes.flatMap((cause) => cause.changes)
+          : [];
+  return await Promise.all(
+    changes.slice(0, MOST_LISTED).map((change) => repository.about(commits[change] ?? '')),
+  );
+}
+
+/** Prints what was tried so far. */
+export async function bisectLog(setting: Setting, { repo }: { readonly repo: string }): Promise<number> {
+  const repository = await BisectRepository.at(repo);
+  const kept = await new BisectJournal(repository.shared).read();
+  if (kept === undefined) throw new Failure('no bisection is under way in this repository');
+  const { bisection, happenings, search } = kept;
+  let played = openSearch(bisection.question);
+  for (const one of happenings) {
+    const trial = 'told' in one ? played.pending.find(({ id }) => id === one.told) : undefined;
+    played = happened(played, one);
+    if ('told' in one && trial !== undefined) sayTrial(setting, bisection, trial, one.outcome, played);
+  }
+  if (search.phase === 'done')
+    sayEnd(setting, bisection, search, await commitsOf(repository, bisection, search.conclusion));
+  return EXIT.ok;
+}
+
+/** Forgets the bisection that is under way. */
+export async function bisectReset({ screen }: Setting, { repo }: { readonly repo: string }): Promise<number> {
+  const repository = await BisectRepository.at(repo);
+  const journal = new BisectJournal(repository.shared);
+  journal.hold();
+  const was = await journal.remove().finally(() => journal.release());
+  await repository.forgetLeftTrees();
+  screen.line(was ? 'forgotten' : 'no bisection was under way');
+  return EXIT.ok;
+}

@@ -1,0 +1,133 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Outcome } from '../../src/domain/outcome.js';
+import type { StepSpec } from '../../src/domain/step.js';
+import type { Assignment } from '../../src/protocol/messages.js';
+import { aHost, aStep, aTest, aWord, exit, lostIn, TestGrid } from './test-grid.js';
+
+let grid: TestGrid;
+afterEach(() => grid.close());
+
+const host = (name: string, pool: string) =>
+  aHost(name, {
+    pool,
+    expendable: ['image', 'packages', 'build', 'boot', 'use'],
+    restore: { kind: 'command', command: ['true'] },
+  });
+const puts = (name: string, version: string): StepSpec =>
+  aStep(name, `has-${name}`, {
+    layer: 'packages',
+    uses: ['mirror'],
+    action: {
+      kind: 'packages',
+      by: 'apt',
+      install: [{ name: 'libfoo', version }],
+      remove: [],
+      hold: [],
+      unhold: [],
+      files: [],
+      from: [],
+    },
+  });
+const restores = (image: string): StepSpec =>
+  aStep(image, `has-${image}`, { layer: 'image', uses: ['images'], action: { kind: 'restore', image } });
+const steps = [
+  puts('a', '1'),
+  puts('b', '1'),
+  puts('c', '2'),
+  restores('i'),
+  restores('j'),
+  aStep('s', 'has-s'),
+];
+const lab = {
+  tags: steps.map(({ name }) => aWord(`has-${name}`)),
+  steps,
+  hosts: [host('n1', 'near'), host('n2', 'near'), host('f1', 'far'), host('f2', 'far')],
+  pools: [
+    { name: 'near', owner: 'near-owner' },
+    { name: 'far', owner: 'far-owner' },
+  ],
+  resources: ['mirror', 'images'].map((name) => ({ name, meaning: name, owner: `${name}-owner` })),
+  tests: [
+    ...steps.map(({ name }) => aTest(`on-${name}`, { requirement: `has-${name}`, dirties: 'nothing' })),
+    aTest('plain', { dirties: 'nothing' }),
+  ],
+};
+
+/** What is broken: an attempt's outcome where it meets that. */
+type Broken = (assignment: Assignment) => Outcome | undefined;
+
+const stepFails =
+  (isBroken: (step: StepSpec) => boolean): Broken =>
+  ({ places: [place] }) => {
+    const step = place?.chain.find(({ name }) =>
+      isBroken(steps.find((one) => one.name === name) as StepSpec),
+    );
+    if (step === undefined) return undefined;
+    return { kind: 'chain_failed', step: step.name, layer: step.layer, result: 'failed', message: 'no luck' };
+  };
+
+/** Lets the grid go on for some minutes, with this broken. */
+async function live(broken: Broken = () => undefined): Promise<void> {
+  for (let i = 0; i < 16; i++) {
+    for (const work of await grid.take()) await grid.end(work, broken(work) ?? exit(0));
+    await grid.pass(20);
+    await grid.beat();
+  }
+}
+
+const told = async () =>
+  (await grid.history())
+    .filter((h) => h.kind === 'owner.told')
+    .map((h) => `${h.data['scope']}: ${h.data['owner']}`);
+
+describe('what several hosts or steps share', () => {
+  it.each<[string, string, Broken, string[], string[]]>([
+    [
+      'resource',
+      'mirror-owner',
+      stepFails(({ uses }) => uses?.includes('mirror') === true),
+      ['on-a', 'on-c'],
+      ['on-s', 'on-i'],
+    ],
+    [
+      'change',
+      'a-owner',
+      stepFails(({ name }) => name === 'a' || name === 'b'),
+      ['on-a', 'on-b'],
+      ['on-c', 'on-s'],
+    ],
+    ['image', 'i-owner', stepFails(({ name }) => name === 'i'), ['on-i'], ['on-j', 'on-s']],
+    [
+      'pool',
+      'near-owner',
+      ({ places }) => (places[0]?.host.name.startsWith('n') ? lostIn('connect') : undefined),
+      [],
+      ['plain', 'on-s'],
+    ],
+  ])(
+    '%s: one thread to %s, its runs are held, all else goes on; mended, they come to their end',
+    async (scope, owner, broken, hit, free) => {
+      grid = await TestGrid.open(lab);
+      for (const { name } of lab.hosts) grid.sees.set(name, {});
+      await grid.lookAtHosts();
+      const struck = await grid.submit(
+        hit.length > 0 ? [...hit, ...hit] : ['plain', 'plain', 'plain', 'plain'],
+      );
+      await live(broken);
+      expect(await told()).toEqual([`${scope}: ${owner}`]);
+      expect(await grid.incidents()).toMatchObject([{ scope, owner }]);
+      if (hit.length > 0)
+        for (const run of struck) expect(await grid.run(run)).toMatchObject({ state: 'held' });
+      const others = await grid.submit(free);
+      await live(broken);
+      for (const run of others) expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
+      expect(await told()).toHaveLength(1);
+      for (const { name } of lab.hosts) expect(await grid.host(name)).toMatchObject({ health: 'good' });
+      await grid.pass(3_601);
+      await grid.beat();
+      await live();
+      expect(await grid.incidents()).toEqual([]);
+      for (const run of struck) expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
+    },
+  );
+});
