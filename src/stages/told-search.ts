@@ -130,6 +130,10 @@ function commandsFor(row: SearchRow, known: readonly Change[], trials: Trials): 
 /** With the change and without it, on a machine of one's own. */
 function locally(change: Change, test: string, line: SearchRow['line']): ToldSearch['commands'] {
   const before = line.find(({ id }) => id === change.id)?.from;
+  if (change.kind === 'git') {
+    const command = `testyard bisect --good ${before ?? `${change.version}^`} --bad ${change.version} -- ./${test}.sh`;
+    return [[command, `in a clone of it (${test}.sh is your copy of the test)`]];
+  }
   const put = (version: string) => `${putIn(change, version)} && testyard run ${test}.sh`;
   if (putIn(change, '') === '') return [];
   return [
@@ -146,7 +150,6 @@ function putIn({ kind, component, facts }: Change, version: string): string {
     case 'dnf':
       return `sudo dnf install ${name}-${version}`;
     case 'git':
-      return `git checkout ${version}`;
     case 'image':
     case 'test':
       return '';
