@@ -5,7 +5,7 @@ import { type Id, showId } from '../domain/id.js';
 import type { Past, Recorded } from '../domain/intake/between.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
-import type { Sql, Transaction } from './store.js';
+import type { Sql } from './store.js';
 
 /** A run that is over, with the versions that were in it. */
 export interface RunWithVersions {
@@ -100,9 +100,9 @@ export async function wasAsked(sql: Sql, search: Id): Promise<boolean> {
   return (await askerOf(sql, search)) !== undefined;
 }
 
-/** A search is guided by what a person knows; false where it is over. What ends by it is concluded by the scheduler. */
+/** Within a transaction: a search is guided by what a person knows; false where it is over. What ends by it is concluded by the scheduler. */
 export async function guideSearch(
-  tx: Transaction,
+  tx: Sql,
   search: Id,
   guidance: readonly Guidance[],
   actor: string,

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { dice } from '../../bench/parts/report.js';
 import type { Piece } from '../../bench/sim/fate.js';
 import { Smtp } from '../../src/adapters/smtp.js';
 import { SignedWebHooks } from '../../src/adapters/web-hook.js';
@@ -77,4 +78,33 @@ it('tells the owner what speaks for it, how to see it at home and how to answer;
   expect(correction?.headers).toHaveProperty('in-reply-to');
   expect(correction?.text).toMatch(/^This is withdrawn: that lab\/p2 2 did it; p2 says that it did not\./);
   if (process.env['SHOW_LETTER'] !== undefined) process.stdout.write(`${text}\n----\n${correction?.text}\n`);
+});
+
+it("tells a test's owner once a week that it fails now and then in any state", async () => {
+  const roll = dice(5);
+  const inventory = changing(PACKAGES, 6, ['one', 'two']);
+  const tests = inventory.tests.map((test) => ({ ...test, owner: 'tom@example.org' }));
+  grid = await ChangingGrid.open({ ...inventory, tests }, (piece) =>
+    piece.what === 'test' && piece.assignment.test.name === 'one' && roll() < 0.25 ? { exit: 1 } : undefined,
+  );
+  const { store } = grid.sim;
+  await store.rows(`UPDATE grid SET mail = mail || jsonb_build_object('smtp', $1::text)`, [server.url]);
+  for (let version = 1; version <= 4; version++)
+    grid.arrive(
+      version === 1 ? 10 : 3_000 * version,
+      PACKAGES.map((name) => arriving(name, `${version}`)),
+    );
+  await grid.sim.run({ untilS: 20_000 });
+  const flaky = await store.rows(`SELECT 1 FROM search WHERE value->'conclusion'->>'kind' = 'flaky'`);
+  expect(flaky.length).toBeGreaterThan(1);
+  expect(await send()).toEqual([]);
+  const lines = await store.rows<{ due: Date }>(
+    `SELECT due_at AS due FROM message WHERE topic = 'flaky: one' AND recipient = 'tom@example.org'`,
+  );
+  // The first of January 2026 is a Thursday.
+  expect(lines.map(({ due }) => due.toISOString())).toEqual(['2026-01-05T07:00:00.000Z']);
+  await store.rows(`UPDATE message SET due_at = grid_now() WHERE topic = 'flaky: one'`);
+  const [letter] = await send();
+  expect(letter?.to).toEqual(['tom@example.org']);
+  expect(letter?.text).toMatch(/ q\d+ {2}test one fails now and then in any state, about \d+ % of the time/);
 });

@@ -30,7 +30,9 @@ function sureness(search: ToldSearch): readonly string[] {
   const { among, probability, trials } = search;
   return [
     'What speaks for it:',
-    ...(probability === undefined ? [] : [`  probability  ${probability >= 0.99995 ? 'over 0.9999' : probability.toFixed(4)}`]),
+    ...(probability === undefined
+      ? []
+      : [`  probability  ${probability >= 0.99995 ? 'over 0.9999' : probability.toFixed(4)}`]),
     `  trials       ${trials.search} among ${among} ${among === 1 ? 'change' : 'changes'}, ${trials.verify} more to verify it`,
     ...counted('with it', search.with),
     ...counted('without it', search.without),
@@ -40,9 +42,7 @@ function sureness(search: ToldSearch): readonly string[] {
 function counted(what: string, seen: Counted | undefined): readonly string[] {
   if (seen === undefined) return [];
   const runs = seen.runs.slice(-MOST_RUNS).join(', ');
-  return [
-    `  ${what.padEnd(11)}  ${seen.bad} of ${seen.of} were bad${runs === '' ? '' : ` (${runs})`}`,
-  ];
+  return [`  ${what.padEnd(11)}  ${seen.bad} of ${seen.of} were bad${runs === '' ? '' : ` (${runs})`}`];
 }
 
 function difference({ difference: lines }: ToldSearch): readonly string[] {
