@@ -15,7 +15,8 @@ const WATCH: WatchSpec = {
   rollbacksPerDay: 5,
 };
 
-const componentOf = (name: string): string => `${WATCH.name}/${name}`;
+/** The component of a package. */
+export const componentOf = (name: string): string => `${WATCH.name}/${name}`;
 
 /** A version of a package that arrives; it belongs to whoever is named after it. */
 export function arriving(name: string, version: string, facts: Arrival['facts'] = {}): Arrival {
@@ -86,18 +87,7 @@ function host(name: string): HostSpec {
 
 /** A simulated grid whose packages change. */
 export class ChangingGrid {
-  private constructor(readonly sim: SimGrid) {}
-
-  static async open(
-    { url, ...options }: Pick<SimOptions, 'url' | 'inventory'> & { readonly fate?: SimOptions['fate'] },
-    watch: Partial<WatchSpec> = {},
-  ): Promise<ChangingGrid> {
-    const { inventory, fate } = options;
-    const sim = await SimGrid.open({ url, inventory, ...(fate && { fate }) });
-    const spec = JSON.stringify({ ...WATCH, ...watch });
-    await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [WATCH.name, spec]);
-    return new ChangingGrid(sim);
-  }
+  constructor(readonly sim: SimGrid) {}
 
   /** These are at the watched place now. */
   arrive(seconds: number, arrivals: readonly Arrival[]): void {
@@ -137,6 +127,17 @@ export class ChangingGrid {
     );
     return rows.length > 0;
   }
+}
+
+/** Opens the simulation that a `ChangingGrid` plays in. */
+export async function openChanging(
+  { url, inventory, fate }: Pick<SimOptions, 'url' | 'inventory' | 'fate'>,
+  watch: Partial<WatchSpec> = {},
+): Promise<SimGrid> {
+  const sim = await SimGrid.open({ url, inventory, ...(fate && { fate }) });
+  const spec = JSON.stringify({ ...WATCH, ...watch });
+  await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [WATCH.name, spec]);
+  return sim;
 }
 
 /** Whether a host has a package at a version. */

@@ -17,7 +17,7 @@ const STEPS = [distro, app, tuned, tool];
 const OLD = { 'lab/foo': '1', 'lab/bar': '1' };
 const NEW = { 'lab/foo': '2', 'lab/bar': '1' };
 
-const fit = (requirement: string, host: Candidate, versions?: Versions) => {
+const chainFor = (requirement: string, host: Candidate, versions?: Versions) => {
   const found = fitOf(
     {
       requirement,
@@ -47,10 +47,10 @@ function carrying(host: Candidate, chain: readonly PlannedStep[]): Candidate {
 }
 
 describe('what is planned at versions', () => {
-  const old = carrying(candidate(), fit('distro', candidate(), OLD));
+  const old = carrying(candidate(), chainFor('distro', candidate(), OLD));
 
   it('is put in at those', () => {
-    const [step] = fit('distro', candidate(), OLD);
+    const [step] = chainFor('distro', candidate(), OLD);
     expect(step?.action).toMatchObject({
       install: [
         { name: 'foo', version: '1' },
@@ -60,32 +60,32 @@ describe('what is planned at versions', () => {
   });
 
   it('is kept where it is there at the same versions, and done again where one is another', () => {
-    expect(names(fit('distro', old, OLD))).toEqual([]);
-    expect(names(fit('distro', old, NEW))).toEqual(['distro']);
-    const at = carrying(old, fit('distro', old, NEW));
+    expect(names(chainFor('distro', old, OLD))).toEqual([]);
+    expect(names(chainFor('distro', old, NEW))).toEqual(['distro']);
+    const at = carrying(old, chainFor('distro', old, NEW));
     expect(at.stack.map(({ step }) => step)).toEqual(['distro']);
-    expect(names(fit('distro', at, NEW))).toEqual([]);
-    expect(names(fit('distro', at, OLD))).toEqual(['distro']);
+    expect(names(chainFor('distro', at, NEW))).toEqual([]);
+    expect(names(chainFor('distro', at, OLD))).toEqual(['distro']);
   });
 
   it('takes along what stands on it, in its layer or above, and nothing else', () => {
     const all = 'app & distro & tool & tuned';
-    const carried = carrying(candidate(), fit(all, candidate(), OLD));
-    expect(names(fit(all, carried, OLD))).toEqual([]);
-    expect(names(fit(all, carried, NEW)).sort()).toEqual(['app', 'distro', 'tuned']);
+    const carried = carrying(candidate(), chainFor(all, candidate(), OLD));
+    expect(names(chainFor(all, carried, OLD))).toEqual([]);
+    expect(names(chainFor(all, carried, NEW)).sort()).toEqual(['app', 'distro', 'tuned']);
   });
 
   it('is nothing to who does not need it', () => {
-    const carried = carrying(old, fit('tool', old, OLD));
-    expect(names(fit('tool', carried, NEW))).toEqual([]);
+    const carried = carrying(old, chainFor('tool', old, OLD));
+    expect(names(chainFor('tool', carried, NEW))).toEqual([]);
   });
 
   it('is not asked for another version by a component of another watch', () => {
-    expect(names(fit('distro', old, { ...OLD, 'other/foo': '9' }))).toEqual([]);
+    expect(names(chainFor('distro', old, { ...OLD, 'other/foo': '9' }))).toEqual([]);
   });
 
   it('says the newest of what has no version yet', () => {
-    const [step] = fit('distro', candidate(), { 'lab/bar': '3' });
+    const [step] = chainFor('distro', candidate(), { 'lab/bar': '3' });
     expect(step?.action).toMatchObject({ install: [{ name: 'foo' }, { name: 'bar', version: '3' }] });
   });
 });

@@ -90,16 +90,13 @@ export const CHANGES: readonly ChangesChapter[] = [
           isOut = true;
           scene.say('the mirror goes down');
           await scene.mirror.server.down();
-          const [before] = await scene.yard.rows<{ n: number }>(
-            `SELECT count(*)::integer AS n FROM incident`,
-          );
-          await until('somebody has noticed', 3 * MINUTES, async () => {
+          await until('somebody has noticed', 5 * MINUTES, async () => {
             const [row] = await scene.yard.rows<{ n: number }>(
-              `SELECT count(*)::integer AS n FROM trial WHERE outcome = 'withdrawn'`,
+              `SELECT count(*)::integer AS n FROM attempt WHERE detail->'outcome'->>'resource' = 'mirror'`,
             );
             return (row?.n ?? 0) > 0;
           });
-          scene.say(`the mirror is back (${before?.n} incidents before)`);
+          scene.say('the mirror is back');
           await scene.mirror.server.up();
         }
         const [states] = await scene.yard.rows<{ waits: number }>(

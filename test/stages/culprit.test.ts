@@ -1,22 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
-import { arriving, ChangingGrid, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
 import type { Fate } from '../../bench/sim/fate.js';
 import type { Inventory } from '../../src/domain/inventory.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
-import { freshDatabase } from '../database.js';
+import { arriving, ChangingGrid, changing, has, isOwn } from './changing.js';
 
 let grid: ChangingGrid;
-let close = async () => {};
-afterEach(() => close());
+afterEach(() => grid?.close());
 
 async function open(inventory: Inventory, fate: Fate, watch: Partial<WatchSpec> = {}) {
-  const database = await freshDatabase();
-  grid = await ChangingGrid.open({ url: database.url, inventory, fate }, watch);
-  close = async () => {
-    await grid.sim.close();
-    await database.drop();
-  };
+  grid = await ChangingGrid.open(inventory, fate, watch);
 }
 
 const PACKAGES = Array.from({ length: 8 }, (_, n) => `p${n + 1}`);
