@@ -1,6 +1,7 @@
 import type { Rates } from '../src/domain/culprit/rates.js';
 import type { Class } from '../src/domain/culprit/rerun.js';
 import { classify } from './parts/culprit-classes.js';
+import { gitBisectRun } from './parts/culprit-git.js';
 import {
   type Cell,
   cell,
@@ -21,7 +22,7 @@ import { asked, dice, type Figure, report } from './parts/report.js';
  * Searches for a culprit that only the simulation knows, at least 20,000 trials a row. Bounds hold for the worse end of the
  * 95 % interval, in the worst of a row's cells; a share that ended right is taken over both lengths.
  */
-const options = asked({ searches: 1000 });
+const options = asked({ searches: 1000, repositories: 60 });
 const roll = dice(options.seed);
 const figures: Record<string, Figure> = {};
 const most = (than: number) => ({ kind: 'most', than }) as const;
@@ -47,6 +48,7 @@ switching();
 sets();
 classes();
 knownWays();
+gitItself();
 process.exitCode = report('culprit', figures, options) ? 0 : 1;
 
 function oneHost(): void {
@@ -133,6 +135,7 @@ function switching(): void {
 
 /** One change of forty, or two together; and any of these, as often as the prior has them. */
 function sets(): void {
+  const noisyTimes: number[] = [];
   // A search takes as long as thirty along a line.
   const searches = Math.ceil(options.searches / 5);
   for (const [size, name] of [
@@ -146,6 +149,7 @@ function sets(): void {
       return { one, many };
     });
     const [clean, noisy] = cells.map(({ one: { times } }) => times.mean + times.half) as [number, number];
+    noisyTimes.push(noisy);
     figures[name] = { value: clean, bound: most(1.25) };
     figures[`${name}_noisy`] = { value: noisy, bound: most(1.5) };
     const worst = (of: (cell: SetCell) => number) =>
@@ -160,6 +164,9 @@ function sets(): void {
     };
     figures[`${name}_right`] = { value: 1 - worst((cell) => 1 - leastShare(cell.right, cell.searches)) };
   }
+  // As often as the prior has them: 85 single changes to 15 pairs.
+  const [single = 0, pair = 0] = noisyTimes;
+  figures['set_any_noisy'] = { value: 0.85 * single + 0.15 * pair, bound: most(1.5) };
 }
 
 function said({ times, rounds, refused, verifying, right, searches }: SetCell): string {
@@ -170,7 +177,7 @@ function said({ times, rounds, refused, verifying, right, searches }: SetCell): 
 /** Sixteen hosts rerun a new failure: how soon it is known for what it is, and how often rightly. */
 function classes(): void {
   const play = (usual: number, now: number, controlsToo: boolean) => {
-    const all = Array.from({ length: 20_000 }, () => classify(usual, now, controlsToo, 16, roll));
+    const all = Array.from({ length: 4000 }, () => classify(usual, now, controlsToo, 16, roll));
     const { mean, half } = meanOf(all.map(({ rounds }) => rounds));
     const share = (as: Class) => leastShare(all.filter((one) => one.as === as).length, all.length);
     return { rounds: mean + half, share };
@@ -187,6 +194,16 @@ function classes(): void {
       play(0.01, 1, true).share('environment'),
     ),
   };
+}
+
+/** The program git itself, on repositories that are made for it, with a script that flakes as much. */
+function gitItself(): void {
+  for (const rates of RATES) {
+    let right = 0;
+    for (let n = 0; n < options.repositories; n++)
+      if (gitBisectRun(64, 1 + Math.floor(roll() * 64), rates, Math.floor(roll() * 1e9))) right++;
+    figures[`git_bisect_run_right_${rates.a}_${rates.b}`] = { value: right / options.repositories };
+  }
 }
 
 /** What others do, on the same breakages: their share of right answers, and their trials. */

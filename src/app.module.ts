@@ -4,6 +4,7 @@ import { printInventory } from './adapters/inventory-print.js';
 import { readInventoryFiles } from './adapters/inventory-reading.js';
 import { readTestFile } from './adapters/test-file.js';
 import { AccessController } from './http/access.controller.js';
+import { AnswerController } from './http/answer.controller.js';
 import { BlobController } from './http/blob.controller.js';
 import { ChangeController } from './http/change.controller.js';
 import { type ApiDeps, INJECT, type InventoryForm } from './http/deps.js';
@@ -16,6 +17,7 @@ import { HostController } from './http/host.controller.js';
 import { InventoryController } from './http/inventory.controller.js';
 import { KnownController } from './http/known.controller.js';
 import { RunController } from './http/run.controller.js';
+import { SearchController } from './http/search.controller.js';
 import { RouteGuard } from './http/serve.js';
 import { ServiceController } from './http/service.controller.js';
 import { SubmissionController } from './http/submission.controller.js';
@@ -44,6 +46,8 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       BlobController,
       ChangeController,
       RunController,
+      SearchController,
+      AnswerController,
       EnvironmentController,
       ExplainController,
       EventController,
@@ -65,6 +69,7 @@ export function appModule(deps: ApiDeps, tokens: TokensSeen, closing: AbortSigna
       value(INJECT.tokens, tokens),
       value(INJECT.reserveMostS, deps.reserveMostS ?? A_DAY_S),
       value(INJECT.artefactLimitBytes, deps.artefactLimitBytes ?? A_GIBIBYTE),
+      value(INJECT.answerKey, deps.answerKey ?? ''),
       value(INJECT.closing, closing),
       { provide: APP_GUARD, useClass: RouteGuard },
     ],

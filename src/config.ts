@@ -40,6 +40,8 @@ const Environment = z.object({
   TESTYARD_HANDLERS: z.string().optional(),
   TESTYARD_TLS_CERT: z.string().optional(),
   TESTYARD_TLS_KEY: z.string().optional(),
+  TESTYARD_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  TESTYARD_ANSWER_KEY: z.string().min(32, 'at least 32 characters that nobody can guess').optional(),
 });
 
 /** What can be set from the environment; everything else is said on the command line or in the inventory. */
@@ -60,6 +62,10 @@ export interface Config {
   readonly artefactCacheBytes: number;
   /** The list of handlers; undefined: there are none. */
   readonly handlersFile: string | undefined;
+  /** Where people reach the API, for the links in letters; undefined: where it listens. */
+  readonly publicUrl: string | undefined;
+  /** What these links are sealed with; undefined: a key in the state folder. */
+  readonly answerKey: string | undefined;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -105,6 +111,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     artefactLimitBytes: e.TESTYARD_ARTEFACT_LIMIT_BYTES,
     artefactCacheBytes: e.TESTYARD_ARTEFACT_CACHE_BYTES,
     handlersFile: e.TESTYARD_HANDLERS,
+    publicUrl: e.TESTYARD_PUBLIC_URL,
+    answerKey: e.TESTYARD_ANSWER_KEY,
     ...(e.TESTYARD_TLS_CERT !== undefined && e.TESTYARD_TLS_KEY !== undefined
       ? { tls: { certFile: e.TESTYARD_TLS_CERT, keyFile: e.TESTYARD_TLS_KEY } }
       : {}),

@@ -84,6 +84,8 @@ export async function startGrid(options: {
     await wakeup.start();
     started.push(() => wakeup.close());
     const adminTokenFile = path.join(stateDir, 'admin-token');
+    const answerKey = config.answerKey ?? (await secretIn(path.join(stateDir, 'answer-key')));
+    let apiUrl = '';
     const claims = new Claims();
     const blobs = await FolderBlobs.open(path.join(stateDir, 'blobs'));
     const desk = new RecordDesk(hot, wakeup, config.settings, claims, blobs);
@@ -92,7 +94,10 @@ export async function startGrid(options: {
       const heartbeat = new Heartbeat(hot, config.settings, log, claims);
       heartbeat.start(wakeup);
       started.push(() => heartbeat.stop());
-      const sender = new Sender(store, { mailer: new Smtp(), webHooks: new SignedWebHooks() }, log);
+      // The API has its address only once it listens.
+      const links = () => ({ base: config.publicUrl ?? apiUrl, key: answerKey });
+      const ways = { mailer: new Smtp(), webHooks: new SignedWebHooks(), blobs, links };
+      const sender = new Sender(store, ways, log);
       sender.start(wakeup);
       started.push(() => sender.stop());
       const checks = new HealthChecks(store, new Cron(), log);
@@ -102,7 +107,6 @@ export async function startGrid(options: {
       watcher.start();
       started.push(() => watcher.stop());
     }
-    let apiUrl = '';
     if (roles.includes('api')) {
       await ensureAdminToken(store, await secretIn(adminTokenFile));
       const api = await startApi({
@@ -119,6 +123,7 @@ export async function startGrid(options: {
         },
         version: version(),
         reserveMostS: config.reserveMostS,
+        answerKey,
         artefactLimitBytes: config.artefactLimitBytes,
         log: pino({ level: process.env['TESTYARD_LOG'] ?? 'error' }),
       });

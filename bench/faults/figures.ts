@@ -80,6 +80,7 @@ export async function figuresOf(campaign: Campaign) {
   const told = struckFaults.map((fault) =>
     (byFault.get(fault.id) ?? []).filter((thread) => thread.told.length > 0),
   );
+  for (const list of told.filter(({ length }) => length > 1)) notes.push({ severalThreads: list });
   const toldThreads = told.filter((list) => list.length > 0);
   const wrongMails = struckFaults.flatMap((fault) =>
     (byFault.get(fault.id) ?? []).flatMap((thread) =>

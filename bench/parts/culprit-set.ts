@@ -28,8 +28,12 @@ export function rollUpgrade(changes: number, share: number, undeclared: number, 
   const needs = Array.from({ length: changes }, (_, n) =>
     n === 0 ? [] : [0, 1].flatMap(() => (roll() < share ? [any(n)] : [])),
   );
-  const pairs = Array.from({ length: undeclared }, () => [any(changes), any(changes)] as const);
-  return { needs, undeclared: pairs.filter(([one, other]) => one !== other) };
+  // As with those that are declared, the later needs the earlier: changes in a circle are never apart.
+  const pairs = Array.from({ length: undeclared }, () => {
+    const later = 1 + any(changes - 1);
+    return [later, any(later - 1)] as const;
+  });
+  return { needs, undeclared: pairs };
 }
 
 /** Plays one search among sets to its end; `culprit` is one change or two. */

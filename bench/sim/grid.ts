@@ -74,7 +74,7 @@ export class SimGrid {
 
   private constructor(
     readonly store: Store,
-    private readonly wakeup: Wakeup,
+    readonly wakeup: Wakeup,
     options: SimOptions,
   ) {
     this.tickS = options.tickS ?? TICK_S;

@@ -14,15 +14,19 @@ import type {
   HostsForView,
   HostView,
   IncidentView,
+  IntakeView,
   InventoryApplied,
   InventoryDiff,
   InventoryView,
   KnownView,
   MorningView,
+  PinView,
   Problem,
   ReservationView,
   RunDetail,
   RunView,
+  SearchDetail,
+  SearchView,
   SubmissionPlan,
   SubmissionRequest,
   SubmissionView,
@@ -150,6 +154,16 @@ export class Client {
   makeKnown = (body: Readonly<Record<string, unknown>>) => this.post<KnownView>('/known', body);
   forgetKnown = (id: string) =>
     this.json<KnownView>('DELETE', `/known/${encodeURIComponent(id)}`, { repeatable: false });
+  searches = (query: Query = {}) => this.get<Page<SearchView>>('/searches', query);
+  search = (id: string) => this.get<SearchDetail>(`/searches/${encodeURIComponent(id)}`);
+  startSearch = (body: Readonly<Record<string, unknown>>) => this.post<SearchDetail>('/searches', body);
+  guideSearch = (id: string, body: Readonly<Record<string, unknown>>) =>
+    this.post<SearchDetail>(`/searches/${encodeURIComponent(id)}/guide`, body);
+  stopSearch = (id: string) => this.post<SearchDetail>(`/searches/${encodeURIComponent(id)}/stop`, undefined);
+  answerSearch = (id: string, body: Readonly<Record<string, unknown>>) =>
+    this.post<SearchDetail>(`/searches/${encodeURIComponent(id)}/answer`, body);
+  pins = (query: Query = {}) => this.get<Page<PinView>>('/pins', query);
+  intakes = (query: Query = {}) => this.get<Page<IntakeView>>('/intakes', query);
   watches = () => this.get<{ readonly items: readonly WatchView[] }>('/watches');
   components = (query: Query) => this.get<Page<ComponentView>>('/components', query);
   changes = (query: Query) => this.get<Page<ChangeView>>('/changes', query);

@@ -6,6 +6,7 @@ import { addGrid } from './program/grid.js';
 import { addHosts } from './program/hosts.js';
 import { addLooking } from './program/look.js';
 import { addResults } from './program/results.js';
+import { addSearching } from './program/search.js';
 import { addStarting } from './program/start.js';
 import { addSubmitting } from './program/submit.js';
 import { setting } from './setting.js';
@@ -48,6 +49,7 @@ First steps:
   addLooking(testyard, does);
   addExplaining(testyard, does);
   addResults(testyard, does);
+  addSearching(testyard, does);
   addChanges(testyard, does);
   addHosts(testyard, does);
   addGrid(testyard, does);

@@ -14,6 +14,7 @@ const LETTERS = {
   change: 'c',
   intake: 'n',
   search: 'q',
+  accusation: 'u',
 } as const;
 
 /** A kind of thing that has an id. */

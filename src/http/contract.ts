@@ -18,5 +18,6 @@ export * from './contract/morning.js';
 export * from './contract/page.js';
 export * from './contract/problem.js';
 export * from './contract/run.js';
+export * from './contract/search.js';
 export * from './contract/submission.js';
 export * from './contract/test.js';

@@ -77,6 +77,8 @@ export interface ApiDeps {
   readonly upkeepEveryMs?: number;
   /** The longest that a person may have a host; unset: a day. */
   readonly reserveMostS?: number;
+  /** What links in letters are sealed with; unset: none is taken. */
+  readonly answerKey?: string;
   /** The largest upload; unset: 1 GiB. */
   readonly artefactLimitBytes?: number;
 }
@@ -97,6 +99,7 @@ export const INJECT = {
   tokens: Symbol('tokens'),
   reserveMostS: Symbol('reserveMostS'),
   artefactLimitBytes: Symbol('artefactLimitBytes'),
+  answerKey: Symbol('answerKey'),
   /** An AbortSignal: the server is about to close. */
   closing: Symbol('closing'),
 } as const;

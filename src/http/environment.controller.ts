@@ -1,8 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
-import { diffEnvironments, type Environment } from '../domain/environment/environment.js';
 import { type Id, showId } from '../domain/id.js';
 import { nearest } from '../domain/language/nearest.js';
-import { BlobMissing, type Blobs } from '../ports/blobs.js';
+import type { Blobs } from '../ports/blobs.js';
+import { compareRecorded, environmentOf } from '../stages/environment.js';
 import { findProject, type Visible } from '../store/access.js';
 import { findEnvironment, type RecordedEnvironment, sinceLastPass } from '../store/environment.js';
 import { findRunState } from '../store/run.js';
@@ -25,7 +25,8 @@ export class EnvironmentController {
   @Serves('readEnvironment')
   async read(@Ask() ask: Asked<'readEnvironment'>): Promise<EnvironmentView> {
     const found = await this.recorded(ask.visible, wantId('run', ask.params.run));
-    return { ...takenOf(found), parts: await this.environment(found) };
+    const parts = (await environmentOf(found, this.blobs)) as EnvironmentView['parts'];
+    return { ...takenOf(found), parts };
   }
 
   @Serves('diffRuns')
@@ -61,36 +62,13 @@ export class EnvironmentController {
   }
 
   private async compare(before: RecordedEnvironment, after: RecordedEnvironment): Promise<DiffView> {
-    const { changes, unknown } = diffEnvironments(
-      await this.environment(before),
-      await this.environment(after),
-    );
+    const { changes, unknown } = await compareRecorded(before, after, this.blobs);
     return {
       before: takenOf(before),
       after: takenOf(after),
       changes: changes.map((change) => ({ ...change })),
       unknown: [...unknown],
     };
-  }
-
-  /** A part whose bytes are gone could not be looked at. */
-  private async environment(found: RecordedEnvironment): Promise<EnvironmentView['parts']> {
-    const seen = await Promise.all(
-      Object.entries(found.parts).map(async ([part, digest]) => {
-        try {
-          return [[part, JSON.parse((await this.blobs.get(digest)).toString('utf8'))]];
-        } catch (error) {
-          if (error instanceof BlobMissing) return [];
-          throw error;
-        }
-      }),
-    );
-    const environment: Environment = {
-      ...Object.fromEntries(seen.flat()),
-      ...(found.stack === null ? {} : { stack: found.stack }),
-      source: sourceOf(found),
-    };
-    return environment as EnvironmentView['parts'];
   }
 
   private async noRun(project: Id, test: string): Promise<Refusal> {
@@ -102,17 +80,4 @@ export class EnvironmentController {
 
 function takenOf({ run, test, verdict, attempt, host, at }: RecordedEnvironment) {
   return { run, test, attempt, host, at: at.toISOString(), ...(verdict === null ? {} : { verdict }) };
-}
-
-/** Which test it was, and what was under test. */
-function sourceOf({ source, testDigest, artefacts }: RecordedEnvironment): Record<string, string> {
-  const under = artefacts.map(({ name, url, blob, buildId }): [string, string] => [
-    `artefact ${name}`,
-    [blob ?? url, ...(buildId === undefined ? [] : [`build ${buildId}`])].join(', '),
-  ]);
-  return {
-    test: testDigest,
-    ...(source === null ? {} : { commit: source.commit, url: source.url }),
-    ...Object.fromEntries(under),
-  };
 }

@@ -117,6 +117,7 @@ function contentOf(route: Route, refOf: RefOf): Json {
   if (route.answer === 'events') {
     return { 'text/event-stream': { schema: { type: 'string' }, 'x-data': refOf(contract.EventView) } };
   }
+  if (route.answer === 'page') return { 'text/html': { schema: { type: 'string' } } };
   if (route.answer === 'document') return { 'application/json': { schema: { type: 'object' } } };
   return { 'application/json': { schema: refOf(route.answer) } };
 }

@@ -11,6 +11,7 @@ import { inventoryRoutes } from './routes/inventory.js';
 import { knownRoutes } from './routes/known.js';
 import type { Route } from './routes/route.js';
 import { runRoutes } from './routes/run.js';
+import { searchRoutes } from './routes/search.js';
 import { serviceRoutes } from './routes/service.js';
 import { submissionRoutes } from './routes/submission.js';
 import { testRoutes } from './routes/test.js';
@@ -24,6 +25,7 @@ export const routes = {
   ...blobRoutes,
   ...changeRoutes,
   ...runRoutes,
+  ...searchRoutes,
   ...environmentRoutes,
   ...knownRoutes,
   ...incidentRoutes,

@@ -110,6 +110,21 @@ function prepare(server: FastifyInstance, tokens: TokensSeen, tls: boolean): voi
       throw new Refusal(415, 'unsupported-media-type', 'The body must be application/json');
     },
   );
+  const takesForm = new Set(
+    (Object.values(routes) as Route[])
+      .filter((route) => route.takes === 'form')
+      .map((route) => `${route.method} ${route.path}`),
+  );
+  server.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    async (request: FastifyRequest, body: string) => {
+      if (!takesForm.has(`${request.method} ${request.routeOptions.url}`))
+        throw new Refusal(415, 'unsupported-media-type', 'The body must be application/json');
+      // A field that was left empty says nothing.
+      return Object.fromEntries([...new URLSearchParams(body)].filter(([, value]) => value.trim() !== ''));
+    },
+  );
   const takesText = new Set(
     (Object.values(routes) as Route[])
       .filter((route) => route.takes === 'text')

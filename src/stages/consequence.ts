@@ -4,8 +4,10 @@ import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
 import { type LeftBehind, type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
 import type { WatchSpec } from '../domain/watch.js';
+import { withdrawnLately } from '../store/answering.js';
 import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
+import { wasAsked } from '../store/hunting.js';
 import {
   accuse,
   beginHunt,
@@ -22,6 +24,7 @@ import {
 } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
+import { tellBeginner } from './asked-search.js';
 import { lookInto } from './look-into.js';
 import type { Settings } from './settings.js';
 
@@ -37,7 +40,10 @@ export async function concluded(
 ): Promise<void> {
   const { conclusion } = hunt.value;
   if (conclusion === undefined) throw new Error(`search ${hunt.id} is over and says nothing`);
-  await keepHunt(tx, hunt, hunt.value, inWords(conclusion, hunt));
+  const found = inWords(conclusion, hunt);
+  await keepHunt(tx, hunt, hunt.value, found);
+  const isOver = await tellBeginner(tx, hunt, found, evidenceOf(hunt), world);
+  if (isOver) return;
   const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
   const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
   if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);
@@ -190,6 +196,7 @@ async function blame(
   );
   const watch = named === undefined ? undefined : await watchOf(tx, named.watch);
   const said = saidOf(found, hunt);
+  if (await isSpared(tx, hunt, found, intake, world)) return;
   const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
   if (notActed !== undefined) {
     const what = held.map(({ component, from }) => `hold ${component} at ${from ?? 'nothing'}`).join(', ');
@@ -236,6 +243,29 @@ async function blame(
     { state: 'testing', submissionId: null, without, tries: 0 },
     `without ${gone}`,
   );
+}
+
+/** Whether somebody took it back lately that it is this change: then nobody is accused by a machine again. */
+async function isSpared(
+  tx: Transaction,
+  hunt: Hunt,
+  found: Found,
+  intake: Intake | undefined,
+  world: World,
+): Promise<boolean> {
+  const ids = found.held.map(({ id }) => id);
+  const withdrawn = (await wasAsked(tx, hunt.id)) ? undefined : await withdrawnLately(tx, hunt, ids);
+  if (withdrawn === undefined) return false;
+  const said = saidOf(found, hunt);
+  const why = `${withdrawn.by} said in ${showId('search', withdrawn.search)} that it is not this change: a person must decide`;
+  const data = { what: 'accuse anybody', found: said, why };
+  const subject = showId('search', hunt.id);
+  await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: hunt.projectId, data }]);
+  await tellAdmin(tx, hunt, world, `${said}; nobody was told: ${why}`);
+  if (intake === undefined) return true;
+  const without = [...intake.without, ...ids];
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, why);
+  return true;
 }
 
 /** What is in the baseline already goes back to what it was, and so does what cannot be put in without it. */

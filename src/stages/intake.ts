@@ -26,6 +26,7 @@ import {
 } from '../store/seeking.js';
 import { type Transaction, wake } from '../store/store.js';
 import type { World } from '../store/world.js';
+import { waitingForFix } from './answer.js';
 import { lookInto, putBack } from './look-into.js';
 import type { Settings } from './settings.js';
 
@@ -55,10 +56,15 @@ export class Intakes {
   private async open(tx: Transaction, world: World): Promise<number> {
     let done = 0;
     for (const watch of await watchesWithNews(tx)) {
-      const changes = await newChanges(tx, watch.name);
-      const key = changes.map(({ id }) => id).join();
+      const news = await newChanges(tx, watch.name);
+      const waiting = await waitingForFix(tx, watch.name, news);
+      const key = [news, waiting.map(({ change }) => change)]
+        .map((some) => some.map(({ id }) => id))
+        .join('|');
       if (this.seen.get(watch.name) === key) continue;
       this.seen.set(watch.name, key);
+      for (const { change, why } of waiting) await setWhy(tx, change.id, why, watch.projectId);
+      const changes = news.filter((one) => !waiting.some(({ change }) => change === one));
       const all = changes.map(
         ({ id, componentId, component, kind, version, baseline, facts }): LinkedChange => ({
           ...{ id, componentId, component, kind, to: version, facts },

@@ -46,8 +46,9 @@ const NO_LONGER_S = 600;
 /** From this on the test that ran when a host was lost may be what took it down. */
 const MAYBE_TEST = 0.05;
 
-/** After so many canaries that failed a host that was lost under a test needs its owner's hands. */
-const STAYS_DOWN = 6;
+/** A host that was lost under a test and is down for so long needs its owner's hands; the longest pause between two looks. */
+const STAYS_DOWN_S = 300;
+const LOOK_AGAIN_MOST_S = 60;
 
 /** A recovery check has ended: what it says about its incident. */
 export async function checkEnded(
@@ -300,32 +301,33 @@ async function findOut(
   const later = worth.some(({ host, target }) => canDo(target, host, world));
   if (later && incident.ageS < NO_LONGER_S) return nextCheck(tx, incident.id, NO_HOST_S, false);
   const ofTest = suspects.find(({ cause }) => cause.kind === 'test')?.probability ?? 0;
-  if (ofTest > MAYBE_TEST) return lookAgain(tx, incident, top, world, settings);
+  if (ofTest > MAYBE_TEST) return lookAgain(tx, incident, top, records, world, settings);
   return settle(tx, incident, top, world, settings);
 }
 
 /**
  * The test that ran may have taken its host down: what comes of it elsewhere will tell. It is the host's owner's only
- * where the host stays down.
+ * where the host stays down for longer than it takes to start.
  */
 async function lookAgain(
   tx: Transaction,
   incident: Incident,
   { explains }: Suspect,
+  records: readonly WorkRecord[],
   world: World,
   settings: Settings,
 ): Promise<void> {
   const host = world.byId.get(incident.failedOn);
-  if (host === undefined || incident.checks >= STAYS_DOWN) {
+  if (host === undefined || incident.ageS >= STAYS_DOWN_S) {
     const cause = { kind: 'host', host: incident.failedOn } as const;
     return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
   }
-  await nextCheck(
-    tx,
-    incident.id,
-    checkDelayS(incident.checks + 1, settings.checkFirstS, incident.scope),
-    true,
-  );
+  const canary = records.find((one) => one.host === host.id && one.work === 'canary')?.bad;
+  const lookedAgoS = incident.ageS - ((canary?.atMs ?? 0) - incident.failedAtMs) / 1000;
+  const pauseS = Math.min(checkDelayS(incident.checks, settings.checkFirstS, 'host'), LOOK_AGAIN_MOST_S);
+  // To the second: a pause of less would be over at once.
+  if (lookedAgoS < pauseS - 1) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
+  await nextCheck(tx, incident.id, ASKED_S, true);
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
 }
 

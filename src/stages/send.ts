@@ -1,6 +1,7 @@
 import { letterOf } from '../domain/tell/letter.js';
 import type { News, ToldIncident } from '../domain/tell/news.js';
 import { addressOf } from '../domain/tell/telling.js';
+import type { Blobs } from '../ports/blobs.js';
 import { type Mailer, NotSent, type SentLetter } from '../ports/mailer.js';
 import type { WebHooks } from '../ports/web-hooks.js';
 import {
@@ -17,6 +18,7 @@ import {
 import type { Store } from '../store/store.js';
 import { mailFinished } from '../store/submission-mail.js';
 import type { Wakeup } from '../store/wakeup.js';
+import { type AnswerLinks, toldSearch } from './told-search.js';
 import { toldSubmission } from './told-submission.js';
 
 /** So many at a time; nobody else takes them meanwhile. */
@@ -38,7 +40,14 @@ export class Sender {
 
   constructor(
     private readonly store: Store,
-    private readonly ways: { readonly mailer: Mailer; readonly webHooks: WebHooks },
+    private readonly ways: {
+      readonly mailer: Mailer;
+      readonly webHooks: WebHooks;
+      /** What letters show of environments; unset: nothing. */
+      readonly blobs?: Blobs;
+      /** With what letters can be answered; unset: without links. */
+      readonly links?: () => AnswerLinks;
+    },
     private readonly log: (line: string) => void,
   ) {}
 
@@ -143,11 +152,15 @@ export class Sender {
     const { kind, recipient, topic, text, thread, id } = message;
     const incident = await toldIncident(this.store, thread);
     const submission = kind === 'submission' ? await toldSubmission(this.store, thread.slice(1)) : undefined;
+    const { blobs, links } = this.ways;
+    const letter = { recipient, at: message.at, blobs, links: links?.() };
+    const search = kind === 'told' ? await toldSearch(this.store, thread, letter) : undefined;
     const lines = kind === 'digest' ? await digestLines(this.store, id) : undefined;
     return {
       ...{ kind, grid, recipient, instead, topic, text },
       ...(incident === undefined ? {} : { incident }),
       ...(submission === undefined ? {} : { submission }),
+      ...(search === undefined ? {} : { search }),
       ...(lines === undefined ? {} : { lines }),
     };
   }

@@ -1178,6 +1178,7 @@ export const SCHEMA = {
       openedAt: instant('grid_now()'),
       closedAt: orNull(instant()),
       why: text(),
+      consequences: boolean('false'),
     },
     {
       foreignKeys: {
@@ -1237,6 +1238,7 @@ export const SCHEMA = {
       indices: {
         pin_open_uq: { columns: ['componentId', 'changeId'], unique: true, where: 'lifted_at IS NULL' },
         pin_since_ix: { columns: ['since'] },
+        pin_search_ix: { columns: ['searchId'] },
       },
     },
   ),
@@ -1267,6 +1269,9 @@ export const SCHEMA = {
         accusation_answer_ck: oneOf('answer', ['not_mine', 'fixed_in', 'snoozed']),
         accusation_answered_ck:
           '(answer IS NULL) = (answered_at IS NULL) AND (answer IS NULL) = (answered_by IS NULL)',
+      },
+      indices: {
+        accusation_withdrawn_ix: { columns: ['changeId'], where: 'withdrawn_at IS NOT NULL' },
       },
     },
   ),

@@ -134,7 +134,7 @@ const HUNT = `SELECT s.id, s.project_id AS "projectId", s.intake_id AS "intakeId
 
 /** The searches that are not over. */
 export function openHunts(sql: Sql): Promise<readonly Hunt[]> {
-  return sql.rows<Hunt>(`${HUNT} WHERE s.closed_at IS NULL ORDER BY s.id`);
+  return sql.rows<Hunt>(`${HUNT} WHERE s.closed_at IS NULL ORDER BY s.id FOR UPDATE OF s`);
 }
 
 /** A search, over or not. */

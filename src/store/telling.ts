@@ -1,3 +1,4 @@
+import type { Conclusion } from '../domain/culprit/question.js';
 import type { NewsKind } from '../domain/tell/news.js';
 import type { Sql } from './store.js';
 
@@ -19,8 +20,8 @@ interface Telling {
   /** What it is about, as a first message would say it. */
   readonly topic: string;
   readonly text: string;
-  /** Not urgent: it goes into the next digest. */
-  readonly gathered?: boolean;
+  /** Not urgent: it goes into the next digest, or the first of next week. */
+  readonly gathered?: boolean | 'weekly';
 }
 
 /**
@@ -89,8 +90,26 @@ const WAYS: Readonly<Record<string, (sql: Sql, entry: Said) => Promise<readonly 
     });
     return NOTHING;
   },
+  'search.done': async (sql, { subject, data }) => {
+    const { conclusion } = data as { conclusion?: Conclusion };
+    if (conclusion?.kind === 'flaky') await putFlaky(sql, subject, conclusion.rate);
+    return NOTHING;
+  },
+  'accusation.withdrawn': async (sql, { subject, actor, data }) => {
+    const { people } = await listeners(sql, subject);
+    const { component, version, detail } = data as Record<string, string>;
+    const text = `that ${component} ${version} did it; ${actor} says that it did not${detail ? ` (${detail})` : ''}`;
+    await put(sql, { thread: subject, kind: 'withdrawn', recipients: namesOf(people), topic: subject, text });
+    return NOTHING;
+  },
   'pin.lifted': async (sql, { subject, data }) => {
     const thread = String(data?.['search'] ?? '');
+    // The letter that takes the accusation back says so too.
+    const [withdrawn] = await sql.rows(
+      `SELECT 1 FROM accusation WHERE search_id = $1 AND change_id = $2 AND withdrawn_at IS NOT NULL`,
+      [thread.slice(1), String(data?.['change'] ?? '').slice(1)],
+    );
+    if (withdrawn !== undefined) return NOTHING;
     const { people, wasTold } = await listeners(sql, thread);
     if (!wasTold) return NOTHING;
     const text = `${subject.replace('component:', '')} is held back no more: ${String(data?.['why'] ?? '')}`;
@@ -162,6 +181,23 @@ async function notTold(sql: Sql, subject: string, reason: string): Promise<reado
   return [{ kind: 'owner.not_told', subject, data: { owner, why } }];
 }
 
+/** A test that fails now and then in any state: a line a week for its owner, however often it is found so. */
+async function putFlaky(sql: Sql, search: string, rate: number): Promise<void> {
+  const [test] = await sql.rows<{ name: string; owner: string; isKnown: boolean }>(
+    `SELECT t.name, coalesce(t.owner, g.admin) AS owner, EXISTS (SELECT FROM message m WHERE m.via = 'digest'
+         AND m.sent_at IS NULL AND m.recipient = coalesce(t.owner, g.admin) AND m.topic = 'flaky: ' || t.name) AS "isKnown"
+     FROM search s JOIN test t ON t.id = s.test_id CROSS JOIN grid g WHERE s.id = $1`,
+    [search.slice(1)],
+  );
+  if (test === undefined || test.isKnown) return;
+  const { name, owner } = test;
+  await put(sql, {
+    ...{ thread: search, kind: 'told', recipients: [owner], gathered: 'weekly' },
+    topic: `flaky: ${name}`,
+    text: `test ${name} fails now and then in any state, about ${(rate * 100).toFixed(0)} % of the time: it runs on, and decides nothing about changes`,
+  });
+}
+
 /** Who was told in a thread, and was not told since that it is not his; and whether anybody or anything was. */
 async function listeners(sql: Sql, thread: string) {
   const rows = await sql.rows<Listener & { via: 'mail' | 'web_hook'; kind: NewsKind }>(
@@ -187,14 +223,25 @@ function namesOf(people: readonly Listener[]): readonly string[] {
 /** A row for each mail, and one for each web hook, as far as the inventory has them. */
 async function put(sql: Sql, { gathered = false, ...telling }: Telling): Promise<void> {
   const { recipients, thread, kind, topic, text } = telling;
+  const isWeekly = gathered === 'weekly';
   await sql.rows(
     `INSERT INTO message (via, recipient, thread, kind, topic, text, due_at)
      SELECT CASE WHEN $6 THEN 'digest' ELSE 'mail' END, owner, $2, $3, $4, $5,
-       CASE WHEN NOT $6 THEN grid_now() ELSE next_digest(mail->>'digest') END
-     FROM grid CROSS JOIN unnest($1::text[]) AS owner WHERE mail ? 'smtp'
+       CASE WHEN $7 THEN date_trunc('week', grid_now() - interval '7 hours', 'UTC') + interval '7 days 7 hours'
+         WHEN $6 THEN next_digest(mail->>'digest') ELSE greatest(grid_now(), (SELECT max(until) FROM accusation a
+         WHERE 'q' || a.search_id = $2 AND a.owner = recipients.owner AND a.answer = 'snoozed')) END
+     FROM grid CROSS JOIN unnest($1::text[]) AS recipients (owner) WHERE mail ? 'smtp'
      UNION ALL
      SELECT 'web_hook', hook, $2, $3, $4, $5, grid_now()
      FROM grid CROSS JOIN LATERAL jsonb_object_keys(web_hooks) AS hook WHERE NOT $6`,
-    [[...new Set(recipients)], thread, kind, topic.slice(0, 2000), text.slice(0, 4000), gathered],
+    [
+      [...new Set(recipients)],
+      thread,
+      kind,
+      topic.slice(0, 2000),
+      text.slice(0, 4000),
+      gathered !== false,
+      isWeekly,
+    ],
   );
 }

@@ -39,6 +39,22 @@ describe('a first failure', () => {
     expect(nextReruns(reruns({ failed: 3 }), 1)).toEqual({ reruns: 0, controls: 1 });
   });
 
+  test.each([1, 2, 3, 5, 16])('comes to an end with %i hosts, whatever comes', (hosts) => {
+    const roll = dice(hosts);
+    const odd = runs(Array.from({ length: 300 }, (_, n) => n % 4 === 0));
+    for (let n = 0; n < 50; n++) {
+      let now = reruns({ before: odd });
+      for (let round = 0; classOf(now) === undefined; round++) {
+        expect(round).toBeLessThan(100);
+        const { reruns: again, controls } = nextReruns(now, hosts);
+        if (again + controls === 0) break;
+        for (let one = 0; one < again; one++)
+          now = roll() < 0.33 ? { ...now, failed: now.failed + 1 } : { ...now, passed: now.passed + 1 };
+        now = { ...now, controlsPassed: now.controlsPassed + controls };
+      }
+    }
+  });
+
   test('is broken where it fails again and the controls do not', () => {
     expect(classOf(reruns({ failed: 12, controlsPassed: 4 }))).toBe('broken');
     expect(nextReruns(reruns({ failed: 12, controlsPassed: 4 }), 16)).toEqual({ reruns: 0, controls: 0 });
@@ -65,11 +81,12 @@ describe('a first failure', () => {
 describe('ordinary runs', () => {
   test('tell that a test began to fail half of the time', () => {
     const roll = dice(1);
+    const usual = runs(Array.from({ length: 300 }, (_, n) => n % 50 === 0));
     let drift = NO_DRIFT;
-    for (let n = 0; n < 5000; n++) drift = driftAfter(drift, roll() < 0.02, 0.02);
+    for (let n = 0; n < 5000; n++) drift = driftAfter(drift, roll() < 0.02, usual);
     expect(hasRisen(drift)).toBe(false);
     let more = 0;
-    for (; !hasRisen(drift); more++) drift = driftAfter(drift, roll() < 0.5, 0.02);
+    for (; !hasRisen(drift); more++) drift = driftAfter(drift, roll() < 0.5, usual);
     expect(more).toBeLessThan(20);
   });
 

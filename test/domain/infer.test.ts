@@ -95,6 +95,14 @@ describe('what a failure is due to', () => {
       ['1 reach -10', '4 reach -11'],
       { kind: 'resource', resource: 'key' },
     ],
+    [
+      'several steps that fail on one host and not elsewhere are the host, whatever else works there',
+      [
+        ...['1 step:s -10', '1 step:a -11', '1 step:r1 -12', '1 canary +12', '1 step:b +13', '1 step:c +14'],
+        ...['1 step:r2 +15', '2 step:s +16', '2 step:a +17', '2 step:r1 +18'],
+      ],
+      { kind: 'host', host: '1' },
+    ],
     ['lost hosts all over are the grid', ['2 reach -10', '4 reach -11', '3 reach -12'], { kind: 'grid' }],
     [
       'a step that fails on two hosts is broken',

@@ -56,6 +56,7 @@ const LAVA = {
 const GIT = { git: { url: LAB.url, ref: 'main', path: 'tests' } };
 const host = { params: { host: 'box' } };
 const why = { why: 'a test' };
+const LINK = { answer: 'not_mine', expires: '1', seal: '0'.repeat(64) };
 const page = { cursor: Buffer.from('"9"').toString('base64url'), limit: '3' };
 
 /** One for each route: the compiler asks whoever adds a route for another. */
@@ -139,6 +140,24 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   diffRuns: { params: { run: 'r1' }, query: { with: 'r2' } },
   changedSincePass: { params: { test: 'boot' }, query: { project: 'default' } },
   readAttachment: { params: { run: 'r1', digest: '0'.repeat(64) } },
+  listSearches: { query: { ...page, project: 'default', open: 'true' } },
+  readSearch: { params: { search: 'q1' } },
+  startSearch: {
+    body: {
+      ...{ project: 'default', test: 'boot', from: { lab: '1' }, to: { lab: '2' } },
+      ...{ predicate: 'fails', consequences: false, why: 'why' },
+    },
+  },
+  guideSearch: { params: { search: 'q1' }, body: { exclude: ['c1'], weigh: { c2: 3 } } },
+  stopSearch: { params: { search: 'q1' } },
+  answerSearch: {
+    params: { search: 'q1' },
+    body: { answer: 'fixed_in', change: 'c1', version: '3', why: 'why' },
+  },
+  showAnswerLink: { params: { accusation: 'u1' }, query: LINK },
+  useAnswerLink: { params: { accusation: 'u1' }, query: LINK },
+  listPins: { query: { ...page, project: 'default', open: 'true' } },
+  listIntakes: { query: { ...page, project: 'default', open: 'true' } },
   listKnown: { query: { project: 'default', test: 'boot' } },
   makeKnown: {
     body: { project: 'default', test: 'boot', signature: 'oops', link: 'https://example.org/1', why: 'seen' },

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { sealOf } from '../../src/domain/answer/link.js';
+import { openSearch } from '../../src/domain/culprit/search.js';
 import type { Route } from '../../src/http/routes/route.js';
 import { type RouteName, routes } from '../../src/http/routes.js';
 import { Candidates, type Inspected, type PushedCandidate } from '../../src/ports/candidates.js';
 import { newSecret } from '../../src/store/access.js';
 import { noteUpload } from '../../src/store/blob.js';
+import { recordArrivals } from '../../src/store/changing.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
 import { OpenStream } from './streams.js';
@@ -106,6 +109,33 @@ const expected: Record<RouteName, Expectation> = {
   diffRuns: { path: '/api/v1/runs/{done}/diff?with={done}', gets: [401, 409, 409, 409, 403, 404] },
   changedSincePass: { path: '/api/v1/tests/boot/changed?project=mine', gets: [401, 409, 409, 409, 403, 404] },
   readAttachment: { path: '/api/v1/runs/{done}/attachments/{blob}', gets: SEES_IT },
+  listSearches: { path: '/api/v1/searches?project=mine', gets: SEES_IT },
+  readSearch: { path: '/api/v1/searches/{search}', gets: SEES_IT },
+  startSearch: {
+    body: { project: 'mine', test: 'boot', from: { lab: '1' }, to: { lab: '2' } },
+    gets: [401, 403, 201, 201, 403, 404],
+  },
+  guideSearch: {
+    path: '/api/v1/searches/{search}/guide',
+    body: { weigh: { '{change}': 2 } },
+    gets: [401, 403, 200, 200, 403, 404],
+  },
+  stopSearch: { path: '/api/v1/searches/{search}/stop', gets: [401, 403, 200, 200, 403, 404] },
+  answerSearch: {
+    path: '/api/v1/searches/{search}/answer',
+    body: { answer: 'fixed_in', version: '3' },
+    gets: [401, 403, 200, 200, 403, 404],
+  },
+  showAnswerLink: {
+    path: '/answers/{accusation}?answer=not_mine&expires=99999999999&seal={seal}',
+    gets: EVERYBODY,
+  },
+  useAnswerLink: {
+    path: '/answers/{accusation}?answer=not_mine&expires=99999999999&seal={seal}',
+    gets: EVERYBODY,
+  },
+  listPins: { path: '/api/v1/pins?project=mine', gets: SEES_IT },
+  listIntakes: { path: '/api/v1/intakes?project=mine', gets: SEES_IT },
   listKnown: { path: '/api/v1/known?project=mine', gets: SEES_IT },
   makeKnown: {
     body: { project: 'mine', test: 'boot', signature: 'oops', link: 'https://example.org/1' },
@@ -150,9 +180,35 @@ const secrets = new Map<string, string>();
 const ids: Record<string, string> = {};
 let mineId = '';
 
+/** What links are sealed with. */
+const KEY = 'k'.repeat(40);
+const ON_A_SEARCH = new Set<RouteName>([
+  ...(['readSearch', 'guideSearch', 'stopSearch', 'answerSearch'] as const),
+  ...(['showAnswerLink', 'useAnswerLink'] as const),
+]);
+
 /** What a route ends is there whenever it is asked for. */
 async function renew(name: RouteName): Promise<void> {
   const { store } = api;
+  const rows = new Rows(store);
+  if (ON_A_SEARCH.has(name)) {
+    const line = [
+      { id: ids['change']?.slice(1), componentId: '1', component: 'lab', kind: 'apt', to: '2', facts: {} },
+    ];
+    const value = openSearch({ kind: 'line', changes: 1 });
+    const [search] = await store.rows<{ id: string }>(
+      `INSERT INTO search (project_id, test_id, predicate, signature, line, beside, value, share, actor, why)
+       SELECT $1, id, 'fails', '', $2, '{}', $3, 1, 'me', 'why' FROM test WHERE project_id = $1 LIMIT 1 RETURNING id`,
+      [mineId, JSON.stringify(line), JSON.stringify(value)],
+    );
+    ids['search'] = `q${search?.id}`;
+    const accusation = await rows.one(
+      `INSERT INTO accusation (search_id, change_id, owner) VALUES ($1, $2, 'me') RETURNING id`,
+      [search?.id, ids['change']?.slice(1)],
+    );
+    ids['accusation'] = `u${accusation}`;
+    ids['seal'] = sealOf({ accusation, answer: 'not_mine', expires: 99_999_999_999 }, KEY);
+  }
   if (name === 'revokeToken') ids['token'] = (await api.token({})).id;
   if (name === 'callWatch' || name === 'pushChange')
     await store.rows(`UPDATE watch SET removed_at = NULL WHERE name = 'w'`);
@@ -182,7 +238,7 @@ beforeAll(async () => {
       return { ok: true, arrival: { component, version: `${++pushes}`, title: 't', facts: {} } };
     }
   })();
-  api = await startTestApi({ candidates });
+  api = await startTestApi({ answerKey: KEY, candidates });
   const rows = new Rows(api.store);
   const mine = await api.project('mine');
   await api.project('theirs');
@@ -241,6 +297,13 @@ beforeAll(async () => {
     [lost],
   );
   mineId = mine;
+  await api.store.transaction(async (tx) => {
+    const watch = { name: 'lab', project: 'mine', place: { kind: 'git', url: 'x', branch: 'main' } } as const;
+    const arrivals = ['1', '2'].map((version) => ({ component: 'lab', version, title: version, facts: {} }));
+    await recordArrivals(tx, watch, { arrivals: arrivals.slice(0, 1), isAll: false });
+    const { changes } = await recordArrivals(tx, watch, { arrivals: arrivals.slice(1), isAll: false });
+    ids['change'] = `c${changes[0]}`;
+  });
   ids['incident'] = `i${await rows.incident(mine, 'setup of boot fails')}`;
   const [executor] = await api.store.rows<{ id: string }>(
     `INSERT INTO executor (name, token_id) SELECT 'lab', id FROM token WHERE kind = 'executor' ORDER BY id LIMIT 1 RETURNING id`,

@@ -48,16 +48,13 @@ export async function openChanges(
   const [mirror, hosts] = await Promise.all([AptRepository.start(), lightHosts(5)]);
   await mirror.publish('stable', distribution('1'));
   const bad = hosts.at(-1) as LightHost;
-  // Its package manager fails, whatever it is asked to put in.
-  await bad.exec(
-    'printf "#!/bin/sh\\nexit 2\\n" >/usr/local/bin/dpkg; chmod 755 /usr/local/bin/dpkg; printf "Dir::Bin::dpkg /usr/local/bin/dpkg;" >/etc/apt/apt.conf.d/99bad',
-  );
+  await bad.exec(BREAK);
   const yard = await startYard({
     hosts: hosts.map((host) => ({
       host,
       lines: [
         'expendable: [image, packages, boot, use]',
-        `restore: ${JSON.stringify({ command: host.restore.command })}`,
+        `restore: ${JSON.stringify({ command: host === bad ? brokenAgain(host) : host.restore.command })}`,
       ],
     })),
     ...inventoryOf(mirror),
@@ -82,6 +79,15 @@ export async function openChanges(
     await looked();
   };
   return { scene: { yard, hosts, bad, mirror, publish, say }, close };
+}
+
+/** The package manager fails, whatever it is asked to put in. */
+const BREAK = `printf '#!/bin/sh\\nexit 2\\n' >/usr/local/bin/dpkg && chmod 755 /usr/local/bin/dpkg &&
+  printf 'Dir::Bin::dpkg /usr/local/bin/dpkg;' >/etc/apt/apt.conf.d/99bad`;
+
+/** A new image does not mend the host: what ails it is the machine itself. */
+function brokenAgain({ name, restore: { command } }: LightHost): readonly string[] {
+  return ['sh', '-c', `"$@" && "$1" run ${name} "$0"`, BREAK, ...command];
 }
 
 function inventoryOf(mirror: AptRepository) {

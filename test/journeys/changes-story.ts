@@ -48,8 +48,19 @@ function teller(scene: ChangesScene): () => Promise<void> {
        WHERE kind ~ '^(intake|search|pin|culprit|incident|host)[.]' AND kind <> 'incident.weighed' ORDER BY txid, id OFFSET ${seen}`,
     );
     seen += rows.length;
-    for (const { kind, subject, why } of rows) scene.say(`${kind} ${subject}: ${why}`);
+    for (const { kind, subject, why } of rows) {
+      scene.say(`${kind} ${subject}: ${why}`);
+      if (kind === 'search.done') scene.say(await trialsOf(scene, subject));
+    }
   };
+}
+
+/** What a search has tried, in order: how many changes were in, on which host, and what came of it. */
+async function trialsOf({ yard }: ChangesScene, search: string): Promise<string> {
+  const rows = await yard.rows<{ tried: string }>(
+    `SELECT (asked->>'state') || ' ' || coalesce(outcome, '-') AS tried FROM trial WHERE search_id = ${search.slice(1)} ORDER BY told_at, id`,
+  );
+  return rows.map(({ tried }) => tried).join(', ');
 }
 
 /** The story: forty updates arrive at once. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Id } from '../../src/domain/id.js';
 import type { Blobs } from '../../src/ports/blobs.js';
 import * as access from '../../src/store/access.js';
+import * as answering from '../../src/store/answering.js';
 import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
 import * as blob from '../../src/store/blob.js';
@@ -16,6 +17,7 @@ import * as grid from '../../src/store/grid.js';
 import * as halting from '../../src/store/halting.js';
 import * as history from '../../src/store/history.js';
 import * as host from '../../src/store/host.js';
+import * as hunting from '../../src/store/hunting.js';
 import * as incident from '../../src/store/incident.js';
 import * as judging from '../../src/store/judging.js';
 import * as lapsing from '../../src/store/lapsing.js';
@@ -28,6 +30,7 @@ import * as pulsing from '../../src/store/pulse.js';
 import * as recording from '../../src/store/recording.js';
 import * as reserving from '../../src/store/reserving.js';
 import * as run from '../../src/store/run.js';
+import * as searches from '../../src/store/searches.js';
 import * as sending from '../../src/store/sending.js';
 import { type Plans, Store } from '../../src/store/store.js';
 import * as submission from '../../src/store/submission.js';
@@ -693,6 +696,35 @@ describe('changes', () => {
   look('', changeLists.componentsSeen, [list]);
   look('now', changeLists.baselineAt, [list]);
   look('', changeLists.watchesSeen, [all]);
+  look('newest first', searches.listSearches, [list]);
+  look('', searches.findSearch, [all, '1']);
+  look('', searches.trialsOf, ['1']);
+  look('newest first', searches.listPins, [list]);
+  look('of a search', searches.listPins, [{ ...list, search: '1' }]);
+  look('newest first', searches.listIntakes, [list]);
+  look('', searches.accusationsOf, ['1']);
+  look('', searches.toldOfSearch, ['1']);
+  look('', hunting.runWithVersions, [all, runId(middle)]);
+  look('', hunting.trustedIn, ['3']);
+  look('', hunting.pastOf, ['3', ['debs/package 1', 'debs/package 2']]);
+  look('', hunting.giveConsequences, ['1']);
+  look('', hunting.askerOf, ['1']);
+  look('', hunting.wasAsked, ['1']);
+  look('', hunting.guideSearch, ['1', [{ kind: 'stop' }], 'ann']);
+  look('', answering.accusationsIn, [all, '1']);
+  look('', answering.accusationById, ['1']);
+  look('', answering.pinsFor, ['1', '1']);
+  look('', answering.withdrawnLately, [{ testName: 'boot', projectId: '3' }, ['1', '2']]);
+  look('', answering.fixesIn, ['debs']);
+  look('', answering.gridNow, []);
+  look('to an accusation', answering.noteAnswer, [
+    {
+      ...{ id: '1', search: '1', projectId: '3', test: 'boot', change: '1', component: 'a', version: '1' },
+      ...{ state: 'blamed', owner: 'ann', answer: null, withdrawnAt: null },
+    },
+    { kind: 'not_mine', why: '' },
+    'ann',
+  ]);
 });
 
 test('every function of the store that speaks to the database has been looked at', () => {
@@ -710,6 +742,9 @@ test('every function of the store that speaks to the database has been looked at
   ]);
   const modules = {
     access,
+    answering,
+    hunting,
+    searches,
     assigning,
     blaming,
     blob,

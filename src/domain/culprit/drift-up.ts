@@ -1,3 +1,5 @@
+import { type FailureRate, rateOf } from './failure-rate.js';
+
 /**
  * Watches ordinary runs for a test that begins to fail more often: a generalised likelihood ratio in the manner of
  * Page's cumulative sum (1954), one sum for each rate that it may have risen to.
@@ -13,8 +15,9 @@ const ALARM = 11.2;
 /** Before any run. */
 export const NO_DRIFT: DriftUp = { sums: RISEN_TO.map(() => 0) };
 
-/** After one more run; `usual` is the rate at which it failed before. */
-export function driftAfter({ sums }: DriftUp, failed: boolean, usual: number): DriftUp {
+/** After one more run of a test that failed as often as `before` says. */
+export function driftAfter({ sums }: DriftUp, failed: boolean, before: FailureRate): DriftUp {
+  const usual = rateOf(before);
   return {
     sums: RISEN_TO.map((rate, n) => {
       if (rate <= usual) return 0;

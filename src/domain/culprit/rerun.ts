@@ -35,8 +35,12 @@ export function nextReruns(reruns: Reruns, hosts: number): RerunPlan {
   const done = reruns.failed + reruns.passed;
   if (classOf(reruns) !== undefined || hosts === 0) return { reruns: 0, controls: 0 };
   const together = Math.min(hosts, MOST_AT_ONCE, MOST_RERUNS - done);
-  // A single host takes turns: three times the new state, once the good one.
-  const controls = hosts === 1 ? (done % 4 === 3 && !isControlled(reruns) ? 1 : 0) : Math.ceil(together / 4);
+  // One at a time takes turns: three times the new state, once the good one.
+  if (together === 1) {
+    const controls = done % 4 === 3 && !isControlled(reruns) ? 1 : 0;
+    return { reruns: 1 - controls, controls };
+  }
+  const controls = Math.ceil(together / 4);
   return { reruns: together - controls, controls };
 }
 

@@ -241,10 +241,12 @@ function settled(search: Search): Search {
     return borneOut(search, search.verification);
   const space = spaceIn(search);
   const { leading } = space;
-  if (leading.kind !== 'changes' && leading.probability >= SURE_OF_NONE)
+  const isNone = leading.kind !== 'changes';
+  const sure = isNone ? SURE_OF_NONE : SURE;
+  // Where nothing more can be learnt, less must do; and of changes, with and without them decides.
+  const isExhausted = search.pending.length === 0 && leading.probability < sure && space.isExhausted();
+  if (isNone && leading.probability >= (isExhausted ? SURE : SURE_OF_NONE))
     return done(search, none(leading, space.rates()));
-  // Where nothing tells the likeliest cause from the next, with and without it must decide.
-  const isExhausted = search.pending.length === 0 && leading.probability < SURE && space.isExhausted();
   if (
     search.rejections < MOST_REJECTIONS &&
     leading.kind === 'changes' &&

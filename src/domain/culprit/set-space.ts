@@ -30,8 +30,15 @@ function spaceOf(question: Question, tallies: readonly Tally[], sets: Sets): Spa
     (sum, { good, bad, silent, other }) => sum + good + bad + other + silent.length,
     0,
   );
-  const next = (underWay: Sets, count: number) =>
+  const find = (underWay: Sets, count: number) =>
     nextSets(question, belief, installs, refused, underWay, count, turn + underWay.length);
+  // Asked for twice: whether there is any, and which.
+  let first: Sets | undefined;
+  const next = (underWay: Sets, count: number) => {
+    if (underWay.length > 0 || count !== 1) return find(underWay, count);
+    first ??= find([], 1);
+    return first;
+  };
   return {
     leading: leadingOf(belief, best, tallies, sets, installs),
     points: belief.points,

@@ -174,9 +174,14 @@ function hasFailedAgain({ host, work, moment }: Failing, records: readonly WorkR
   );
 }
 
-/** How many things must have broken by themselves for these to fail; a step that failed here too would explain this. */
+/**
+ * How many things must have broken by themselves for these to fail. A step that failed here too would explain this, and
+ * so would the host on which it failed: of that one each step counts.
+ */
 function faultsIn(records: readonly Work[], failed: Work): number {
-  const hosts = new Set(records.map(({ host }) => host));
+  const hosts = new Set(
+    records.map(({ host, work }) => (host === failed.host ? (stepOf(work) ?? host) : host)),
+  );
   const works = new Set(
     records.map(({ host, work }) => (work === failed.work ? host : (stepOf(work) ?? host))),
   );

@@ -1,4 +1,6 @@
 import type { News, ToldIncident, ToldSubmission } from './news.js';
+import { oneLine } from './one-line.js';
+import { ofSearch } from './search-letter.js';
 
 /** What a person reads. */
 export interface Letter {
@@ -25,7 +27,9 @@ function said(news: News): readonly (readonly string[])[] {
       ['Nothing of this is urgent; all of it is over, or waits for you.'],
       lines.map(({ at, subject, text }) => `${moment(at)}  ${subject}  ${oneLine(text, 300)}`),
     ];
-  const head = [oneLine(headOf(news), 1000)];
+  // The evidence of a search has a part of its own.
+  const head = [oneLine(headOf(news).split('\n', 1)[0] ?? '', 1000)];
+  if (news.search !== undefined && news.kind === 'told') return [head, ...ofSearch(news.search)];
   if (incident === undefined) return [head];
   const isOver = news.kind === 'closed' || news.kind === 'moved';
   return [
@@ -41,6 +45,8 @@ function headOf({ kind, text, incident }: News): string {
       return incident?.title ?? text;
     case 'moved':
       return `This is not yours after all: ${text}. You need do nothing more about it.`;
+    case 'withdrawn':
+      return `This is withdrawn: ${text}. Nothing is held back because of it any more, and the change is tried again.`;
     case 'quarantined':
       return `${incident?.host ?? 'The host'} is quarantined, and gets no more work: ${text}`;
     case 'closed':
@@ -145,12 +151,6 @@ function closing({ grid }: News): readonly (readonly string[])[] {
   return [
     ['--', `Testyard, grid ${grid}. A program wrote this; an answer goes to the people who run the grid.`],
   ];
-}
-
-/** What a host printed is data: nothing in it ends a line, moves a cursor or a header. */
-export function oneLine(text: string, most: number): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ').trim();
-  return line.length <= most ? line : `${line.slice(0, most - 3)}...`;
 }
 
 /** `2026-01-02 03:04 UTC`. */

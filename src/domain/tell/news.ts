@@ -4,6 +4,8 @@ export type NewsKind =
   | 'told'
   /** It is somebody else's after all. */
   | 'moved'
+  /** What a search said is taken back. */
+  | 'withdrawn'
   | 'quarantined'
   | 'closed'
   /** The grid or a pool starts nothing more. */
@@ -43,6 +45,48 @@ export interface ToldIncident {
   }[];
 }
 
+/** A search for the change that broke something, as the letters about it tell of it. */
+export interface ToldSearch {
+  readonly id: string;
+  readonly test: string;
+  /** The changes that it found; none: no change did it, or nobody can tell which. */
+  readonly found: readonly FoundChange[];
+  /** Among how many. */
+  readonly among: number;
+  readonly probability?: number;
+  /** Trials that told something, and those that verified it. */
+  readonly trials: { readonly search: number; readonly verify: number };
+  /** How many trials were bad, with it and without it, and of how many. */
+  readonly with?: Counted;
+  readonly without?: Counted;
+  /** In what a bad run with it and a good one without it differed, in lines; undefined: nobody could look. */
+  readonly difference?: readonly string[];
+  readonly heldAt: readonly { readonly component: string; readonly version: string }[];
+  /** What reproduces it on a machine of one's own. */
+  readonly commands: readonly (readonly [command: string, what: string])[];
+  /** With which the recipient can answer without a token; none where he is accused of nothing. */
+  readonly links: readonly { readonly what: string; readonly url: string }[];
+  /** True where the recipient is asked for an answer. */
+  readonly isAsked: boolean;
+}
+
+/** A change that a search found. */
+export interface FoundChange {
+  readonly component: string;
+  readonly version: string;
+  readonly before?: string;
+  readonly title: string;
+  readonly author?: string;
+  readonly link?: string;
+}
+
+/** How many trials were bad, of how many, and the last of their runs. */
+export interface Counted {
+  readonly bad: number;
+  readonly of: number;
+  readonly runs: readonly string[];
+}
+
 /** One line of a digest. */
 export interface DigestLine {
   readonly at: string;
@@ -79,5 +123,6 @@ export interface News {
   readonly text: string;
   readonly incident?: ToldIncident;
   readonly submission?: ToldSubmission;
+  readonly search?: ToldSearch;
   readonly lines?: readonly DigestLine[];
 }

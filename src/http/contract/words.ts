@@ -20,6 +20,10 @@ export const knownId = z.string().regex(/^k[1-9][0-9]{0,18}$/);
 export const attemptId = z.string().regex(/^a[1-9][0-9]{0,18}$/);
 /** `c10`. */
 export const changeId = z.string().regex(/^c[1-9][0-9]{0,18}$/);
+/** `n11`. */
+export const intakeId = z.string().regex(/^n[1-9][0-9]{0,18}$/);
+/** `q12`. */
+export const searchId = z.string().regex(/^q[1-9][0-9]{0,18}$/);
 /** What a thing that people name can be called. */
 export const name = z
   .string()

@@ -23,7 +23,9 @@ export type Answer =
   /** Server-sent events, each an EventView. */
   | 'events'
   /** A document that describes itself. */
-  | 'document';
+  | 'document'
+  /** A page for a browser, that needs no script. */
+  | 'page';
 
 /** One route of the API. The table of routes is all there is: guard, OpenAPI file and role tests read it. */
 export interface Route {
@@ -33,8 +35,11 @@ export interface Route {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** In place of JSON: `bytes` of any length, read as they come; `text`, JSON as it was sent, so that a signature fits. */
-  readonly takes?: 'bytes' | 'text';
+  /**
+   * In place of JSON: `bytes` of any length, read as they come; `text`, JSON as it was sent, so that a signature fits;
+   * `form`, what a page's form sends.
+   */
+  readonly takes?: 'bytes' | 'text' | 'form';
   readonly answer: Answer;
   readonly status: 200 | 201;
   /** What else a success may answer, where the body asks for it. */

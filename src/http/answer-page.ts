@@ -1,0 +1,59 @@
+import type { Answer } from '../domain/answer/answer.js';
+import type { Accusation } from '../store/answering.js';
+
+/** The page behind a link of a letter: what is said, and the one button that says it. */
+export function askingPage(accusation: Accusation, answer: Answer['kind']): string {
+  const { component, version, test } = accusation;
+  const what = `${component} ${version}`;
+  return page('Is this your answer?', [
+    `<p>A search found that <b>${safe(what)}</b> breaks the test <b>${safe(test)}</b>.</p>`,
+    `<p>${safe(SAYS[answer])}</p>`,
+    // Where no address is named the form goes to the page's own, seal included.
+    `<form method="post">${FIELDS[answer]}<button type="submit">${safe(BUTTONS[answer])}</button></form>`,
+    '<p>If that is not what you want to say, close this page: nothing has happened.</p>',
+  ]);
+}
+
+/** What is shown once the answer was taken, or why it was not. */
+export function answeredPage(accusation: Accusation, refused: string | undefined): string {
+  const { component, version, search } = accusation;
+  return refused === undefined
+    ? page('Your answer was taken', [
+        `<p>It is on record with search q${search}, about ${safe(`${component} ${version}`)}.</p>`,
+      ])
+    : page('That cannot be answered', [`<p>${safe(refused)}.</p>`]);
+}
+
+const SAYS: Readonly<Record<Answer['kind'], string>> = {
+  not_mine:
+    'You say that it is not this change. The accusation is withdrawn, everybody who was told of it is told so, and the change is tried again.',
+  fixed_in: 'You say that a later version mends it. Until that version comes no other of it is tried.',
+  snoozed: 'You want no letters about this for some days. What is held back stays so.',
+};
+const BUTTONS: Readonly<Record<Answer['kind'], string>> = {
+  not_mine: 'It is not mine',
+  fixed_in: 'It is fixed in this version',
+  snoozed: 'Not before then',
+};
+const FIELDS: Readonly<Record<Answer['kind'], string>> = {
+  not_mine: '',
+  fixed_in: '<p><label>Version <input name="version" required maxlength="200"></label></p>',
+  snoozed: '<p><label>Days <input name="days" type="number" min="1" max="30" value="3" required></label></p>',
+};
+
+function page(title: string, parts: readonly string[]): string {
+  const head = `<meta charset="utf-8"><meta name="robots" content="noindex"><title>${title}</title>`;
+  return `<!doctype html><html lang="en"><head>${head}</head><body><h1>${title}</h1>${parts.join('')}</body></html>\n`;
+}
+
+/** Names come from packages and people: none of them is markup. */
+function safe(text: string): string {
+  const marks: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
+  return text.replace(/[&<>"']/g, (mark) => marks[mark] ?? mark);
+}

@@ -1,0 +1,185 @@
+import type { Answer } from '../domain/answer/answer.js';
+import { LINK_S, linkAt } from '../domain/answer/link.js';
+import type { Verification } from '../domain/culprit/verification.js';
+import { type Id, readId } from '../domain/id.js';
+import type { Counted, FoundChange, ToldSearch } from '../domain/tell/news.js';
+import type { Blobs } from '../ports/blobs.js';
+import { accusationsIn } from '../store/answering.js';
+import { type Change, readChanges } from '../store/changing.js';
+import { findEnvironment } from '../store/environment.js';
+import { findSearch, listPins, type SearchRow, trialsOf } from '../store/searches.js';
+import type { Sql } from '../store/store.js';
+import { compareRecorded } from './environment.js';
+
+/** What makes links with which a letter can be answered. */
+export interface AnswerLinks {
+  /** Where people reach the API; '' is nowhere, and no link is made. */
+  readonly base: string;
+  readonly key: string;
+}
+
+/** What letters to a recipient need beside the database. */
+export interface ForLetters {
+  readonly recipient: string;
+  /** The moment of the letter: links count from it. */
+  readonly at: Date;
+  readonly blobs?: Blobs | undefined;
+  readonly links?: AnswerLinks | undefined;
+}
+
+type Trials = Awaited<ReturnType<typeof trialsOf>>;
+
+const MOST_PINS = 20;
+
+/** A search as a letter to somebody tells of it; undefined: the thread is about something else. */
+export async function toldSearch(
+  sql: Sql,
+  thread: string,
+  letter: ForLetters,
+): Promise<ToldSearch | undefined> {
+  const id = readId('search', thread);
+  const row = id === undefined ? undefined : await findSearch(sql, 'all', id);
+  if (id === undefined || row === undefined) return undefined;
+  const [trials, pins, known] = await Promise.all([
+    trialsOf(sql, id),
+    listPins(sql, { visible: 'all', search: id, open: true, limit: MOST_PINS }),
+    readChanges(sql, foundIn(row)),
+  ]);
+  const { conclusion, spent, verification } = row.value;
+  const difference = await differenceOf(sql, trials, letter.blobs);
+  const links = await linksOf(sql, id, letter);
+  return {
+    id: thread,
+    test: row.test,
+    found: known.map((change) => foundChange(change, row)),
+    among: row.line.length,
+    ...(conclusion !== undefined && 'probability' in conclusion
+      ? { probability: conclusion.probability }
+      : {}),
+    trials: { search: spent.search, verify: spent.verify },
+    ...(verification === undefined ? {} : bothWays(verification, trials)),
+    ...(difference === undefined ? {} : { difference }),
+    heldAt: pins.items.map(({ component, version }) => ({ component, version })),
+    commands: commandsFor(row, known, trials),
+    ...links,
+  };
+}
+
+/** The changes that a search found, by id. */
+function foundIn({ value: { conclusion }, line }: SearchRow): readonly Id[] {
+  if (conclusion?.kind !== 'culprit' && conclusion?.kind !== 'several') return [];
+  return conclusion.changes.flatMap((number) => line[number - 1]?.id ?? []);
+}
+
+function foundChange(
+  { id, component, version, title, author, link }: Change,
+  { line }: SearchRow,
+): FoundChange {
+  const before = line.find((change) => change.id === id)?.from;
+  return {
+    ...{ component, version, title },
+    ...(before === undefined ? {} : { before }),
+    ...(author === null ? {} : { author }),
+    ...(link === null ? {} : { link }),
+  };
+}
+
+function bothWays(seen: Verification, trials: Trials): { readonly with: Counted; readonly without: Counted } {
+  const runs = (why: 'with' | 'without', outcome: string) =>
+    trials.filter((one) => one.for === why && one.outcome === outcome).flatMap(({ run }) => run ?? []);
+  return {
+    with: { bad: seen.badWith, of: seen.badWith + seen.goodWith, runs: runs('with', 'bad') },
+    without: {
+      bad: seen.badWithout,
+      of: seen.badWithout + seen.goodWithout,
+      runs: runs('without', 'good'),
+    },
+  };
+}
+
+/** The last bad run with it against the last good one without it. */
+async function differenceOf(
+  sql: Sql,
+  trials: Trials,
+  blobs: Blobs | undefined,
+): Promise<readonly string[] | undefined> {
+  const last = (why: 'with' | 'without', outcome: string) =>
+    readId('run', trials.findLast((one) => one.for === why && one.outcome === outcome)?.run ?? '');
+  const [bad, good] = [last('with', 'bad'), last('without', 'good')];
+  if (blobs === undefined || bad === undefined || good === undefined) return undefined;
+  const [before, after] = [await findEnvironment(sql, 'all', good), await findEnvironment(sql, 'all', bad)];
+  if (before === undefined || after === undefined) return undefined;
+  const { changes } = await compareRecorded(before, after, blobs);
+  return changes.map(
+    ({ part, name, before: was = 'not there', after: is = 'not there' }) =>
+      `${part.padEnd(12)} ${name}: ${was || 'there'} -> ${is || 'there'}`,
+  );
+}
+
+function commandsFor(row: SearchRow, known: readonly Change[], trials: Trials): ToldSearch['commands'] {
+  const { id, test, line } = row;
+  const bad = trials.findLast(({ outcome, run }) => outcome === 'bad' && run !== undefined)?.run;
+  const local = known.length === 1 ? known.flatMap((change) => locally(change, test, line)) : [];
+  return [
+    [`testyard search q${id}`, 'all that is known of it'],
+    ...(bad === undefined ? [] : [[`testyard logs ${bad}`, 'what the last bad run printed'] as const]),
+    ...local,
+  ];
+}
+
+/** With the change and without it, on a machine of one's own. */
+function locally(change: Change, test: string, line: SearchRow['line']): ToldSearch['commands'] {
+  const before = line.find(({ id }) => id === change.id)?.from;
+  if (change.kind === 'git') {
+    const command = `testyard bisect --good ${before ?? `${change.version}^`} --bad ${change.version} -- ./${test}.sh`;
+    return [[command, `in a clone of it (${test}.sh is your copy of the test)`]];
+  }
+  const put = (version: string) => `${putIn(change, version)} && testyard run ${test}.sh`;
+  if (putIn(change, '') === '') return [];
+  return [
+    [put(change.version), `on a machine of yours: with it (${test}.sh is your copy of the test)`],
+    ...(before === undefined ? [] : [[put(before), 'and without it'] as const]),
+  ];
+}
+
+function putIn({ kind, component, facts }: Change, version: string): string {
+  const name = facts.name ?? component.split('/').at(-1) ?? component;
+  switch (kind) {
+    case 'apt':
+      return `sudo apt-get install --allow-downgrades ${name}=${version}`;
+    case 'dnf':
+      return `sudo dnf install ${name}-${version}`;
+    case 'git':
+    case 'image':
+    case 'test':
+      return '';
+  }
+}
+
+const ANSWERS: readonly (readonly [Answer['kind'], string])[] = [
+  ['not_mine', 'It is not this change'],
+  ['fixed_in', 'A later version mends it'],
+  ['snoozed', 'Not now'],
+];
+
+/** For whoever is accused, and has not taken it back. */
+async function linksOf(
+  sql: Sql,
+  search: Id,
+  { recipient, at, links }: ForLetters,
+): Promise<Pick<ToldSearch, 'links' | 'isAsked'>> {
+  const own = (await accusationsIn(sql, 'all', search)).filter(
+    ({ owner, withdrawnAt }) => owner === recipient && withdrawnAt === null,
+  );
+  const expires = Math.floor(at.getTime() / 1000) + LINK_S;
+  if (links === undefined || links.base === '') return { isAsked: own.length > 0, links: [] };
+  return {
+    isAsked: own.length > 0,
+    links: own.flatMap(({ id: accusation, component }) =>
+      ANSWERS.map(([answer, what]) => ({
+        what: own.length > 1 ? `${what} (${component})` : what,
+        url: linkAt(links.base, { accusation, answer, expires }, links.key),
+      })),
+    ),
+  };
+}
