@@ -1,4 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -105,6 +107,51 @@ describe('a repository for apt', () => {
       expect(arrivals.map((one) => one.component).sort()).toEqual(['w/base', 'w/libfoo']);
     });
 
+    it('the changelog of a new version says what was done, where the suite names one', async () => {
+      const root = path.join(repository.fileOf({ name: 'x', version: '1' }), '../..');
+      await mkdir(path.join(root, 'changelogs/main/a/app'), { recursive: true });
+      await writeFile(
+        path.join(root, 'changelogs/main/a/app/app_2'),
+        'app (2) lab; urgency=low\n\n  * Mends the pump.\n\n -- Pat <pat@example.org>  Mon, 05 Jan 2026 10:00:00 +0000\n',
+      );
+      const head = path.join(root, 'dists/stable/Release');
+      const release = await readFile(head, 'utf8');
+      await writeFile(head, `Changelogs: ${repository.url}/changelogs/@CHANGEPATH@\n${release}`);
+      const watch = watchOf({ ...aptPlace(repository), key: undefined } as never);
+      const known = {
+        versions: new Map([
+          ['w/app', '1'],
+          ['w/base', '2'],
+        ]),
+      };
+      const { arrivals } = read(await new AptArrivals().look(watch, known));
+      expect(arrivals.find((one) => one.component === 'w/app')).toMatchObject({
+        ...{ title: 'Mends the pump.', author: 'Pat <pat@example.org>', owner: 'lab@testyard.invalid' },
+        madeAt: new Date('2026-01-05T10:00:00Z'),
+      });
+      // Of what has none the list alone tells.
+      expect(arrivals.find((one) => one.component === 'w/base')).toMatchObject({ title: 'base 3' });
+      await writeFile(head, release);
+    });
+
+    it.each(['xz', 'gz'])('a list may be packed by %s', async (how) => {
+      const root = path.join(repository.fileOf({ name: 'x', version: '1' }), '../../dists/stable');
+      const [folder = ''] = (await readdir(path.join(root, 'main'))).filter((name) => name !== 'binary-all');
+      const list = path.join(root, 'main', folder, 'Packages');
+      execFileSync(how === 'xz' ? 'xz' : 'gzip', ['-kf', list]);
+      const bytes = await readFile(`${list}.${how}`);
+      const digest = createHash('sha256').update(bytes).digest('hex');
+      const line = ` ${digest} ${bytes.length} main/${folder}/Packages.${how}`;
+      const architecture = folder.replace('binary-', '');
+      const head = path.join(root, 'Release');
+      const before = await readFile(head, 'utf8');
+      await writeFile(head, `Architectures: ${architecture}\nSHA256:\n${line}\n`);
+      const watch = watchOf({ ...aptPlace(repository), key: undefined } as never);
+      expect(read(await new AptArrivals().look(watch, NOTHING)).arrivals).toHaveLength(3);
+      await writeFile(head, before);
+      await rm(`${list}.${how}`);
+    });
+
     it('a list that nobody who is trusted has signed is not believed', async () => {
       const stranger = await AptRepository.start();
       const { key } = stranger;
@@ -114,7 +161,6 @@ describe('a repository for apt', () => {
 
     it('a list that was changed since it was signed is not believed', async () => {
       const packages = path.join(repository.fileOf({ name: 'x', version: '1' }), '../../dists/stable/main');
-      const { readdir } = await import('node:fs/promises');
       for (const folder of await readdir(packages))
         await writeFile(path.join(packages, folder, 'Packages'), 'Package: evil\nVersion: 1\n');
       expect(await look()).toMatchObject({ kind: 'unreadable', why: /is not what the list of files says/ });
