@@ -17,6 +17,7 @@ const statements = [
      state text NOT NULL DEFAULT 'testing',
      submission_id bigint,
      tries integer NOT NULL DEFAULT 0,
+     probed boolean NOT NULL DEFAULT false,
      opened_at timestamptz NOT NULL DEFAULT grid_now(),
      closed_at timestamptz,
      why text NOT NULL,

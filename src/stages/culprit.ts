@@ -5,13 +5,10 @@ import type { Demand } from '../domain/demand.js';
 import { showId } from '../domain/id.js';
 import { classified, nextForClass, noChange } from '../domain/intake/classify.js';
 import { versionsAt } from '../domain/intake/line.js';
-import { readTrial, type Tried } from '../domain/intake/reading.js';
+import { readTrial } from '../domain/intake/reading.js';
 import { fitsOf } from '../domain/plan/fit.js';
-import { mayRun } from '../domain/provision/chain.js';
-import { isRestore } from '../domain/step.js';
 import { joined } from '../domain/submit/joined.js';
 import { seatsTaken } from '../store/assigning.js';
-import { openIncidents } from '../store/blaming.js';
 import {
   endedTrials,
   type Hunt,
@@ -22,10 +19,9 @@ import {
   tellTrial,
 } from '../store/seeking.js';
 import { type Transaction, wake } from '../store/store.js';
-import { submitOwnWork } from '../store/unfolding.js';
 import type { World } from '../store/world.js';
 import { concluded } from './consequence.js';
-import { lookInto } from './look-into.js';
+import { lookInto, putBack } from './look-into.js';
 import type { Settings } from './settings.js';
 
 /**
@@ -83,20 +79,6 @@ export async function search(tx: Transaction, world: World, settings: Settings):
 /** Only a failure of a test may be no more than a flake; of a partner it is known that there is something to find. */
 function isClassified({ predicate, partnerOf }: Hunt): boolean {
   return predicate !== 'fails' || partnerOf !== null;
-}
-
-/** A host that was lost with changes on it is put back before a canary is asked whether it lives: nobody else may mend it. */
-async function putBack(tx: Transaction, { host: id }: Tried, world: World): Promise<void> {
-  const host = id === undefined ? undefined : world.byId.get(id);
-  const step =
-    host === undefined ? undefined : world.steps.find((one) => isRestore(one) && mayRun(one, host));
-  const incident = (await openIncidents(tx)).find(({ scope, hostId }) => scope === 'host' && hostId === id);
-  if (host === undefined || step === undefined || incident === undefined) return;
-  const why = `${host.name} was lost with changes on it`;
-  await submitOwnWork(tx, {
-    ...{ purpose: 'recovery', incident: incident.id, why },
-    target: { host: host.name, step: step.name },
-  });
 }
 
 /** Hosts for further trials: as many as the search's share of those that could serve it, idle ones first. */

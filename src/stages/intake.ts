@@ -27,7 +27,7 @@ import {
 import { type Transaction, wake } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { waitingForFix } from './answer.js';
-import { lookInto } from './look-into.js';
+import { lookInto, putBack } from './look-into.js';
 import type { Settings } from './settings.js';
 
 /** Runs with changes are made so often again where they came to nothing. */
@@ -122,16 +122,11 @@ async function goOn(tx: Transaction, intake: Intake, world: World, settings: Set
     const submissionId = await submitTrials(tx, {
       projectId: intake.projectId,
       name: `${intake.watch}: ${line.length} changes`,
-      tests,
-      times: TIMES,
+      ...(intake.probed ? { tests, times: TIMES } : { tests: tests.slice(0, 1) }),
       versions: versionsWith(intake.line, line),
     });
-    await changeIntake(
-      tx,
-      intake,
-      { submissionId },
-      `${line.length} changes are tried on ${tests.length} tests`,
-    );
+    const on = intake.probed ? `${tests.length} tests` : 'one host first';
+    await changeIntake(tx, intake, { submissionId }, `${line.length} changes are tried on ${on}`);
     return 1;
   }
   const runs = await endedRuns(tx, intake.submissionId);
@@ -151,6 +146,8 @@ async function answered(
 ): Promise<void> {
   const versioned = new Set(versionedSteps(world.steps).keys());
   const read = runs.map((run) => ({ run, is: predicateOf(run.tried, versioned) }));
+  for (const { run, is } of read) if (is === 'lost') await putBack(tx, run.tried, world);
+  if (!intake.probed) return await probed(tx, intake, line, read[0]);
   if (read.every(({ is }) => is === undefined)) {
     const count = intake.tests.length - intake.flaky.length;
     const why = `held on ${count === 1 ? 'the one test' : `all ${count} tests`} that can tell`;
@@ -177,6 +174,31 @@ async function answered(
     return await stop(tx, intake, `tried ${MOST_TRIES + 1} times, and it came to nothing: ${last}`);
   }
   await seek(tx, intake, line, first.run, first.is as Predicate);
+}
+
+/** One host has had all of it: where it could be put in and the host lives the others follow. */
+async function probed(
+  tx: Transaction,
+  intake: Intake,
+  line: readonly LinkedChange[],
+  one: { readonly run: EndedRun; readonly is: ReturnType<typeof predicateOf> } | undefined,
+): Promise<void> {
+  if (one === undefined || one.is === undefined || one.is === 'fails') {
+    const change = { submissionId: null, probed: true, tries: 0 };
+    return await changeIntake(tx, intake, change, 'it can be put in');
+  }
+  const why = one.run.tried.reason;
+  // What looks like the infrastructure is seen twice before anything is searched for.
+  if (intake.tries === 0 || (one.is === 'nothing' && intake.tries < MOST_TRIES))
+    return await changeIntake(
+      tx,
+      intake,
+      { submissionId: null, tries: intake.tries + 1 },
+      `tried again: ${why}`,
+    );
+  if (one.is === 'nothing')
+    return await stop(tx, intake, `tried ${intake.tries + 1} times, and it came to nothing: ${why}`);
+  await seek(tx, intake, line, one.run, one.is);
 }
 
 async function seek(

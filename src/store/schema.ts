@@ -1140,6 +1140,7 @@ export const SCHEMA = {
       state: text<'testing' | 'searching' | 'passed' | 'stopped'>("'testing'"),
       submissionId: orNull(bigint()),
       tries: integer(0),
+      probed: boolean('false'),
       openedAt: instant('grid_now()'),
       closedAt: orNull(instant()),
       why: text(),

@@ -25,12 +25,14 @@ export interface Intake {
   readonly submissionId: Id | null;
   /** How often runs without an answer were made again. */
   readonly tries: number;
+  /** One run has shown that all that is left can be put in, and that its host lives. */
+  readonly probed: boolean;
 }
 
 /** The intakes that are not over. */
 export function openIntakes(sql: Sql): Promise<readonly Intake[]> {
   return sql.rows<Intake>(
-    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries
+    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries, probed
      FROM intake WHERE closed_at IS NULL ORDER BY id`,
   );
 }
@@ -67,6 +69,7 @@ export async function changeIntake(
     readonly without?: readonly Id[];
     readonly flaky?: readonly Id[];
     readonly tries?: number;
+    readonly probed?: boolean;
   },
   why: string,
 ): Promise<void> {
@@ -74,6 +77,7 @@ export async function changeIntake(
     `UPDATE intake SET state = coalesce($2, state), why = $3,
        submission_id = CASE WHEN $4 THEN $5::bigint ELSE submission_id END,
        without = coalesce($6::bigint[], without), flaky = coalesce($7::bigint[], flaky), tries = coalesce($8, tries),
+       probed = coalesce($9, probed AND $6 IS NULL),
        closed_at = CASE WHEN $2 IN ('passed', 'stopped') THEN grid_now() END
      WHERE id = $1 AND closed_at IS NULL`,
     [
@@ -85,6 +89,7 @@ export async function changeIntake(
       change.without ?? null,
       change.flaky ?? null,
       change.tries ?? null,
+      change.probed ?? null,
     ],
   );
   const { submissionId: submission, without, state } = change;

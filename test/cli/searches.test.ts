@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { arriving, ChangingGrid, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Piece } from '../../bench/sim/fate.js';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
 import { Git } from '../../src/adapters/git.js';
@@ -11,7 +12,6 @@ import { PushedCandidates } from '../../src/adapters/pushed-candidates.js';
 import { type RunningApi, startApi } from '../../src/http/server.js';
 import { createToken } from '../../src/store/access.js';
 import { FakeDesk } from '../http/api.js';
-import { arriving, ChangingGrid, changing, has } from '../stages/changing.js';
 import { BuiltCli } from './built-cli.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { arriving, ChangingGrid, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Fate, Piece } from '../../bench/sim/fate.js';
 import type { Answer } from '../../src/domain/answer/answer.js';
 import { giveAnswer } from '../../src/stages/answer.js';
 import { accusationsIn } from '../../src/store/answering.js';
-import { arriving, ChangingGrid, changing, has } from './changing.js';
 
 let grid: ChangingGrid;
 afterEach(() => grid?.close());

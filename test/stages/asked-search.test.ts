@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { arriving, ChangingGrid, changing, componentOf, has } from '../../bench/sim/changing-grid.js';
 import type { Fate, Piece } from '../../bench/sim/fate.js';
 import { startSearch, type WantedSearch } from '../../src/stages/start-search.js';
 import { guideSearch, runWithVersions } from '../../src/store/hunting.js';
 import { WorldReader } from '../../src/store/world.js';
-import { arriving, ChangingGrid, changing, componentOf, has } from './changing.js';
 
 let grid: ChangingGrid;
 afterEach(() => grid?.close());

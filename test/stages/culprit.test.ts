@@ -1,24 +1,34 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
-import type { Fate, Piece } from '../../bench/sim/fate.js';
-import { arriving, ChangingGrid, changing, has } from './changing.js';
+import { arriving, ChangingGrid, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
+import type { Fate } from '../../bench/sim/fate.js';
+import type { Inventory } from '../../src/domain/inventory.js';
+import type { WatchSpec } from '../../src/domain/watch.js';
+import { freshDatabase } from '../database.js';
 
 let grid: ChangingGrid;
-afterEach(() => grid?.close());
+let close = async () => {};
+afterEach(() => close());
+
+async function open(inventory: Inventory, fate: Fate, watch: Partial<WatchSpec> = {}) {
+  const database = await freshDatabase();
+  grid = await ChangingGrid.open({ url: database.url, inventory, fate }, watch);
+  close = async () => {
+    await grid.sim.close();
+    await database.drop();
+  };
+}
 
 const PACKAGES = Array.from({ length: 8 }, (_, n) => `p${n + 1}`);
 const all = (version: string) => PACKAGES.map((name) => arriving(name, version));
 
 async function play(fate: Fate, watch = {}, tests = ['one', 'two']) {
-  grid = await ChangingGrid.open(changing(PACKAGES, 6, tests), fate, watch);
+  await open(changing(PACKAGES, 6, tests), fate, watch);
   grid.arrive(10, all('1'));
   grid.arrive(600, all('2'));
   await grid.sim.run({ untilS: 9_000 });
   expect(grid.sim.logged).toEqual([]);
 }
-
-/** The test of somebody, no canary. */
-const isOwn = ({ what, assignment }: Piece) => what === 'test' && assignment.test.name !== 'canary';
 
 const at = (version: string, others: Record<string, string> = {}) => ({
   ...Object.fromEntries(PACKAGES.map((name) => [name, version])),
@@ -108,7 +118,7 @@ describe('what is held back', () => {
     arriving(name, '2', { depends: [{ package: needed, operator: '>=', version: '2' }] });
 
   async function playLine(arrivals: readonly ReturnType<typeof arriving>[], watch = {}, untilS = 9_000) {
-    grid = await ChangingGrid.open(changing(PACKAGES, 6, ['one']), breaks, watch);
+    await open(changing(PACKAGES, 6, ['one']), breaks, watch);
     grid.arrive(10, all('1'));
     grid.arrive(600, arrivals);
     await grid.sim.run({ untilS });
@@ -171,7 +181,7 @@ describe('faults of the grid', () => {
 
 describe('what held when it was tried and breaks a test all the same', () => {
   it('is found by the reds of ordinary runs, rolled back, and its owner told', async () => {
-    grid = await ChangingGrid.open(
+    await open(
       changing(PACKAGES, 6, ['one']),
       // It shows from the second hour on only.
       (piece) => (isOwn(piece) && piece.atS > 3600 && has(piece, 'p3', '2') ? { exit: 1 } : undefined),

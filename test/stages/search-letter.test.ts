@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
+import { arriving, ChangingGrid, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Piece } from '../../bench/sim/fate.js';
 import { Smtp } from '../../src/adapters/smtp.js';
 import { SignedWebHooks } from '../../src/adapters/web-hook.js';
@@ -8,7 +9,6 @@ import { giveAnswer } from '../../src/stages/answer.js';
 import { Sender } from '../../src/stages/send.js';
 import { accusationsIn } from '../../src/store/answering.js';
 import { MailServer } from '../mail-server.js';
-import { arriving, ChangingGrid, changing, has } from './changing.js';
 
 const KEY = 'a key that nobody can guess, really';
 let grid: ChangingGrid;

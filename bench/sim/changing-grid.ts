@@ -1,0 +1,150 @@
+import type { Arrival } from '../../src/domain/change.js';
+import type { HostSpec, Inventory } from '../../src/domain/inventory.js';
+import { TEST_DEFAULTS } from '../../src/domain/test.js';
+import type { WatchSpec } from '../../src/domain/watch.js';
+import { recordArrivals } from '../../src/store/changing.js';
+import type { Piece } from './fate.js';
+import { SimGrid, type SimOptions } from './grid.js';
+
+/** What is watched, in a grid whose hosts are made up. */
+const WATCH: WatchSpec = {
+  name: 'lab',
+  place: { kind: 'apt', url: 'http://127.0.0.1/', suite: 'stable', component: 'main' },
+  project: 'default',
+  share: 0.5,
+  rollbacksPerDay: 5,
+};
+
+const componentOf = (name: string): string => `${WATCH.name}/${name}`;
+
+/** A version of a package that arrives; it belongs to whoever is named after it. */
+export function arriving(name: string, version: string, facts: Arrival['facts'] = {}): Arrival {
+  return {
+    component: componentOf(name),
+    version,
+    owner: `${name}@example.org`,
+    title: `${name} ${version}`,
+    facts: { name, ...facts },
+  };
+}
+
+/** Hosts that one step brings to what is in the baseline, and tests that need it. */
+export function changing(packages: readonly string[], hosts: number, tests: readonly string[]): Inventory {
+  const install = packages.map((name) => ({ name, component: componentOf(name) }));
+  return {
+    grid: { name: 'changing', admin: 'the-admin', default: '' },
+    tags: [
+      { name: 'updated', meaning: 'what is in the baseline is there', kind: 'flag', source: { by: 'word' } },
+    ],
+    aliases: [],
+    pools: [{ name: 'default' }],
+    resources: [],
+    types: [],
+    hosts: Array.from({ length: hosts }, (_, n) => host(`h${n + 1}`)),
+    steps: [
+      {
+        ...{ name: 'distro', owner: 'distro-owner', layer: 'packages', needs: '', gives: ['updated'] },
+        action: {
+          kind: 'packages',
+          by: 'apt',
+          install,
+          remove: [],
+          hold: [],
+          unhold: [],
+          files: [],
+          from: [],
+        },
+        undo: { none: 'the next versions take its place' },
+        ...{ timeoutMs: 600_000, costS: 30, clears: true },
+      },
+    ],
+    tests: tests.map((name) => ({
+      ...TEST_DEFAULTS,
+      ...{ name, requirement: 'updated', labels: [], environment: {}, dirties: 'nothing' as const },
+      ...{ cases: [], commands: [], underTest: [], network: false },
+      run: Buffer.from('#!/bin/sh\n').toString('base64'),
+    })),
+  };
+}
+
+function host(name: string): HostSpec {
+  return {
+    ...{ name, type: 'generic', pool: 'default', owner: `${name}-owner`, seats: 1, tags: [], resources: [] },
+    expendable: ['packages', 'boot', 'use'],
+    transport: {
+      ...{
+        kind: 'ssh',
+        address: '127.0.0.1',
+        port: 22,
+        user: 'root',
+        keyFile: '/nowhere',
+        hostKeys: ['none'],
+      },
+    },
+  };
+}
+
+/** A simulated grid whose packages change. */
+export class ChangingGrid {
+  private constructor(readonly sim: SimGrid) {}
+
+  static async open(
+    { url, ...options }: Pick<SimOptions, 'url' | 'inventory'> & { readonly fate?: SimOptions['fate'] },
+    watch: Partial<WatchSpec> = {},
+  ): Promise<ChangingGrid> {
+    const { inventory, fate } = options;
+    const sim = await SimGrid.open({ url, inventory, ...(fate && { fate }) });
+    const spec = JSON.stringify({ ...WATCH, ...watch });
+    await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [WATCH.name, spec]);
+    return new ChangingGrid(sim);
+  }
+
+  /** These are at the watched place now. */
+  arrive(seconds: number, arrivals: readonly Arrival[]): void {
+    this.sim.at(seconds, () =>
+      this.sim.store.transaction((tx) => recordArrivals(tx, WATCH, { arrivals, isAll: false })),
+    );
+  }
+
+  /** The versions that are trusted now, by package. */
+  async baseline(): Promise<Record<string, string>> {
+    const rows = await this.sim.store.rows<{ name: string; baseline: string }>(
+      `SELECT split_part(name, '/', 2) AS name, baseline FROM component ORDER BY name`,
+    );
+    return Object.fromEntries(rows.map(({ name, baseline }) => [name, baseline]));
+  }
+
+  /** Where every change stands, by package and version. */
+  async changes(): Promise<Record<string, string>> {
+    const rows = await this.sim.store.rows<{ name: string; state: string }>(
+      `SELECT split_part(k.name, '/', 2) || ' ' || c.version AS name, c.state FROM change c
+       JOIN component k ON k.id = c.component_id ORDER BY c.position`,
+    );
+    return Object.fromEntries(rows.map(({ name, state }) => [name, state]));
+  }
+
+  /** Who was told of what a search found, in order. */
+  told(): Promise<readonly { readonly owner: string; readonly title: string }[]> {
+    return this.sim.store.rows(
+      `SELECT data->>'owner' AS owner, data->>'title' AS title FROM history WHERE kind = 'culprit.told' ORDER BY txid, id`,
+    );
+  }
+
+  /** True while changes are tried or searched among. */
+  async isBusy(): Promise<boolean> {
+    const rows = await this.sim.store.rows(
+      `SELECT FROM intake WHERE closed_at IS NULL UNION ALL SELECT FROM search WHERE closed_at IS NULL LIMIT 1`,
+    );
+    return rows.length > 0;
+  }
+}
+
+/** Whether a host has a package at a version. */
+export function has({ host }: Piece, name: string, version: string): boolean {
+  return host.versionOf(componentOf(name)) === version;
+}
+
+/** A test of somebody, no canary. */
+export function isOwn({ what, assignment }: Piece): boolean {
+  return what === 'test' && assignment.test.name !== 'canary';
+}
