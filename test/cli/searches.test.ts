@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { arriving, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Piece } from '../../bench/sim/fate.js';
 import { FolderBlobs } from '../../src/adapters/folder-blobs.js';
 import { Git } from '../../src/adapters/git.js';
@@ -11,7 +12,7 @@ import { PushedCandidates } from '../../src/adapters/pushed-candidates.js';
 import { type RunningApi, startApi } from '../../src/http/server.js';
 import { createToken } from '../../src/store/access.js';
 import { FakeDesk } from '../http/api.js';
-import { arriving, ChangingGrid, changing, has } from '../stages/changing.js';
+import { type OpenedGrid, openChanging } from '../stages/opened-changing.js';
 import { BuiltCli } from './built-cli.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
@@ -20,14 +21,14 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 const PACKAGES = ['p1', 'p2', 'p3'];
 let cli: BuiltCli;
 let folder: string;
-let grid: ChangingGrid;
+let grid: OpenedGrid;
 let api: RunningApi;
 const secrets = new Map<string, string>();
 
 beforeAll(async () => {
   cli = new BuiltCli();
   folder = await mkdtemp(path.join(tmpdir(), 'searches-'));
-  grid = await ChangingGrid.open(changing(PACKAGES, 4, ['one']), (piece: Piece) =>
+  grid = await openChanging(changing(PACKAGES, 4, ['one']), (piece: Piece) =>
     piece.what === 'test' && piece.assignment.test.name === 'one' && has(piece, 'p2', '2')
       ? { exit: 1 }
       : undefined,

@@ -144,7 +144,7 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   readSearch: { params: { search: 'q1' } },
   startSearch: {
     body: {
-      ...{ project: 'default', test: 'boot', from: { lab: '1' }, to: { lab: '2' } },
+      ...{ project: 'default', test: 'boot', good: 'r999998', bad: 'r999999' },
       ...{ predicate: 'fails', consequences: false, why: 'why' },
     },
   },

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { arriving, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Fate, Piece } from '../../bench/sim/fate.js';
 import type { Answer } from '../../src/domain/answer/answer.js';
 import { giveAnswer } from '../../src/stages/answer.js';
 import { accusationsIn } from '../../src/store/answering.js';
-import { arriving, ChangingGrid, changing, has } from './changing.js';
+import { type OpenedGrid, openChanging } from './opened-changing.js';
 
-let grid: ChangingGrid;
+let grid: OpenedGrid;
 afterEach(() => grid?.close());
 
 const PACKAGES = ['p1', 'p2', 'p3', 'p4'];
@@ -23,7 +24,7 @@ const bad =
 
 /** Version 2 of everything arrives, and `p3` is found to break the test. */
 async function accused(fate: Fate) {
-  grid = await ChangingGrid.open(changing(PACKAGES, 5, ['one']), fate);
+  grid = await openChanging(changing(PACKAGES, 5, ['one']), fate);
   grid.arrive(10, all('1'));
   grid.arrive(600, all('2'));
   await grid.sim.run({ untilS: 6_000 });
@@ -82,7 +83,7 @@ describe('not mine', () => {
     await answer({ kind: 'not_mine', why: '' });
     await grid.sim.run({ untilS: 12_000 });
     // It was found again, and nothing of it came to its owner.
-    expect((await grid.searches()).length).toBeGreaterThan(1);
+    expect((await grid.sim.store.rows(`SELECT 1 FROM search`)).length).toBeGreaterThan(1);
     expect((await grid.told()).slice(1)).toMatchObject([{ owner: 'the-admin' }]);
     expect(await said('decision.not_acted')).toMatchObject([
       { what: 'accuse anybody', found: 'lab/p3 2 breaks one' },

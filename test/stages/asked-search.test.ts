@@ -1,24 +1,24 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { arriving, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Fate, Piece } from '../../bench/sim/fate.js';
 import { startSearch, type WantedSearch } from '../../src/stages/start-search.js';
 import { guideSearch, runWithVersions } from '../../src/store/hunting.js';
 import { WorldReader } from '../../src/store/world.js';
-import { arriving, ChangingGrid, changing, componentOf, has } from './changing.js';
+import { type OpenedGrid, openChanging } from './opened-changing.js';
 
-let grid: ChangingGrid;
+let grid: OpenedGrid;
 afterEach(() => grid?.close());
 
 const PACKAGES = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6'];
 const all = (version: string) => PACKAGES.map((name) => arriving(name, version));
-const versions = (version: string) =>
-  Object.fromEntries(PACKAGES.map((name) => [componentOf(name), version]));
+const versions = (version: string) => Object.fromEntries(PACKAGES.map((name) => [`lab/${name}`, version]));
 const isOwn = ({ what, assignment }: Piece) => what === 'test' && assignment.test.name !== 'canary';
 
 /** `p4` 2 is bad from `sinceS` on, so that it got into the baseline while nobody saw it. */
 async function open(sinceS = 5_000, dryRun = true) {
   const fate: Fate = (piece) =>
     isOwn(piece) && piece.atS > sinceS && has(piece, 'p4', '2') ? { exit: 1 } : undefined;
-  grid = await ChangingGrid.open(changing(PACKAGES, 6, ['one']), fate, { dryRun });
+  grid = await openChanging(changing(PACKAGES, 6, ['one']), fate, { dryRun });
   grid.arrive(10, all('1'));
   grid.sim.submit(100, { test: 'one', actor: 'qe' });
   grid.arrive(600, all('2'));

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
+import { arriving, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Piece } from '../../bench/sim/fate.js';
 import { Smtp } from '../../src/adapters/smtp.js';
 import { SignedWebHooks } from '../../src/adapters/web-hook.js';
@@ -8,10 +9,10 @@ import { giveAnswer } from '../../src/stages/answer.js';
 import { Sender } from '../../src/stages/send.js';
 import { accusationsIn } from '../../src/store/answering.js';
 import { MailServer } from '../mail-server.js';
-import { arriving, ChangingGrid, changing, has } from './changing.js';
+import { type OpenedGrid, openChanging } from './opened-changing.js';
 
 const KEY = 'a key that nobody can guess, really';
-let grid: ChangingGrid;
+let grid: OpenedGrid;
 let server: MailServer;
 beforeAll(async () => {
   server = await MailServer.start();
@@ -31,7 +32,7 @@ const send = async () => {
 };
 
 it('tells the owner what speaks for it, how to see it at home and how to answer; then that it is taken back', async () => {
-  grid = await ChangingGrid.open(changing(PACKAGES, 5, ['one']), (piece) =>
+  grid = await openChanging(changing(PACKAGES, 5, ['one']), (piece) =>
     isBad(piece) ? { exit: 1 } : undefined,
   );
   const { store } = grid.sim;
@@ -84,7 +85,7 @@ it("tells a test's owner once a week that it fails now and then in any state", a
   const roll = dice(5);
   const inventory = changing(PACKAGES, 6, ['one', 'two']);
   const tests = inventory.tests.map((test) => ({ ...test, owner: 'tom@example.org' }));
-  grid = await ChangingGrid.open({ ...inventory, tests }, (piece) =>
+  grid = await openChanging({ ...inventory, tests }, (piece) =>
     piece.what === 'test' && piece.assignment.test.name === 'one' && roll() < 0.25 ? { exit: 1 } : undefined,
   );
   const { store } = grid.sim;
