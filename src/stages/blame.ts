@@ -118,7 +118,7 @@ export async function reconsider(
   const looked = canarySince(incident, records);
   // Whether a test takes its hosts down is the judge's to say; until then canaries look whether they live.
   const isNobodys = top.cause.kind === 'test' || top.cause.kind === 'chance';
-  if (isSure(suspects) && !isNobodys && (top.cause.kind !== 'host' || looked !== 'not yet')) {
+  if (isSure(suspects) && !isNobodys && hasShown(top, looked)) {
     await settle(tx, incident, top, world, settings);
     return;
   }
@@ -136,6 +136,12 @@ export async function reconsider(
       world,
     );
   if (isNews || scope.kind !== incident.scope) await nextCheck(tx, id, 0, false);
+}
+
+/** Of a host a canary must have told, and what more hosts than one share must have failed on two. */
+function hasShown({ cause, explains }: Suspect, looked: Looked): boolean {
+  if (cause.kind === 'host') return looked !== 'not yet';
+  return cause.kind === 'step_on_host' || new Set(explains.map(({ host }) => host)).size > 1;
 }
 
 /** What an incident may be due to, by what is known now. */
