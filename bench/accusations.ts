@@ -1,6 +1,6 @@
 import { asked, nextTrials, openSearch, told as toldTrial } from '../src/domain/culprit/search.js';
 import { dice, asked as options, quantile, report } from './parts/report.js';
-import { arriving, ChangingGrid, changing, has, isOwn, openChanging } from './sim/changing-grid.js';
+import { arriving, ChangingGrid, changing, has, isOwn } from './sim/changing-grid.js';
 import { startSimDatabase } from './sim/database.js';
 import type { Fate, Piece } from './sim/fate.js';
 
@@ -99,9 +99,7 @@ const fate: Fate = (piece: Piece) => {
 
 const database = await startSimDatabase();
 const inventory = changing(PACKAGES, hosts, TESTS);
-const grid = new ChangingGrid(
-  await openChanging({ url: database.url, inventory, fate }, { rollbacksPerDay: 1000 }),
-);
+const grid = await ChangingGrid.open({ url: database.url, inventory, fate }, { rollbacksPerDay: 1000 });
 const count = { real: 0, found: 0, wrong: 0, rollbacks: 0, wrongRollbacks: 0, accusations: 0 };
 const trials: number[] = [];
 const known: number[] = [];

@@ -87,7 +87,27 @@ function host(name: string): HostSpec {
 
 /** A simulated grid whose packages change. */
 export class ChangingGrid {
-  constructor(readonly sim: SimGrid) {}
+  private constructor(readonly sim: SimGrid) {}
+
+  static async open(
+    { url, inventory, fate }: Pick<SimOptions, 'url' | 'inventory' | 'fate'>,
+    watch: Partial<WatchSpec> = {},
+  ): Promise<ChangingGrid> {
+    const sim = await SimGrid.open({ url, inventory, ...(fate && { fate }) });
+    const spec = JSON.stringify({ ...WATCH, ...watch });
+    await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [WATCH.name, spec]);
+    return new ChangingGrid(sim);
+  }
+
+  /** What the searches came to. */
+  searches(): Promise<
+    readonly {
+      readonly why: string;
+      readonly value: { readonly spent: object; readonly conclusion?: object };
+    }[]
+  > {
+    return this.sim.store.rows(`SELECT why, value FROM search ORDER BY id`);
+  }
 
   /** These are at the watched place now. */
   arrive(seconds: number, arrivals: readonly Arrival[]): void {
@@ -127,17 +147,6 @@ export class ChangingGrid {
     );
     return rows.length > 0;
   }
-}
-
-/** Opens the simulation that a `ChangingGrid` plays in. */
-export async function openChanging(
-  { url, inventory, fate }: Pick<SimOptions, 'url' | 'inventory' | 'fate'>,
-  watch: Partial<WatchSpec> = {},
-): Promise<SimGrid> {
-  const sim = await SimGrid.open({ url, inventory, ...(fate && { fate }) });
-  const spec = JSON.stringify({ ...WATCH, ...watch });
-  await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [WATCH.name, spec]);
-  return sim;
 }
 
 /** Whether a host has a package at a version. */

@@ -1,15 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
+import { arriving, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
 import type { Fate } from '../../bench/sim/fate.js';
 import type { Inventory } from '../../src/domain/inventory.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
-import { arriving, ChangingGrid, changing, has, isOwn } from './changing.js';
+import { type OpenedGrid, openChanging } from './opened-changing.js';
 
-let grid: ChangingGrid;
+let grid: OpenedGrid;
 afterEach(() => grid?.close());
 
 async function open(inventory: Inventory, fate: Fate, watch: Partial<WatchSpec> = {}) {
-  grid = await ChangingGrid.open(inventory, fate, watch);
+  grid = await openChanging(inventory, fate, watch);
 }
 
 const PACKAGES = Array.from({ length: 8 }, (_, n) => `p${n + 1}`);
