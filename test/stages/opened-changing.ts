@@ -14,7 +14,9 @@ export async function openChanging(
   watch: Partial<WatchSpec> = {},
 ): Promise<OpenedGrid> {
   const database = await freshDatabase();
-  const grid = await ChangingGrid.open({ url: database.url, inventory, fate }, watch);
+  const mail = { smtp: 'smtp://127.0.0.1:1', from: 'ty@example.org', digest: 'daily' } as const;
+  const mailing = { ...inventory, grid: { ...inventory.grid, mail } };
+  const grid = await ChangingGrid.open({ url: database.url, inventory: mailing, fate }, watch);
   const close = async () => {
     await grid.sim.close();
     await database.drop();
