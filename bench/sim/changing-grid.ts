@@ -87,16 +87,19 @@ function host(name: string): HostSpec {
 
 /** A simulated grid whose packages change. */
 export class ChangingGrid {
-  private constructor(readonly sim: SimGrid) {}
+  private constructor(
+    readonly sim: SimGrid,
+    private readonly watch: WatchSpec,
+  ) {}
 
   static async open(
     { url, inventory, fate }: Pick<SimOptions, 'url' | 'inventory' | 'fate'>,
     watch: Partial<WatchSpec> = {},
   ): Promise<ChangingGrid> {
     const sim = await SimGrid.open({ url, inventory, ...(fate && { fate }) });
-    const spec = JSON.stringify({ ...WATCH, ...watch });
-    await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [WATCH.name, spec]);
-    return new ChangingGrid(sim);
+    const spec = { ...WATCH, ...watch };
+    await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [spec.name, JSON.stringify(spec)]);
+    return new ChangingGrid(sim, spec);
   }
 
   /** What the searches came to. */
@@ -112,7 +115,7 @@ export class ChangingGrid {
   /** These are at the watched place now. */
   arrive(seconds: number, arrivals: readonly Arrival[]): void {
     this.sim.at(seconds, () =>
-      this.sim.store.transaction((tx) => recordArrivals(tx, WATCH, { arrivals, isAll: false })),
+      this.sim.store.transaction((tx) => recordArrivals(tx, this.watch, { arrivals, isAll: false })),
     );
   }
 

@@ -59,6 +59,10 @@ export class SimHost {
       for (const { component, version } of step.action.install)
         if (component !== undefined && version !== undefined)
           this.versions.set(component, { version, layer: step.layer });
+    if (step.action.kind === 'fetch' || step.action.kind === 'build') {
+      const { component, ref } = step.action.git;
+      if (component !== undefined) this.versions.set(component, { version: ref, layer: step.layer });
+    }
     if (isRestore(step) || step.layer === 'boot') this.boot();
     return true;
   }

@@ -2,7 +2,13 @@ import type { Cause, Conclusion } from '../domain/culprit/question.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
-import { type LeftBehind, type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
+import {
+  type LeftBehind,
+  type LinkedChange,
+  lineWithout,
+  versionBefore,
+  versionsAt,
+} from '../domain/intake/line.js';
 import type { WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
 import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
@@ -279,9 +285,10 @@ async function rollBack(
   const back = line.filter((one) => held.includes(one) || behind.some(({ change }) => change === one.id));
   await moveBaseline(
     tx,
-    back.flatMap(({ componentId, from }) =>
-      from === undefined ? [] : [{ component: componentId, version: from }],
-    ),
+    back.flatMap((change) => {
+      const version = versionBefore(line, change);
+      return version === undefined ? [] : [{ component: change.componentId, version }];
+    }),
     why,
   );
   // What goes back with it is tried again when something comes that it can be put in with.
@@ -295,19 +302,17 @@ async function rollBack(
 
 async function pinAll(
   tx: Transaction,
-  { id: searchId, projectId }: Hunt,
+  { id: searchId, projectId, line }: Hunt,
   held: readonly LinkedChange[],
   behind: readonly LeftBehind[],
   why: string,
 ): Promise<void> {
-  for (const { componentId, component, from, id: changeId } of held)
-    if (from !== undefined)
-      await pinComponent(
-        tx,
-        { componentId, version: from, changeId, searchId, component, projectId },
-        behind,
-        why,
-      );
+  for (const change of held) {
+    const { componentId, component, id: changeId } = change;
+    const version = versionBefore(line, change);
+    const pin = { componentId, changeId, searchId, component, projectId };
+    if (version !== undefined) await pinComponent(tx, { ...pin, version }, behind, why);
+  }
 }
 
 function saidOf({ held, partners }: Found, hunt: Hunt): string {

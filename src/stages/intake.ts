@@ -17,6 +17,7 @@ import {
   openIntake,
   openIntakes,
   openPins,
+  passedPins,
   standingOf,
   stillTried,
   submitTrials,
@@ -208,6 +209,9 @@ async function seek(
   { run, test, testName, tried }: EndedRun,
   predicate: Predicate,
 ): Promise<void> {
+  const broken = await brokenBefore(tx, line);
+  if (broken !== undefined)
+    return await stop(tx, intake, `${broken}; ${showId('run', run)}: ${tried.reason}`);
   const watch = await watchOf(tx, intake.watch);
   const record = predicate === 'fails' ? await failureRecord(tx, intake.projectId, testName) : undefined;
   const value = openSearch({
@@ -242,6 +246,17 @@ async function seek(
   await changeIntake(tx, intake, { state: 'searching' }, why);
 }
 
+/** Every later commit has what an earlier one broke: until it is mended nobody else's can be told to be bad. */
+async function brokenBefore(tx: Transaction, line: readonly LinkedChange[]): Promise<string | undefined> {
+  const branches = new Map(
+    line.flatMap((change) => (change.kind === 'git' ? [[change.componentId, change] as const] : [])),
+  );
+  if (branches.size === 0) return undefined;
+  const pin = (await openPins(tx)).find(({ componentId }) => branches.has(componentId));
+  const change = pin === undefined ? undefined : branches.get(pin.componentId);
+  return change === undefined ? undefined : `${change.component} has not been mended since what is held back`;
+}
+
 /** What held goes into the baseline; what was held back at an earlier version of it may go on. */
 async function takeIn(
   tx: Transaction,
@@ -250,15 +265,27 @@ async function takeIn(
   behind: readonly LeftBehind[],
   why: string,
 ): Promise<void> {
+  // Of several commits of one branch the last one is what is trusted.
+  const moved = new Map(line.map((change) => [change.componentId, change]));
   await moveBaseline(
     tx,
-    line.map(({ componentId, to, id }) => ({ component: componentId, version: to, change: id })),
+    [...moved.values()].map(({ componentId, to, id }) => ({
+      component: componentId,
+      version: to,
+      change: id,
+    })),
     why,
   );
-  const moved = new Map(line.map((change) => [change.componentId, change]));
-  for (const pin of await openPins(tx)) {
-    const now = moved.get(pin.componentId);
-    if (now !== undefined) await liftPin(tx, pin.id, `${now.component} ${now.to} holds`);
+  await setChangeState(
+    tx,
+    line.map(({ id }) => id),
+    'in_baseline',
+    why,
+  );
+  const byId = new Map(line.map((change) => [change.id, change]));
+  for (const { id, change } of await passedPins(tx, [...byId.keys()])) {
+    const now = byId.get(change);
+    await liftPin(tx, id, `${now?.component} ${now?.to} holds`);
   }
   await letGo(tx, intake, behind);
   await changeIntake(tx, intake, { state: 'passed' }, why);

@@ -373,12 +373,13 @@ async function addChanges(
   return added.map(({ id }) => id);
 }
 
-/** What of the same components came before these, and nobody has looked at. */
+/** What of the same components came before these, and nobody has looked at. Each commit of a branch is a place on its line. */
 async function supersede(tx: Transaction, news: readonly Id[]): Promise<void> {
   if (news.length === 0) return;
   const old = await tx.rows<{ id: Id; by: string }>(
     `SELECT o.id, n.version AS by FROM (SELECT DISTINCT ON (component_id) component_id, version, position FROM change
        WHERE id = ANY ($1::bigint[]) ORDER BY component_id, position DESC) n
+     JOIN component k ON k.id = n.component_id AND k.kind <> 'git'
      JOIN change o ON o.component_id = n.component_id AND o.position < n.position AND o.source = 'seen'
        AND o.state IN ('new', 'uninstallable')`,
     [news],

@@ -370,6 +370,19 @@ export function openPins(sql: Sql): Promise<readonly Pin[]> {
   );
 }
 
+/** The pins of components that one of these changes takes past what is held back, each with that change. */
+export function passedPins(
+  sql: Sql,
+  changes: readonly Id[],
+): Promise<readonly { readonly id: Id; readonly change: Id }[]> {
+  return sql.rows(
+    `SELECT p.id, max(m.id) AS change FROM pin p JOIN change held ON held.id = p.change_id
+     JOIN change m ON m.component_id = p.component_id AND m.id = ANY ($1::bigint[]) AND m.position > held.position
+     WHERE p.lifted_at IS NULL GROUP BY p.id ORDER BY p.id`,
+    [changes],
+  );
+}
+
 /** How many of a watch's components were pinned within the last day. */
 export async function pinsOfDay(sql: Sql, watch: string): Promise<number> {
   const [row] = await sql.rows<{ pins: number }>(

@@ -194,3 +194,50 @@ describe('what held when it was tried and breaks a test all the same', () => {
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['passed', 'failed', 'passed']);
   });
 });
+
+describe('a branch', () => {
+  const commit = (n: number) => String(n).padStart(40, '0');
+  const commits = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, n) => ({
+      component: 'lab',
+      version: commit(from + n),
+      owner: `author-${from + n}@example.org`,
+      title: `commit ${from + n}`,
+      facts: {},
+    }));
+
+  it('is held at the commit before the one that breaks it, nobody is accused while that lasts, and goes on once it is mended', async () => {
+    const inventory = changing([], 6, ['one']);
+    const git = { url: 'https://git.example.org/a.git', ref: 'main', submodules: false, component: 'lab' };
+    const [step] = inventory.steps;
+    if (step === undefined) throw new Error('there is a step');
+    const fetched = { ...step, action: { kind: 'fetch' as const, git, into: '/srv/a' } };
+    const brokenFrom = commit(4);
+    await open(
+      { ...inventory, steps: [fetched] },
+      (piece) => {
+        const at = piece.host.versionOf('lab') ?? '';
+        return isOwn(piece) && at >= brokenFrom && at < commit(13) ? { exit: 1 } : undefined;
+      },
+      { place: { kind: 'git', url: git.url, branch: 'main' } },
+    );
+    grid.arrive(10, commits(0, 0));
+    grid.arrive(600, commits(1, 10));
+    await grid.sim.run({ untilS: 6000 });
+    const trusted = async () =>
+      (await grid.sim.store.rows<{ at: string }>(`SELECT baseline AS at FROM component`))[0]?.at;
+    expect(await trusted()).toBe(commit(3));
+    expect(await grid.told()).toMatchObject([{ owner: 'author-4@example.org' }]);
+
+    grid.arrive(6100, commits(11, 12));
+    await grid.sim.run({ untilS: 9000 });
+    expect(await trusted()).toBe(commit(3));
+    expect(await grid.told()).toHaveLength(1);
+
+    grid.arrive(9100, commits(13, 14));
+    await grid.sim.run({ untilS: 12_000 });
+    expect(await trusted()).toBe(commit(14));
+    expect(await grid.sim.store.rows(`SELECT FROM pin WHERE lifted_at IS NULL`)).toEqual([]);
+    expect(await grid.told()).toHaveLength(1);
+  });
+});

@@ -27,6 +27,15 @@ export function versionsAt(line: readonly LinkedChange[], count: number, beside:
   return { ...versions, ...beside };
 }
 
+/** What a component is at just before a change of a line; undefined: it was not there. */
+export function versionBefore(line: readonly LinkedChange[], change: LinkedChange): string | undefined {
+  const before = line.slice(
+    0,
+    line.findIndex(({ id }) => id === change.id),
+  );
+  return before.findLast(({ component }) => component === change.component)?.to ?? change.from;
+}
+
 /** A change that cannot be put in without another one, and what it wants. */
 export interface LeftBehind {
   readonly change: Id;
