@@ -15,6 +15,9 @@ const WATCH: WatchSpec = {
   rollbacksPerDay: 5,
 };
 
+/** Nothing happens for long: a search is what runs bring about. */
+const TICK_S = 60;
+
 /** The component of a package. */
 export const componentOf = (name: string): string => `${WATCH.name}/${name}`;
 
@@ -96,7 +99,7 @@ export class ChangingGrid {
     { url, inventory, fate }: Pick<SimOptions, 'url' | 'inventory' | 'fate'>,
     watch: Partial<WatchSpec> = {},
   ): Promise<ChangingGrid> {
-    const sim = await SimGrid.open({ url, inventory, ...(fate && { fate }) });
+    const sim = await SimGrid.open({ url, inventory, tickS: TICK_S, ...(fate && { fate }) });
     const spec = { ...WATCH, ...watch };
     await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [spec.name, JSON.stringify(spec)]);
     return new ChangingGrid(sim, spec);
@@ -117,6 +120,15 @@ export class ChangingGrid {
     this.sim.at(seconds, () =>
       this.sim.store.transaction((tx) => recordArrivals(tx, this.watch, { arrivals, isAll: false })),
     );
+  }
+
+  /** Lets time pass until a moment, and on until nothing is tried or searched among, or another moment. */
+  async runUntilQuiet(fromS: number, untilS: number): Promise<void> {
+    await this.sim.run({ untilS: fromS });
+    for (let nowS = fromS; nowS < untilS && (await this.isBusy()); ) {
+      nowS += 300;
+      await this.sim.run({ untilS: nowS });
+    }
   }
 
   /** The versions that are trusted now, by package. */

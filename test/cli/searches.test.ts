@@ -41,7 +41,7 @@ beforeAll(async () => {
     600,
     PACKAGES.map((name) => arriving(name, '2')),
   );
-  await grid.sim.run({ untilS: 6_000 });
+  await grid.runUntilQuiet(900, 6_000);
   const { store, wakeup } = grid.sim;
   const blobs = await FolderBlobs.open(folder);
   api = await startApi({

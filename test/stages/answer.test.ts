@@ -27,7 +27,7 @@ async function accused(fate: Fate) {
   grid = await openChanging(changing(PACKAGES, 5, ['one']), fate);
   grid.arrive(10, all('1'));
   grid.arrive(600, all('2'));
-  await grid.sim.run({ untilS: 6_000 });
+  await grid.runUntilQuiet(900, 6_000);
   expect(grid.sim.logged).toEqual([]);
   expect(await grid.baseline()).toEqual(at('2', { p3: '1' }));
   expect(await grid.told()).toMatchObject([{ owner: 'p3@example.org', title: 'lab/p3 2 breaks one' }]);
@@ -74,14 +74,14 @@ describe('not mine', () => {
       [{ answer: 'not_mine' }],
     );
     expect(await answer({ kind: 'fixed_in', version: '3' })).toMatch(/withdrawn before/);
-    await grid.sim.run({ untilS: 9_000 });
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 9_000);
     expect(await grid.baseline()).toEqual(at('2'));
   });
 
   it('is not said to be that change again by the same test within a week: the admin decides', async () => {
     await accused(bad('2'));
     await answer({ kind: 'not_mine', why: '' });
-    await grid.sim.run({ untilS: 12_000 });
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 12_000);
     // It was found again, and nothing of it came to its owner.
     expect((await grid.sim.store.rows(`SELECT 1 FROM search`)).length).toBeGreaterThan(1);
     expect((await grid.told()).slice(1)).toMatchObject([{ owner: 'the-admin' }]);
@@ -96,7 +96,7 @@ describe('not mine', () => {
     await accused(bad('2'));
     await answer({ kind: 'not_mine', why: '' });
     await grid.sim.store.rows(`UPDATE accusation SET withdrawn_at = withdrawn_at - interval '8 days'`);
-    await grid.sim.run({ untilS: 12_000 });
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 12_000);
     expect(await grid.told()).toMatchObject([{ owner: 'p3@example.org' }, { owner: 'p3@example.org' }]);
     expect(await pins()).toEqual([{ version: '1' }]);
   });
@@ -106,16 +106,16 @@ describe('fixed in a version', () => {
   it('waits for that version: none before it is tried, and the pin goes when it holds', async () => {
     await accused(bad('2', '3'));
     expect(await answer({ kind: 'fixed_in', version: '4' })).toBeUndefined();
-    grid.arrive(6_100, [arriving('p3', '3')]);
-    await grid.sim.run({ untilS: 9_000 });
+    grid.arrive(grid.sim.nowS + 60, [arriving('p3', '3')]);
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 9_000);
     expect(await grid.changes()).toMatchObject({ 'p3 3': 'new' });
     expect(await grid.told()).toHaveLength(1);
     expect(await said('decision.not_acted')).toMatchObject([
       { what: 'try it', why: 'its owner says that 4 mends it: that is waited for' },
     ]);
     expect(await pins()).toEqual([{ version: '1' }]);
-    grid.arrive(9_100, [arriving('p3', '4')]);
-    await grid.sim.run({ untilS: 12_000 });
+    grid.arrive(grid.sim.nowS + 60, [arriving('p3', '4')]);
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 12_000);
     expect(await grid.baseline()).toEqual(at('2', { p3: '4' }));
     expect(await pins()).toEqual([]);
     expect(await grid.changes()).toMatchObject({ 'p3 3': 'superseded' });
@@ -126,8 +126,8 @@ describe('fixed in a version', () => {
     await accused(bad('2', '3'));
     expect(await answer({ kind: 'fixed_in', version: '2' })).toMatch(/very version/);
     await answer({ kind: 'fixed_in', version: '3.1' });
-    grid.arrive(6_100, [arriving('p3', '3.2')]);
-    await grid.sim.run({ untilS: 9_000 });
+    grid.arrive(grid.sim.nowS + 60, [arriving('p3', '3.2')]);
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 9_000);
     expect(await grid.baseline()).toEqual(at('2', { p3: '3.2' }));
   });
 });
@@ -135,13 +135,13 @@ describe('fixed in a version', () => {
 describe('snooze', () => {
   it('keeps letters of that thread back until then, and nothing else', async () => {
     await accused(bad('2'));
-    const now = new Date(Date.parse('2026-01-01T00:00:00Z') + 6_000_000);
+    const now = new Date(Date.parse('2026-01-01T00:00:00Z') + grid.sim.nowS * 1000);
     const in3Days = new Date(now.getTime() + 3 * 86_400_000);
     expect(await answer({ kind: 'snoozed', until: new Date(now.getTime() - 1e6) })).toMatch(/is over/);
     expect(await answer({ kind: 'snoozed', until: new Date(now.getTime() + 1e11) })).toMatch(/90 days/);
     expect(await answer({ kind: 'snoozed', until: in3Days })).toBeUndefined();
-    grid.arrive(6_100, [arriving('p3', '3')]);
-    await grid.sim.run({ untilS: 9_000 });
+    grid.arrive(grid.sim.nowS + 60, [arriving('p3', '3')]);
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 9_000);
     // The pin is lifted all the same; its owner hears of it later.
     expect(await grid.baseline()).toEqual(at('2', { p3: '3' }));
     expect((await letters()).map(({ kind }) => kind)).toEqual(['told', 'closed']);

@@ -20,7 +20,7 @@ async function play(fate: Fate, watch = {}, tests = ['one', 'two']) {
   await open(changing(PACKAGES, 6, tests), fate, watch);
   grid.arrive(10, all('1'));
   grid.arrive(600, all('2'));
-  await grid.sim.run({ untilS: 9_000 });
+  await grid.runUntilQuiet(900, 9000);
   expect(grid.sim.logged).toEqual([]);
 }
 
@@ -115,7 +115,7 @@ describe('what is held back', () => {
     await open(changing(PACKAGES, 6, ['one']), breaks, watch);
     grid.arrive(10, all('1'));
     grid.arrive(600, arrivals);
-    await grid.sim.run({ untilS });
+    await grid.runUntilQuiet(900, untilS);
   }
 
   it('takes along what needs it, and that alone; all of it goes on once a version comes that holds', async () => {
@@ -126,8 +126,8 @@ describe('what is held back', () => {
     const [pin] = await grid.sim.store.rows<{ behind: { why: string }[] }>(`SELECT behind FROM pin`);
     expect(pin?.behind.map(({ why }) => why).sort()).toEqual(['it needs p5 (>= 2)', 'it needs p7 (>= 2)']);
 
-    grid.arrive(9_100, [arriving('p5', '3')]);
-    await grid.sim.run({ untilS: 12_000 });
+    grid.arrive(grid.sim.nowS + 60, [arriving('p5', '3')]);
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 12_000);
     expect(await grid.baseline()).toEqual(at('2', { p5: '3' }));
     const pins = await grid.sim.store.rows(`SELECT why FROM pin WHERE lifted_at IS NULL`);
     expect(pins).toEqual([]);
@@ -223,19 +223,19 @@ describe('a branch', () => {
     );
     grid.arrive(10, commits(0, 0));
     grid.arrive(600, commits(1, 10));
-    await grid.sim.run({ untilS: 6000 });
+    await grid.runUntilQuiet(900, 6000);
     const trusted = async () =>
       (await grid.sim.store.rows<{ at: string }>(`SELECT baseline AS at FROM component`))[0]?.at;
     expect(await trusted()).toBe(commit(3));
     expect(await grid.told()).toMatchObject([{ owner: 'author-4@example.org' }]);
 
-    grid.arrive(6100, commits(11, 12));
-    await grid.sim.run({ untilS: 9000 });
+    grid.arrive(grid.sim.nowS + 60, commits(11, 12));
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 9000);
     expect(await trusted()).toBe(commit(3));
     expect(await grid.told()).toHaveLength(1);
 
-    grid.arrive(9100, commits(13, 14));
-    await grid.sim.run({ untilS: 12_000 });
+    grid.arrive(grid.sim.nowS + 60, commits(13, 14));
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 12_000);
     expect(await trusted()).toBe(commit(14));
     expect(await grid.sim.store.rows(`SELECT FROM pin WHERE lifted_at IS NULL`)).toEqual([]);
     expect(await grid.told()).toHaveLength(1);

@@ -45,7 +45,7 @@ it('tells the owner what speaks for it, how to see it at home and how to answer;
     600,
     PACKAGES.map((name) => ({ ...arriving(name, '2'), author: 'Ann', link: 'https://x.example/1' })),
   );
-  await grid.sim.run({ untilS: 6_000 });
+  await grid.runUntilQuiet(900, 6_000);
   const [letter, ...more] = await send();
   expect(more).toEqual([]);
   expect(letter?.to).toEqual(['p2@example.org']);
