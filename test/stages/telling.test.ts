@@ -199,12 +199,8 @@ describe('admins', () => {
     // Whose host it now may be is told once the step has failed there again.
     expect(told(ends).sort()).toEqual([
       ['admin@example.org', expect.stringMatching(/^Work goes on: grid: i\d+ is over/)],
-      [
-        'svc@example.org',
-        expect.stringMatching(/^This is not yours after all: step make-svc does not work on one/),
-      ],
+      ['svc@example.org', expect.stringMatching(/^This is not yours after all: .* You need do nothing/)],
     ]);
-    expect(ends.find(({ to }) => to.includes('svc@example.org'))?.text).toMatch(/You need do\s+nothing/);
     for (const { headers } of ends) expect(headers['references']).toBe(root);
   });
 });

@@ -28,7 +28,8 @@ function said(news: News): readonly (readonly string[])[] {
       lines.map(({ at, subject, text }) => `${moment(at)}  ${subject}  ${oneLine(text, 300)}`),
     ];
   // The evidence of a search has a part of its own.
-  const head = [oneLine(headOf(news).split('\n', 1)[0] ?? '', 1000)];
+  const [first = ''] = news.text.split('\n', 1);
+  const head = [oneLine(headOf(news.search === undefined ? news : { ...news, text: first }), 1000)];
   if (news.search !== undefined && news.kind === 'told') return [head, ...ofSearch(news.search)];
   if (incident === undefined) return [head];
   const isOver = news.kind === 'closed' || news.kind === 'moved';
