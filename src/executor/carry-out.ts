@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import type { Fingerprint } from '../domain/host.js';
 import type { Fact } from '../domain/judge/fact.js';
+import { TEST_BEGINS } from '../domain/judge/failure-signature.js';
 import { lavaScripts, testRunId } from '../domain/lava/scripts.js';
 import { type AttemptEnd, isSettled, type Outcome, type Printed, type Teardown } from '../domain/outcome.js';
 import { ShellError } from '../ports/shell.js';
@@ -133,6 +134,7 @@ async function attempt(place: Place, state: State): Promise<Outcome> {
   if (place.plan.chain.length > 0) {
     await look(place, state);
     await runChain(place);
+    place.print(Buffer.from(`${TEST_BEGINS}\n`));
     place.emit({ kind: 'chain_done' });
   }
   const setup = [test.setup, scripts?.install].filter((text) => text !== undefined).join('\n');

@@ -38,6 +38,16 @@ describe('the signature of a failure', () => {
       '{} timed out after N s',
     ],
     ['a crash', { reason: 'crashed: boot id changed' }, '{} crashed: boot id changed'],
+    [
+      'the test alone, whatever was printed while its host was brought to what it needs',
+      { tail: '[testyard: step updates]\nE: error 404\n[testyard: test]\nall bad\n' },
+      '{} all bad',
+    ],
+    [
+      'the verdict, where only the chain has printed anything',
+      { tail: 'error: no disk[testyard: test]\n' },
+      '{} exit N',
+    ],
     ['colours and control characters', { tail: '\u001b[31merror:\u001b[0m \u0007bad\r\n' }, '{} error: bad'],
     ['names that would break its form', { cases: [failed('a, {b}')] }, '{a_ _b_} exit N'],
   ])('is of %s', (_, trace, signature) => {

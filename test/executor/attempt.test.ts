@@ -234,7 +234,7 @@ describe.skipIf(canRunLightHosts())('an attempt on a host over ssh', () => {
     const verify = [{ tag: 'one', script: 'test -e /one', step: 'one' }];
     const { end, heard, text } = await run('test -e /one', {}, { chain, verify });
     expect(end.outcome).toMatchObject({ kind: 'ended', exit: { code: 0 } });
-    expect(text).toBe('[testyard: step one]\ndid one\n[testyard: step two]\n');
+    expect(text).toBe('[testyard: step one]\ndid one\n[testyard: step two]\n[testyard: test]\n');
     expect(heard.events.filter(({ kind }) => kind === 'seen' || kind === 'verified')).toMatchObject([
       { kind: 'seen', tags: [{ tag: 'one', presence: 'absent' }] },
       { kind: 'verified', tags: [{ tag: 'one', presence: 'present' }] },

@@ -89,7 +89,7 @@ describe.skipIf(obstacle !== undefined)(
         kind: 'ended',
         exit: { kind: 'exited', code: 0 },
       });
-      expect(heard.output.toString()).toBe(`[testyard: step ${text}]\n${text}`);
+      expect(heard.output.toString()).toBe(`[testyard: step ${text}]\n[testyard: test]\n${text}`);
       const told = heard.events.find((event) => event.kind === 'case');
       expect(told).toMatchObject({ result: 'pass' });
     });

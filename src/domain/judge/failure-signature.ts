@@ -14,6 +14,9 @@ export interface RedTrace {
   readonly reason: string;
 }
 
+/** A line of its own between what a chain printed and what the test prints; without a chain there is none. */
+export const TEST_BEGINS = '[testyard: test]';
+
 const MOST_CASES = 10;
 const LONGEST_NAME = 80;
 
@@ -50,10 +53,17 @@ export function readSignature(text: string): string | undefined {
 
 function errorOf(said: string, tail: string, reason: string): string {
   if (!/^(exit |failed cases|the artefact lacks)/.test(reason)) return fixedSignature(reason);
-  const lines = tail.split(/[\r\n]+/).flatMap((line) => (plainLine(line) === '' ? [] : [plainLine(line)]));
+  // What was printed while its host was brought to what it needs is not the test's own.
+  const own = afterChain(tail);
+  const lines = own.split(/[\r\n]+/).flatMap((line) => (plainLine(line) === '' ? [] : [plainLine(line)]));
   const wrong = lines.findLast((line) => SAYS_WRONG.test(line));
   const first = [wrong, plainLine(said), lines.at(-1), reason].find((one) => one !== undefined && one !== '');
   return fixedSignature(first ?? '');
+}
+
+function afterChain(tail: string): string {
+  const at = tail.lastIndexOf(`${TEST_BEGINS}\n`);
+  return at < 0 ? tail : tail.slice(at + TEST_BEGINS.length + 1);
 }
 
 function spelt(cases: string, error: string): string {

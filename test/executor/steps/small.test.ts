@@ -70,7 +70,10 @@ describe.skipIf(canRunLightHosts())('small steps', () => {
       const ran = await bench.run(host, [aStep('says', action, { undo: none, artefacts: ['word'] })], {
         artefacts,
       });
-      expect([ran.outcome.kind, ran.text]).toEqual(['ended', `[testyard: step says]\nseen\n${host.name}\n`]);
+      expect([ran.outcome.kind, ran.text]).toEqual([
+        'ended',
+        `[testyard: step says]\nseen\n${host.name}\n[testyard: test]\n`,
+      ]);
     }
   });
 
