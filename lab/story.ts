@@ -1,17 +1,41 @@
+import { openChanges } from '../test/journeys/changes-scene.js';
+import { CHANGES } from '../test/journeys/changes-story.js';
 import { openScene } from '../test/journeys/scene.js';
 import { CHAPTERS } from '../test/journeys/story.js';
 
+type Print = (line: string) => void;
+
+/** A part of a story, on what it plays in. */
+interface Part<Scene> {
+  readonly title: string;
+  play(scene: Scene): Promise<void>;
+}
+
 /** Plays the story of provisioning and blame for whoever watches; the number of chapters that did not hold. */
-export async function playStory(print: (line: string) => void): Promise<number> {
+export function playStory(print: Print): Promise<number> {
   print('setting the scene: three light hosts, a package mirror, a git server, a grid and its executor');
-  const { scene, close } = await openScene((line) => print(`   ${line.trimEnd().replaceAll('\n', '\n   ')}`));
+  return play(openScene, CHAPTERS, print);
+}
+
+/** Plays the story of changes: forty updates of a signed mirror, and what becomes of each. */
+export function playChanges(print: Print): Promise<number> {
+  print('setting the scene: five light hosts, one of them bad, a mirror of forty packages, and a grid');
+  return play(openChanges, CHANGES, print);
+}
+
+async function play<Scene>(
+  open: (say: Print) => Promise<{ readonly scene: Scene; close(): Promise<void> }>,
+  chapters: readonly Part<Scene>[],
+  print: Print,
+): Promise<number> {
+  const { scene, close } = await open((line) => print(`   ${line.trimEnd().replaceAll('\n', '\n   ')}`));
   let failed = 0;
   try {
-    for (const [index, { title, play }] of CHAPTERS.entries()) {
+    for (const [index, { title, play: playOne }] of chapters.entries()) {
       print(`\n${index + 1}. ${title}`);
       const from = performance.now();
       try {
-        await play(scene);
+        await playOne(scene);
         print(`   holds (${Math.round((performance.now() - from) / 1000)} s)`);
       } catch (error) {
         failed += 1;
