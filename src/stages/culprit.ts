@@ -37,11 +37,12 @@ export async function search(tx: Transaction, world: World, settings: Settings):
   for (const hunt of hunts) {
     let { value } = hunt;
     for (const { trial, run, tried, hasErred } of ended.filter((one) => one.hunt === hunt.id)) {
-      const read = readTrial(tried, hunt.predicate, hunt.signature, versioned);
+      const said = readTrial(tried, hunt.predicate, hunt.signature, versioned);
+      const read = said === 'bad' && isOfHost(hunt, value, trial) ? 'error' : said;
       // Once it says nothing even of its state: it is as if it had never been asked for.
       const outcome = read === 'error' && !hasErred ? 'withdrawn' : read;
-      // All the changes could be put in once: what cannot be now is the grid's to look into.
-      if (read === 'error' && hunt.predicate === 'fails') await lookInto(tx, run, tried, world, settings);
+      // All of it could be put in once, on this host or another: what cannot be now is the grid's to look into.
+      if (read === 'error' && hunt.predicate !== 'lost') await lookInto(tx, run, tried, world, settings);
       if (outcome === 'lost') await putBack(tx, tried, world);
       value = told(value, { trial, outcome });
       await tellTrial(tx, hunt.id, trial, outcome);
@@ -74,6 +75,16 @@ export async function search(tx: Transaction, world: World, settings: Settings):
   }
   if (done > 0) await wake(tx, 'testyard_scheduler', 'testyard_history');
   return done;
+}
+
+/** That something cannot be put in is its host's fault where another state, with all of it and more, could be elsewhere. */
+function isOfHost({ predicate }: Hunt, { tallies, pending }: Search, id: number): boolean {
+  const state = pending.find((trial) => trial.id === id)?.state;
+  return (
+    predicate === 'refused' &&
+    state !== undefined &&
+    tallies.some((one) => one.good > 0 && one.state >= state)
+  );
 }
 
 /** Only a failure of a test may be no more than a flake; of a partner it is known that there is something to find. */
