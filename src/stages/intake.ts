@@ -16,7 +16,6 @@ import {
   liftPin,
   openIntake,
   openIntakes,
-  openPins,
   passedPins,
   standingOf,
   stillTried,
@@ -246,14 +245,12 @@ async function seek(
   await changeIntake(tx, intake, { state: 'searching' }, why);
 }
 
-/** Every later commit has what an earlier one broke: until it is mended nobody else's can be told to be bad. */
+/** Every commit after one that is held back has what that one broke: until it is mended no other can be told to be bad. */
 async function brokenBefore(tx: Transaction, line: readonly LinkedChange[]): Promise<string | undefined> {
-  const branches = new Map(
-    line.flatMap((change) => (change.kind === 'git' ? [[change.componentId, change] as const] : [])),
-  );
+  const branches = new Map(line.flatMap((one) => (one.kind === 'git' ? [[one.id, one] as const] : [])));
   if (branches.size === 0) return undefined;
-  const pin = (await openPins(tx)).find(({ componentId }) => branches.has(componentId));
-  const change = pin === undefined ? undefined : branches.get(pin.componentId);
+  const [past] = await passedPins(tx, [...branches.keys()]);
+  const change = past === undefined ? undefined : branches.get(past.change);
   return change === undefined ? undefined : `${change.component} has not been mended since what is held back`;
 }
 

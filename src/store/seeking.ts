@@ -362,14 +362,6 @@ export interface Pin {
   readonly searchId: Id;
 }
 
-/** The pins that hold. */
-export function openPins(sql: Sql): Promise<readonly Pin[]> {
-  return sql.rows<Pin>(
-    `SELECT id, component_id AS "componentId", version, change_id AS "changeId", search_id AS "searchId"
-     FROM pin WHERE lifted_at IS NULL ORDER BY id`,
-  );
-}
-
 /** The pins of components that one of these changes takes past what is held back, each with that change. */
 export function passedPins(
   sql: Sql,
