@@ -152,8 +152,14 @@ export class Grid {
     });
   }
 
-  /** A run that is done. */
-  done = (id: string, ms?: number) => this.when(id, 'is done', (run) => run.state === 'done', ms);
+  /** A run that is done, and has left its hosts: its verdict comes before they are cleaned up. */
+  done = (id: string, ms?: number) =>
+    this.when(
+      id,
+      'is done',
+      (run) => run.state === 'done' && run.attemptList.every((attempt) => attempt.endedAt !== undefined),
+      ms,
+    );
 
   /** Submits one test and waits for its end. */
   async carryOut(file: TestFile, more?: Record<string, unknown>): Promise<RunDetail> {
