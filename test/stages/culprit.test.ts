@@ -264,12 +264,12 @@ describe('a branch', () => {
   it.each(['fails', 'refused'] as const)(
     'that was mended and is broken again names who broke it last: %s',
     async (how) => {
-      await openBranch((n) => within(n, 4, 9) || within(n, 15, 22), ['one'], how);
+      await openBranch((n) => within(n, 3, 14) || within(n, 17, 22), ['one'], how);
       await arrive(1, 20);
-      expect(await owners()).toEqual(['author-15']);
-      expect(await trusted()).toBe(14);
+      expect(await owners()).toEqual(['author-17']);
+      expect(await trusted()).toBe(16);
       await arrive(21, 23);
-      expect(await owners()).toEqual(['author-15']);
+      expect(await owners()).toEqual(['author-17']);
       expect(await trusted()).toBe(23);
       expect(await pins()).toEqual([]);
     },
