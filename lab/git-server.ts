@@ -91,7 +91,10 @@ export class GitServer {
     await git('init', '--quiet', `--initial-branch=${branch}`);
     const before = await git('rev-parse', '--verify', '--quiet', `refs/heads/${branch}`).catch(() => '');
     const stream = path.join(at, '.git/lab-stream');
-    await writeFile(stream, commits.map((one, n) => streamed(one, branch, n === 0 ? before.trim() : '')).join(''));
+    await writeFile(
+      stream,
+      commits.map((one, n) => streamed(one, branch, n === 0 ? before.trim() : '')).join(''),
+    );
     await program('sh', ['-c', 'exec git fast-import --quiet --date-format=raw <"$0"', stream], {
       cwd: at,
       env: WHO,
