@@ -77,19 +77,20 @@ export async function search(tx: Transaction, world: World, settings: Settings):
   return done;
 }
 
-/** That something cannot be put in is its host's fault where another state, with all of it and more, could be elsewhere. */
-function isOfHost({ predicate }: Hunt, { tallies, pending }: Search, id: number): boolean {
+/**
+ * That something cannot be put in is its host's fault where the same state, or one with all of it and more, could be
+ * elsewhere. Where a later change may have mended it, more says nothing.
+ */
+function isOfHost({ predicate }: Hunt, { tallies, pending, question }: Search, id: number): boolean {
   const state = pending.find((trial) => trial.id === id)?.state;
-  return (
-    predicate === 'refused' &&
-    state !== undefined &&
-    tallies.some((one) => one.good > 0 && one.state >= state)
-  );
+  if (predicate !== 'refused' || state === undefined) return false;
+  const isAsMuch = (other: number) => (question.mends === true ? other === state : other >= state);
+  return tallies.some((one) => one.good > 0 && isAsMuch(one.state));
 }
 
-/** Only a failure of a test may be no more than a flake; of a partner it is known that there is something to find. */
-function isClassified({ predicate, partnerOf }: Hunt): boolean {
-  return predicate !== 'fails' || partnerOf !== null;
+/** Only a failure of a test may be no more than a flake; where a search goes on from another one it is known that there is something. */
+function isClassified({ predicate, parentId }: Hunt): boolean {
+  return predicate !== 'fails' || parentId !== null;
 }
 
 /** Hosts for further trials: as many as the search's share of those that could serve it, idle ones first. */

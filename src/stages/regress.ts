@@ -1,6 +1,7 @@
 import { openSearch } from '../domain/culprit/search.js';
 import { showId } from '../domain/id.js';
 import { dependsOn } from '../domain/intake/head.js';
+import { mayMend } from '../domain/intake/line.js';
 import { beginHunt, failureRecord, regressions } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
@@ -21,6 +22,7 @@ export async function regress(tx: Transaction, world: World): Promise<number> {
     const value = openSearch({
       kind: 'line',
       changes: line.length,
+      mends: mayMend(line),
       ...(record === undefined ? {} : { record }),
     });
     const why = `${showId('run', run)} of ${testName} failed, which passed before ${line.length} changes went into the baseline`;

@@ -20,7 +20,10 @@ export function lineSpace(asked: Question, all: readonly Tally[]): Space {
     choices: (underWay, hosts) =>
       rationed(question, view, underWay, lineChoices(question, view, tallies, underWay, hosts)),
     isExhausted: () => view.states.length === 0,
-    unlooked: () => unlooked(asked, all, first).filter((state) => view.states.includes(state)),
+    unlooked: () =>
+      view.leading.kind === 'flaky'
+        ? []
+        : unlooked(asked, all, first).filter((state) => view.states.includes(state)),
   };
 }
 

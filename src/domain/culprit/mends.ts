@@ -77,13 +77,11 @@ function questionFrom(question: Question, first: number): Question {
   return made;
 }
 
-/** How much better a state's trials are explained by its being good, over the rates that both ends leave likely. */
+/** How much better a state's trials are explained by its being good, over the rates that the bad end leaves likely. */
 function goodOdds(question: Question, tallies: readonly Tally[]): (tally: Tally) => number {
   const points = question.rates === undefined ? rateGrid(question.record) : knownRates(question.rates);
-  const [first, last] = [tallyOf(tallies, 0), tallyOf(tallies, question.changes)];
-  const weights = points.map(
-    (point) => point.prior * Math.exp(logOf(point, first, 'good') + logOf(point, last, 'bad')),
-  );
+  const last = tallyOf(tallies, question.changes);
+  const weights = points.map((point) => point.prior * Math.exp(logOf(point, last, 'bad')));
   return (tally) => {
     let [good, bad] = [0, 0];
     points.forEach((point, n) => {

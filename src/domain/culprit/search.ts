@@ -114,9 +114,9 @@ function searching(search: Search, hosts: readonly FreeHost[]): readonly Chosen[
   return choices.map((choice) => ({ ...choice, why: 'search' }));
 }
 
-/** Whether one must only be verified. */
+/** Whether it must only be verified, or said. */
 function isSure({ kind, probability }: Leading): boolean {
-  return kind === 'changes' && probability >= SURE;
+  return probability >= (kind === 'changes' ? SURE : SURE_OF_NONE);
 }
 
 function spaceIn({ question, tallies, sets }: Search): Space {
@@ -259,10 +259,10 @@ function settled(search: Search): Search {
   const sure = isNone ? SURE_OF_NONE : SURE;
   // Where nothing more can be learnt, less must do; and of changes, with and without them decides.
   const isExhausted = search.pending.length === 0 && leading.probability < sure && space.isExhausted();
-  if (isNone && leading.probability >= (isExhausted ? SURE : SURE_OF_NONE))
-    return done(search, none(leading, space.rates()));
   const isLate = isHopeless(search, space.rates());
   if (isSure(leading) && !isLate && space.unlooked().length > 0) return search;
+  if (isNone && leading.probability >= (isExhausted ? SURE : SURE_OF_NONE))
+    return done(search, none(leading, space.rates()));
   if (
     search.rejections < MOST_REJECTIONS &&
     leading.kind === 'changes' &&
