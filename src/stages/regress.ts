@@ -1,6 +1,6 @@
 import { openSearch } from '../domain/culprit/search.js';
 import { showId } from '../domain/id.js';
-import { dependsOn } from '../domain/intake/head.js';
+import { dependsOn, isOfTest } from '../domain/intake/head.js';
 import { mayMend } from '../domain/intake/line.js';
 import { beginHunt, failureRecord, regressions } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
@@ -16,7 +16,10 @@ const SHARE = 0.25;
 export async function regress(tx: Transaction, world: World): Promise<number> {
   let begun = 0;
   for (const { projectId, run, testId, testName, requirement, signature, changes } of await regressions(tx)) {
-    const line = changes.filter(({ component }) => dependsOn(requirement, new Set([component]), world.steps));
+    const line = changes.filter(
+      (change) =>
+        isOfTest(change, testName) || dependsOn(requirement, new Set([change.component]), world.steps),
+    );
     if (line.length === 0) continue;
     const record = await failureRecord(tx, projectId, testName);
     const value = openSearch({
