@@ -11,6 +11,8 @@ import { PACKAGE_CODES as CODE, FIRST_REPOSITORY } from './package-codes.js';
  */
 export function aptDo(step: string, action: PackagesAction, brought: BroughtPackages): string {
   const { install, remove, hold, unhold, from } = action;
+  // Where apt may fetch nothing it does not find a package that is a file; all else has been fetched by then.
+  const mode = brought.files.length + brought.candidates.size > 0 ? '' : '--no-download ';
   const files = brought.files.map((variable) => `"$${variable}"`);
   const words = [
     ...install.map((one) => asked(one, brought, pinned)),
@@ -49,7 +51,7 @@ if [ $# -gt 0 ]; then
     blame_missing "$@"
     exit ${CODE.ownSources}
   fi
-  try apt --no-download install "$@" || exit ${CODE.broken}
+  try apt ${mode}install "$@" || exit ${CODE.broken}
 fi
 ${hold.length > 0 ? `apt-mark hold ${hold.map(quote).join(' ')} || exit ${CODE.noVersion}\n` : ''}${checks(install)}exit 0
 `;
