@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { copyFile, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { digestOf } from '../domain/digest.js';
@@ -25,7 +25,7 @@ export class ImageStore {
   /** Where an image is; made where it is not there. */
   async take(request: Preparing): Promise<Prepared> {
     const { source } = request.image;
-    if (source.kind === 'file') return await this.checked(request.image.name, source.path, source.digest);
+    if (source.kind === 'file') return await this.file(request, source);
     const key = keyOf(request.image);
     const at = path.join(this.folder, key);
     const made = this.making.get(key);
@@ -42,7 +42,7 @@ export class ImageStore {
 
   private async made(request: Preparing, at: string): Promise<Prepared> {
     const { name, source } = request.image;
-    if (source.kind === 'file') return await this.checked(name, source.path, source.digest);
+    if (source.kind === 'file') return await this.file(request, source);
     await this.place();
     if ((await stat(at).catch(() => undefined)) !== undefined) {
       await utimes(at, new Date(), new Date()).catch(() => undefined);
@@ -75,6 +75,30 @@ export class ImageStore {
       ok: false,
       message: `the recipe of image '${name}' ${how}${tail === '' ? '' : `: ${tail.trim()}`}`,
     };
+  }
+
+  /** A file where it was declared, or one that was kept while it was there. */
+  private async file(
+    { image: { name }, keeps }: Preparing,
+    { path: declared, digest }: { readonly path: string; readonly digest: string },
+  ): Promise<Prepared> {
+    const found = await this.checked(name, declared, digest);
+    const at = path.join(this.folder, digest);
+    if (!found.ok) {
+      const kept = await this.checked(name, at, digest);
+      return kept.ok ? kept : found;
+    }
+    if (keeps === true && (await stat(at).catch(() => undefined)) === undefined)
+      await this.keep(declared, at);
+    return found;
+  }
+
+  /** Where the disk can, both are one as long as neither is written to. */
+  private async keep(file: string, at: string): Promise<void> {
+    await this.place();
+    const part = `${at}.part-${process.pid}`;
+    await copyFile(file, part, constants.COPYFILE_FICLONE);
+    await rename(part, at);
   }
 
   /** A file whose bytes are what the catalogue says. */
