@@ -320,6 +320,77 @@ describe('what had begun before', () => {
   });
 });
 
+describe('what several hosts share', () => {
+  const names = ['a', 'b', 'c'];
+  const open = async () => {
+    grid = await TestGrid.open({
+      hosts: [aHost('one'), aHost('two')],
+      tags: names.map((name) => aTag(`svc-${name}`)),
+      steps: names.map((name) => aStep(`make-${name}`, `svc-${name}`, { uses: ['mirror'] })),
+      resources: [{ name: 'mirror', meaning: 'the mirror', owner: 'keeper' }],
+      tests: [aTest('plain'), ...names.map((name) => aTest(`needs-${name}`, { requirement: `svc-${name}` }))],
+    });
+    for (const host of ['one', 'two'])
+      grid.sees.set(host, Object.fromEntries(names.map((name) => [`svc-${name}`, 'absent'])));
+    await grid.lookAtHosts();
+  };
+  /** Carries out whatever there is to do for some time: canaries work, and what a step does fails where `fails` says so. */
+  const goOn = async (rounds: number, fails: (host: string) => boolean) => {
+    for (let i = 0; i < rounds; i++) {
+      for (const work of await grid.take()) {
+        const place = work.places[0];
+        const step = place?.chain[0]?.name;
+        const isBroken = step !== undefined && fails(place?.host.name ?? '');
+        await grid.end(work, isBroken ? { ...broken, step } : exit(0));
+      }
+      await grid.pass(16);
+      await grid.beat();
+    }
+  };
+
+  it('is nobody\'s failure while it has failed on one host only, and the other can not be asked yet', async () => {
+    await open();
+    const [long = ''] = await grid.submit('plain', { targets: [{ host: 'two' }] });
+    const busy = await grid.takeRun(long);
+    await grid.report(busy, [{ kind: 'begun' }]);
+    for (const name of names) {
+      await grid.submit(`needs-${name}`, { targets: [{ host: 'one' }] });
+      await goOn(3, () => true);
+    }
+    await goOn(10, () => true);
+    expect(await told()).toEqual([]);
+    await grid.end(busy, exit(0));
+    await goOn(6, () => true);
+    expect(await told()).toEqual(['resource: keeper']);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it('is not what fails on one host and not on the other, however often it has failed there', async () => {
+    await open();
+    const [long = ''] = await grid.submit('plain', { targets: [{ host: 'two' }] });
+    const busy = await grid.takeRun(long);
+    await grid.report(busy, [{ kind: 'begun' }]);
+    for (const name of names) {
+      await grid.submit(`needs-${name}`, { targets: [{ host: 'one' }] });
+      await goOn(3, (host) => host === 'one');
+    }
+    await grid.end(busy, exit(0));
+    await goOn(20, (host) => host === 'one');
+    expect(await told()).toEqual(['host: one-owner']);
+  });
+
+  it('is told where nothing more can be learnt: no other host could show it', async () => {
+    await open();
+    await grid.declare({ hosts: [aHost('one')] });
+    for (const name of names) {
+      await grid.submit(`needs-${name}`, { targets: [{ host: 'one' }] });
+      await goOn(3, () => true);
+    }
+    await goOn(10, () => true);
+    expect(await told()).toHaveLength(1);
+  });
+});
+
 describe("a test's own setup", () => {
   const fails = { kind: 'setup_failed', result: 'failed', message: 'exit 1: no disk' } as const;
   const tests = [aTest('s', { setup: 'prepare', owner: 'sue' })];
