@@ -51,7 +51,8 @@ export async function recordArrivals(
   );
   const back = await putBack(tx, before, others);
   const news = await addChanges(tx, before, inLine(others), { source: 'seen' });
-  await supersede(tx, [...news, ...back]);
+  // Each commit of a branch is a place on its line.
+  if (watch.place.kind !== 'git') await supersede(tx, [...news, ...back]);
   if (isAll) await withdrawGone(tx, before, arrivals);
   return { taken: firsts.length, changes: news };
 }
@@ -135,25 +136,34 @@ export async function readChanges(sql: Sql, ids: readonly Id[]): Promise<readonl
   );
 }
 
-/** Gives changes a state, where there is a legal move to it; gives those that moved. */
+/** Gives changes a state, where there is a legal move to it; gives those that moved. `why`: of all, or of each. */
 export async function setChangeState(
   tx: Sql,
   ids: readonly Id[],
   state: ChangeState,
-  why: string,
+  why: string | readonly string[],
   actor = 'testyard',
 ): Promise<readonly Id[]> {
-  const moved = await tx.rows<{ id: Id; project: Id; component: string; version: string; from: ChangeState }>(
-    `UPDATE change c SET state = $2, why = $3, state_since = grid_now()
-     FROM change o JOIN component k ON k.id = o.component_id
-     WHERE o.id = c.id AND c.id = ANY ($1::bigint[]) AND c.state = ANY ($4::text[])
-     RETURNING c.id, k.project_id AS project, k.name AS component, c.version, o.state AS "from"`,
-    [ids, state, why.slice(0, 2000), sourcesOf(CHANGE_MOVES, state)],
+  if (ids.length === 0) return [];
+  const whys = ids.map((_, at) => (typeof why === 'string' ? why : (why[at] ?? '')).slice(0, 2000));
+  const moved = await tx.rows<{
+    id: Id;
+    project: Id;
+    component: string;
+    version: string;
+    from: ChangeState;
+    why: string;
+  }>(
+    `UPDATE change c SET state = $2, why = g.why, state_since = grid_now()
+     FROM unnest($1::bigint[], $3::text[]) AS g(id, why), change o JOIN component k ON k.id = o.component_id
+     WHERE o.id = g.id AND c.id = g.id AND c.state = ANY ($4::text[])
+     RETURNING c.id, k.project_id AS project, k.name AS component, c.version, o.state AS "from", c.why`,
+    [ids, state, whys, sourcesOf(CHANGE_MOVES, state)],
   );
   await chronicle(
     tx,
     moved.map(({ id, project, ...data }) => ({
-      ...{ kind: `change.${state}`, subject: showId('change', id), project, actor, data: { ...data, why } },
+      ...{ kind: `change.${state}`, subject: showId('change', id), project, actor, data },
     })),
   );
   return moved.map(({ id }) => id);
@@ -373,24 +383,41 @@ async function addChanges(
   return added.map(({ id }) => id);
 }
 
-/** What of the same components came before these, and nobody has looked at. Each commit of a branch is a place on its line. */
+/** What of the same components came before these, and nobody has looked at. */
 async function supersede(tx: Transaction, news: readonly Id[]): Promise<void> {
   if (news.length === 0) return;
-  const old = await tx.rows<{ id: Id; by: string }>(
-    `SELECT o.id, n.version AS by FROM (SELECT DISTINCT ON (component_id) component_id, version, position FROM change
-       WHERE id = ANY ($1::bigint[]) ORDER BY component_id, position DESC) n
-     JOIN component k ON k.id = n.component_id AND k.kind <> 'git'
-     JOIN change o ON o.component_id = n.component_id AND o.position < n.position AND o.source = 'seen'
-       AND o.state IN ('new', 'uninstallable')`,
-    [news],
+  const open = await openChanges(tx);
+  const isNew = new Set(news);
+  const last = new Map<Id, OpenChange>();
+  for (const one of open) if (isNew.has(one.id)) last.set(one.component, one);
+  const old = open.flatMap((one): readonly (readonly [Id, string])[] => {
+    const by = last.get(one.component);
+    return by === undefined || Number(one.position) >= Number(by.position)
+      ? []
+      : [[one.id, `${by.version} has arrived`]];
+  });
+  await setChangeState(
+    tx,
+    old.map(([id]) => id),
+    'superseded',
+    old.map(([, why]) => why),
   );
-  for (const by of new Set(old.map((one) => one.by)))
-    await setChangeState(
-      tx,
-      old.filter((one) => one.by === by).map(({ id }) => id),
-      'superseded',
-      `${by} has arrived`,
-    );
+}
+
+/** What was seen and nobody has looked at. */
+interface OpenChange {
+  readonly id: Id;
+  readonly component: Id;
+  readonly version: string;
+  readonly position: string;
+}
+
+/** Of all watches, in their line: there are few of them, while a join with thousands of components could go any way. */
+function openChanges(sql: Sql): Promise<readonly OpenChange[]> {
+  return sql.rows<OpenChange>(
+    `SELECT id, component_id AS component, version, position FROM change
+     WHERE state IN ('new', 'uninstallable') AND source = 'seen' ORDER BY position`,
+  );
 }
 
 /** What was seen, is not in the baseline yet, and is there no more. */
@@ -399,11 +426,7 @@ async function withdrawGone(
   known: ReadonlyMap<string, Known>,
   arrivals: readonly Arrival[],
 ): Promise<void> {
-  // Of all watches: there are few of them, while a join with thousands of components could go any way.
-  const open = await tx.rows<{ id: Id; component: Id; version: string }>(
-    `SELECT id, component_id AS component, version FROM change
-     WHERE state IN ('new', 'uninstallable') AND source = 'seen'`,
-  );
+  const open = await openChanges(tx);
   const names = new Map([...known.values()].map(({ id, name }) => [id, name]));
   const there = new Set(arrivals.map(({ component, version }) => `${component} ${version}`));
   const gone = open.filter(({ component, version }) => {

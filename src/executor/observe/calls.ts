@@ -1,3 +1,5 @@
+import { LISTING_TOOLS, listedBy } from './listers.js';
+
 /** What a test asked one of the tools of set-up for, as its arguments say. */
 export type Call =
   | { readonly of: 'install'; readonly manager: string; readonly names: readonly string[] }
@@ -6,13 +8,16 @@ export type Call =
   | { readonly of: 'unload'; readonly modules: readonly string[] }
   | { readonly of: 'fetch'; readonly from: string }
   /** The lists of packages were to be fetched again. */
-  | { readonly of: 'refresh'; readonly manager: string };
+  | { readonly of: 'refresh'; readonly manager: string }
+  /** What is plugged in of one kind was asked for: the entries of this folder. */
+  | { readonly of: 'list'; readonly path: string };
 
-/** Tools that are watched because what they do is set-up, wherever it stands. */
-export const WATCHED_TOOLS = [
+/** Tools that are watched because what they do is set-up, wherever it stands, or because they only tell of what there is. */
+export const WATCHED_TOOLS: readonly string[] = [
   ...['apt-get', 'apt', 'aptitude', 'yum', 'dnf', 'microdnf', 'zypper', 'apk', 'opkg', 'pip', 'pip3'],
   ...['modprobe', 'insmod', 'rmmod', 'wget', 'curl', 'git'],
-] as const;
+  ...LISTING_TOOLS,
+];
 
 const INSTALLERS = new Set([
   'apt-get',
@@ -51,6 +56,12 @@ const REMOVES = new Set(['remove', 'purge', 'autoremove', 'del', 'uninstall', 'r
 /** Reads the arguments of a call; undefined: it is nothing of interest. */
 export function readCall(tool: string, args: readonly string[]): Call | undefined {
   if (INSTALLERS.has(tool)) return readInstall(tool, plainOf(args));
+  const path = listedBy(tool);
+  // Who asks for its help or version asks for nothing else.
+  if (path !== undefined)
+    return args.some((arg) => /^(?:-h|-V|--help|--version|help|version)$/.test(arg))
+      ? undefined
+      : { of: 'list', path };
   switch (tool) {
     case 'modprobe':
       return readModprobe(args);

@@ -1,6 +1,7 @@
 import type { Fact, Lack, PackageTrouble } from '../../domain/judge/fact.js';
 import type { Call } from './calls.js';
 import type { Hint } from './hints.js';
+import { listersOf } from './listers.js';
 import { namesOf } from './question.js';
 import { isCalled, isCondition, isShown, isTaken, type TextLine, type Use, useInLine, useOf } from './use.js';
 
@@ -10,6 +11,8 @@ interface Answers {
   readonly paths: ReadonlySet<string>;
   readonly packages: ReadonlyMap<string, PackageTrouble>;
   readonly modules: ReadonlySet<string>;
+  /** Folders of the kernel in which nothing is listed. */
+  readonly none: ReadonlySet<string>;
   /** Commands of packages that were to be installed whose files are gone. */
   readonly lost: ReadonlySet<string>;
   /** Commands that are there and cannot be started, each with the interpreter that is not. */
@@ -176,6 +179,11 @@ function lacksOfCall(call: Call, hints: readonly Hint[], answers: Answers): read
       return call.modules
         .filter((name) => answers.modules.has(name) && useAt(name, answers) === 'needed')
         .map((name): Lack => ({ kind: 'module', name }));
+    case 'list':
+      return answers.none.has(call.path) &&
+        listersOf(call.path).some((name) => useAt(name, answers) === 'needed')
+        ? [{ kind: 'device', path: call.path }]
+        : [];
     case 'refresh':
       return answers.repositories.slice(0, 1).map(([from, why]): Lack => ({ kind: 'download', from, why }));
     case 'fetch': {
@@ -270,6 +278,7 @@ function readAnswers(told: readonly string[], wanted: readonly string[]): Answer
     paths: new Set(names('path')),
     packages: new Map(of('package').map(([, name = '', why = '']) => [name, troubleOf(why)])),
     modules: new Set(names('module')),
+    none: new Set(names('none')),
     lost: new Set(names('lost')),
     stopped: new Map(of('stopped').map(([, name = '', by = '']) => [name, by] as const)),
     repositories: of('repository').map(([, from = '', why = '']) => [from, why] as const),

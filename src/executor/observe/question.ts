@@ -1,6 +1,7 @@
 import { SYSTEMD } from '../../domain/judge/lack.js';
 import { quote } from '../wrapper.js';
 import type { Hint } from './hints.js';
+import { listersOf } from './listers.js';
 
 /** What the host is asked about hints, each name once and in the order in which they came up. */
 export interface Asked {
@@ -10,6 +11,8 @@ export interface Asked {
   /** Packages that were asked for, those of the definition included. */
   readonly wanted: readonly string[];
   readonly modules: readonly string[];
+  /** Folders of the kernel that hold an entry for each piece of a kind. */
+  readonly listed: readonly string[];
   readonly urls: readonly string[];
   /** The repositories of packages are asked for. */
   readonly repositories: boolean;
@@ -44,6 +47,7 @@ export function askedOf(
     commands: of((hint) => (hint.of === 'command' || hint.of === 'sought' ? [hint.name] : [])),
     paths: of((hint) => (hint.of === 'path' || hint.of === 'asked-path' ? [hint.path] : [])),
     modules: of((hint) => (hint.of === 'called' && hint.call.of === 'load' ? hint.call.modules : [])),
+    listed: of((hint) => (hint.of === 'called' && hint.call.of === 'list' ? [hint.call.path] : [])),
     urls: [
       ...new Set(
         hints.flatMap((hint) => (hint.of === 'called' && hint.call.of === 'fetch' ? [hint.call.from] : [])),
@@ -67,6 +71,7 @@ export function questionOf(asked: Asked, folder: string): string {
     ...asked.paths.flatMap(namesOf),
     ...asked.packages,
     ...asked.modules,
+    ...asked.listed.flatMap(listersOf),
   ];
   const named = [...new Set(all)].filter((name) => name !== '');
   const sought = named.map((name) => `-e ${quote(name)}`).join(' ');
@@ -79,6 +84,9 @@ export function questionOf(asked: Asked, folder: string): string {
       : `for n in ${words(asked.paths)}; do is_device "$n" || say path "$n"; done`,
     asked.packages.length === 0 ? '' : `for n in ${words(asked.packages)}; do no_package "$n"; done`,
     asked.modules.length === 0 ? '' : `for n in ${words(asked.modules)}; do no_module "$n"; done`,
+    asked.listed.length === 0
+      ? ''
+      : `for n in ${words(asked.listed)}; do ls -A "$n" 2>/dev/null | grep -q . || say none "$n"; done`,
     asked.urls.length === 0 ? '' : `for n in ${words(asked.urls)}; do no_fetch "$n"; done`,
     asked.repositories ? 'no_repository' : '',
     'rooms',

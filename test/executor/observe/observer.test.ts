@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canRunLightHosts } from '../../lab.js';
 import { WatchedHost } from './a-watched-run.js';
@@ -90,6 +91,30 @@ describe.skipIf(obstacle)(
         /^could_not_run: .*\/dev\/nothing0/,
       ],
       ['a module', 'modprobe nothing_such && report a pass || report a fail', /^could_not_run/],
+      ...(existsSync('/sys/class/rtc/rtc0')
+        ? []
+        : ([
+            [
+              'a lister of what this host has none of',
+              'report z pass\nrtcwake -m show && report a pass || report a fail',
+              /^could_not_run: cases a for want of \/sys\/class\/rtc/,
+            ],
+            [
+              'a lister that is asked for its version, and a true red',
+              'rtcwake --version\nreport a fail',
+              /^failed: failed cases: a/,
+            ],
+            [
+              'a lister whose failure changes nothing, and a true red',
+              'rtcwake -m show || true\nreport a fail',
+              /^failed: failed cases: a/,
+            ],
+            [
+              'a lister before a case that passed, and a true red',
+              'rtcwake -m show\nreport a pass\nrtcwake -m show\nreport b fail',
+              /^failed: failed cases: b/,
+            ],
+          ] as const)),
       [
         'a package',
         'apt-get install -y nothing-such-package || report a fail',
