@@ -307,8 +307,12 @@ async function findOut(
   if (incident.ageS < NO_LONGER_S && wanted.some(tells))
     return nextCheck(tx, incident.id, NO_HOST_S, false);
   const ofTest = suspects.find(({ cause }) => cause.kind === 'test')?.probability ?? 0;
-  if (ofTest > MAYBE_TEST) return lookAgain(tx, incident, top, records, world, settings);
-  return settle(tx, incident, top, world, settings);
+  if (ofTest <= MAYBE_TEST) return settle(tx, incident, top, world, settings);
+  // What keeps it down for a reason that is known is told already: nothing is learnt of it before that is over.
+  const canary = { host: incident.failedOn, work: 'canary' };
+  if (known.some((cause) => doesCover(cause, canary, world)))
+    return nextCheck(tx, incident.id, LOOK_AGAIN_MOST_S, false);
+  return lookAgain(tx, incident, top, records, world, settings);
 }
 
 /**
@@ -324,15 +328,16 @@ async function lookAgain(
   settings: Settings,
 ): Promise<void> {
   const host = world.byId.get(incident.failedOn);
-  if (host === undefined || incident.ageS >= STAYS_DOWN_S) {
-    const cause = { kind: 'host', host: incident.failedOn } as const;
-    return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
-  }
-  const canary = records.find((one) => one.host === host.id && one.work === 'canary')?.bad;
+  const canary = records.find((one) => one.host === incident.failedOn && one.work === 'canary')?.bad;
   const lookedAgoS = incident.ageS - ((canary?.atMs ?? 0) - incident.failedAtMs) / 1000;
   const pauseS = Math.min(checkDelayS(incident.checks, settings.checkFirstS, 'host'), LOOK_AGAIN_MOST_S);
   // To the second: a pause of less would be over at once.
-  if (lookedAgoS < pauseS - 1) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
+  const isDown = lookedAgoS < pauseS - 1;
+  if (host === undefined || (isDown && incident.ageS >= STAYS_DOWN_S)) {
+    const cause = { kind: 'host', host: incident.failedOn } as const;
+    return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
+  }
+  if (isDown) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
   await nextCheck(tx, incident.id, ASKED_S, true);
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
 }

@@ -403,6 +403,54 @@ describe('what several hosts share', () => {
   });
 });
 
+describe('a host that a test may have taken down', () => {
+  let down: readonly string[] = [];
+  const goOn = async (rounds: number) => {
+    for (let i = 0; i < rounds; i++) {
+      for (const work of await grid.take())
+        await grid.end(work, down.includes(work.places[0]?.host.name ?? '') ? lostIn('connect') : exit(0));
+      await grid.pass(16);
+      await grid.beat();
+    }
+  };
+  /** It goes down under a test, and then all that its pool has, of which the pool's owner is told. */
+  const thenItsPoolIsDown = async () => {
+    const near = ['one', 'two', 'four'].map((name) => aHost(name, { pool: 'near' }));
+    grid = await TestGrid.open({
+      hosts: [...near, aHost('three', { pool: 'far' }), aHost('five', { pool: 'far' })],
+      pools: [{ name: 'near', owner: 'near-owner' }, { name: 'far' }],
+    });
+    await grid.lookAtHosts();
+    const [run = ''] = await grid.submit('plain', { targets: [{ host: 'one' }] });
+    await grid.end(await grid.takeRun(run), lostIn('test'));
+    down = ['one'];
+    await goOn(4);
+    expect(await told()).toEqual([]);
+    down = near.map(({ name }) => name);
+    await grid.submit('plain', { targets: [{ host: 'two' }, { host: 'four' }] });
+    await goOn(8);
+    expect(await told()).toEqual(['pool: near-owner']);
+  };
+
+  it('is told to nobody while it is down for a reason that is known', async () => {
+    await thenItsPoolIsDown();
+    await goOn(30);
+    expect(await told()).toEqual(['pool: near-owner']);
+    down = [];
+    await goOn(24);
+    expect(await told()).toEqual(['pool: near-owner']);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it("is its owner's once that is over and it is still down", async () => {
+    await thenItsPoolIsDown();
+    await goOn(24);
+    down = ['one'];
+    await goOn(40);
+    expect(await told()).toEqual(['pool: near-owner', 'host: one-owner']);
+  });
+});
+
 describe("a test's own setup", () => {
   const fails = { kind: 'setup_failed', result: 'failed', message: 'exit 1: no disk' } as const;
   const tests = [aTest('s', { setup: 'prepare', owner: 'sue' })];
