@@ -156,9 +156,7 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
   for (const demand of demands) {
     const answer = answers.get(demand.key);
     if (answer === undefined) continue;
-    const reachable = answer.fits.some((f) =>
-      executors.some((x) => doesReach(x, f.host)),
-    );
+    const reachable = answer.fits.some((f) => executors.some((x) => doesReach(x, f.host)));
     const reason = why(answer, hosts.length, reachable ? 'busy' : 'no_executor');
     // A red that waits for a fresh host is said where none can be had, whoever waits for what.
     if (reason.kind === 'never' && demand.spec.wait && !demand.spec.fresh)

@@ -304,8 +304,7 @@ async function findOut(
     await tellWhyNot(tx, incident.id, { why, suspects: said });
     return ask(tx, incident, trial.target, `${why} (i${incident.id})`);
   }
-  if (incident.ageS < NO_LONGER_S && wanted.some(tells))
-    return nextCheck(tx, incident.id, NO_HOST_S, false);
+  if (incident.ageS < NO_LONGER_S && wanted.some(tells)) return nextCheck(tx, incident.id, NO_HOST_S, false);
   const ofTest = suspects.find(({ cause }) => cause.kind === 'test')?.probability ?? 0;
   if (ofTest <= MAYBE_TEST) return settle(tx, incident, top, world, settings);
   // What keeps it down for a reason that is known is told already: nothing is learnt of it before that is over.

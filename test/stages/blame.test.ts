@@ -358,7 +358,7 @@ describe('what several hosts share', () => {
     }
   };
 
-  it('is nobody\'s failure while it has failed on one host only, and the other can not be asked yet', async () => {
+  it("is nobody's failure while it has failed on one host only, and the other can not be asked yet", async () => {
     await open();
     const [long = ''] = await grid.submit('plain', { targets: [{ host: 'two' }] });
     const busy = await grid.takeRun(long);

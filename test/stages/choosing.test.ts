@@ -85,13 +85,38 @@ describe('an executor that is older than a kind of step', () => {
     const [tooled = '', filed = ''] = await grid.submit(['tooled', 'filed']);
     expect(await grid.run(filed)).toMatchObject({
       state: 'waiting',
-      reason:
-        'waits for a newer executor: hands speaks protocol 1.4, and cannot carry out put-file (copy)',
+      reason: 'waits for a newer executor: hands speaks protocol 1.4, and cannot carry out put-file (copy)',
     });
     await grid.end(await grid.takeRun(tooled), exit(0));
     expect(await grid.run(filed)).toMatchObject({ state: 'waiting' });
     await grid.executorStarts();
     await grid.beat();
     expect((await grid.takeRun(filed)).places[0]?.chain.map(({ name }) => name)).toEqual(['put-file']);
+  });
+});
+
+describe('what a step destroys above it', () => {
+  it.each([
+    ['is all, unless it says less', undefined, ['make-packages']],
+    ['is what it says, and the rest stays', ['boot'] as const, ['make-build', 'make-packages']],
+  ])('%s', async (_, destroys, left) => {
+    grid = await TestGrid.open({
+      hosts: [aHost('one', { expendable: ['packages', 'build', 'use'] })],
+      tags: [aWord('built'), aWord('packaged')],
+      steps: [
+        aStep('make-build', 'built', { layer: 'build' }),
+        aStep('make-packages', 'packaged', { layer: 'packages', ...(destroys && { destroys }) }),
+      ],
+      tests: ['built', 'packaged'].map((name) => aTest(name, { requirement: name, dirties: 'nothing' })),
+    });
+    for (const test of ['built', 'packaged']) {
+      const [run = ''] = await grid.submit(test);
+      await grid.end(await grid.takeRun(run), exit(0));
+    }
+    expect((await grid.host('one')).stack).toEqual(left);
+    const [again = ''] = await grid.submit('built');
+    expect((await grid.takeRun(again)).places[0]?.chain.map(({ name }) => name)).toEqual(
+      left.includes('make-build') ? [] : ['make-build'],
+    );
   });
 });
