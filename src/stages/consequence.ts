@@ -31,6 +31,8 @@ import {
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { tellBeginner } from './asked-search.js';
+import { isUnmended, unmended } from './branch.js';
+import { stop } from './intake-end.js';
 import { lookInto } from './look-into.js';
 import type { Settings } from './settings.js';
 
@@ -51,6 +53,7 @@ export async function concluded(
   const isOver = await tellBeginner(tx, hunt, found, evidenceOf(hunt), world);
   if (isOver) return;
   const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
+  if (await isUnmended(tx, hunt, conclusion)) return await stillBroken(tx, hunt, intake, found);
   const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
   if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);
   if (hunt.partnerOf !== null) return await partnerFound(tx, hunt, conclusion, intake, world);
@@ -77,6 +80,20 @@ export async function concluded(
     case 'stopped':
       return await leftOpen(tx, hunt, conclusion.causes, intake, world);
   }
+}
+
+/** What is held back on a branch has not been mended: nobody is told again, and what came since waits for what comes next. */
+async function stillBroken(
+  tx: Transaction,
+  { id, projectId, line }: Hunt,
+  intake: Intake | undefined,
+  found: string,
+): Promise<void> {
+  const why = unmended(line[0]?.component ?? '');
+  const data = { what: 'accuse anybody', found, why };
+  const subject = showId('search', id);
+  await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: projectId, data }]);
+  if (intake !== undefined) await stop(tx, intake, why);
 }
 
 /** That nothing could be put in, or that hosts were lost, was due to no change: the grid looks into it, and all is tried again. */
@@ -283,9 +300,11 @@ async function rollBack(
   why: string,
 ): Promise<void> {
   const back = line.filter((one) => held.includes(one) || behind.some(({ change }) => change === one.id));
+  // Of several versions of one component the first takes all later ones back with it.
+  const first = back.filter(({ component }, n) => back.findIndex((one) => one.component === component) === n);
   await moveBaseline(
     tx,
-    back.flatMap((change) => {
+    first.flatMap((change) => {
       const version = versionBefore(line, change);
       return version === undefined ? [] : [{ component: change.componentId, version }];
     }),

@@ -2,9 +2,15 @@ import { versionedSteps } from '../domain/baseline.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { dependsOn, versionsWith } from '../domain/intake/head.js';
-import { type LeftBehind, type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
+import {
+  type LeftBehind,
+  type LinkedChange,
+  lineWithout,
+  mayMend,
+  versionsAt,
+} from '../domain/intake/line.js';
 import { type Predicate, predicateOf } from '../domain/intake/reading.js';
-import { moveBaseline, newChanges, setChangeState } from '../store/changing.js';
+import { newChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
 import {
   beginHunt,
@@ -13,12 +19,9 @@ import {
   endedRuns,
   failureRecord,
   type Intake,
-  liftPin,
   openIntake,
   openIntakes,
-  passedPins,
   standingOf,
-  stillTried,
   submitTrials,
   testsFor,
   watchesWithNews,
@@ -27,6 +30,8 @@ import {
 import { type Transaction, wake } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { waitingForFix } from './answer.js';
+import { beginningOf, newFirst, UNMENDED, unmended } from './branch.js';
+import { stop, takeIn } from './intake-end.js';
 import { lookInto, putBack } from './look-into.js';
 import type { Settings } from './settings.js';
 
@@ -158,7 +163,8 @@ async function answered(
   const notChanges = read.filter(({ is }) => is === 'refused' && hasRun);
   for (const { run } of notChanges) await lookInto(tx, run.run, run.tried, world, settings);
   const left = read.filter((one) => !notChanges.includes(one));
-  const bad = FIRST.flatMap((predicate) => left.filter(({ is }) => is === predicate));
+  const ordered = FIRST.flatMap((predicate) => left.filter(({ is }) => is === predicate));
+  const bad = await newFirst(tx, line, ordered);
   const [first] = bad;
   // One host alone may have been at fault.
   const hosts = new Set(bad.filter(({ is }) => is === first?.is).map(({ run }) => run.tried.host));
@@ -204,26 +210,34 @@ async function probed(
 async function seek(
   tx: Transaction,
   intake: Intake,
-  line: readonly LinkedChange[],
+  all: readonly LinkedChange[],
   { run, test, testName, tried }: EndedRun,
   predicate: Predicate,
 ): Promise<void> {
-  const broken = await brokenBefore(tx, line);
-  if (broken !== undefined)
-    return await stop(tx, intake, `${broken}; ${showId('run', run)}: ${tried.reason}`);
+  const beginning = await beginningOf(tx, all, testName, predicate);
+  if (beginning === 'not mended')
+    return await stop(
+      tx,
+      intake,
+      `${unmended(all[0]?.component ?? '')}; ${showId('run', run)}: ${tried.reason}`,
+    );
+  const { line, since } = beginning;
   const watch = await watchOf(tx, intake.watch);
   const record = predicate === 'fails' ? await failureRecord(tx, intake.projectId, testName) : undefined;
   const value = openSearch({
     kind: 'line',
     changes: line.length,
+    mends: mayMend(line),
     predicate: predicate === 'lost' ? 'lost' : 'fails',
     ...(record === undefined ? {} : { record }),
+    ...(since === undefined ? {} : { environment: UNMENDED, flaky: (1 - UNMENDED) / 4 }),
   });
+  const components = new Set(line.map(({ component }) => component));
   const beside = versionsAt(
-    intake.line.filter((one) => !line.includes(one)),
+    intake.line.filter(({ component }) => !components.has(component)),
     0,
   );
-  const why = `${showId('run', run)} of ${testName} with all ${line.length} changes: ${tried.reason}`;
+  const why = `${showId('run', run)} of ${testName} with all ${all.length} changes: ${tried.reason}`;
   await beginHunt(
     tx,
     {
@@ -235,7 +249,7 @@ async function seek(
       line,
       beside,
       partnerOf: null,
-      parentId: null,
+      parentId: since ?? null,
       value,
       share: watch?.share ?? 0.25,
     },
@@ -243,61 +257,4 @@ async function seek(
     why,
   );
   await changeIntake(tx, intake, { state: 'searching' }, why);
-}
-
-/** Every commit after one that is held back has what that one broke: until it is mended no other can be told to be bad. */
-async function brokenBefore(tx: Transaction, line: readonly LinkedChange[]): Promise<string | undefined> {
-  const branches = new Map(line.flatMap((one) => (one.kind === 'git' ? [[one.id, one] as const] : [])));
-  if (branches.size === 0) return undefined;
-  const [past] = await passedPins(tx, [...branches.keys()]);
-  const change = past === undefined ? undefined : branches.get(past.change);
-  return change === undefined ? undefined : `${change.component} has not been mended since what is held back`;
-}
-
-/** What held goes into the baseline; what was held back at an earlier version of it may go on. */
-async function takeIn(
-  tx: Transaction,
-  intake: Intake,
-  line: readonly LinkedChange[],
-  behind: readonly LeftBehind[],
-  why: string,
-): Promise<void> {
-  // Of several commits of one branch the last one is what is trusted.
-  const moved = new Map(line.map((change) => [change.componentId, change]));
-  await moveBaseline(
-    tx,
-    [...moved.values()].map(({ componentId, to, id }) => ({
-      component: componentId,
-      version: to,
-      change: id,
-    })),
-    why,
-  );
-  await setChangeState(
-    tx,
-    line.map(({ id }) => id),
-    'in_baseline',
-    why,
-  );
-  const byId = new Map(line.map((change) => [change.id, change]));
-  for (const { id, change } of await passedPins(tx, [...byId.keys()])) {
-    const now = byId.get(change);
-    await liftPin(tx, id, `${now?.component} ${now?.to} holds`);
-  }
-  await letGo(tx, intake, behind);
-  await changeIntake(tx, intake, { state: 'passed' }, why);
-}
-
-/** Nothing more is tried; what is not in the baseline waits for what comes next. */
-async function stop(tx: Transaction, intake: Intake, why: string): Promise<void> {
-  const out = new Set(intake.without);
-  const left = intake.line.filter(({ id }) => !out.has(id)).map(({ id }) => ({ change: id, why }));
-  await letGo(tx, intake, left);
-  await changeIntake(tx, intake, { state: 'stopped' }, why);
-}
-
-async function letGo(tx: Transaction, { without }: Intake, left: readonly LeftBehind[]): Promise<void> {
-  for (const { change, why } of left) await setChangeState(tx, [change], 'new', why);
-  // What a search left out without accusing anybody waits too.
-  await setChangeState(tx, await stillTried(tx, without), 'new', 'left out of what was tried together');
 }

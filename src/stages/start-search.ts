@@ -3,7 +3,7 @@ import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { lineBetween } from '../domain/intake/between.js';
 import { dependsOn } from '../domain/intake/head.js';
-import type { LinkedChange } from '../domain/intake/line.js';
+import { type LinkedChange, mayMend } from '../domain/intake/line.js';
 import type { Predicate } from '../domain/intake/reading.js';
 import type { StepSpec } from '../domain/step.js';
 import { readChanges } from '../store/changing.js';
@@ -63,6 +63,7 @@ export async function startSearch(
   const value = openSearch({
     kind: 'line',
     changes: line.length,
+    mends: mayMend(line),
     predicate: predicate === 'lost' ? 'lost' : 'fails',
     ...(record === undefined ? {} : { record }),
   });

@@ -2,6 +2,7 @@ import type { Answer } from '../domain/answer/answer.js';
 import { LINK_S, linkAt } from '../domain/answer/link.js';
 import type { Verification } from '../domain/culprit/verification.js';
 import { type Id, readId } from '../domain/id.js';
+import { versionBefore } from '../domain/intake/line.js';
 import type { Counted, FoundChange, ToldSearch } from '../domain/tell/news.js';
 import type { Blobs } from '../ports/blobs.js';
 import { accusationsIn } from '../store/answering.js';
@@ -75,7 +76,8 @@ function foundChange(
   { id, component, version, title, author, link }: Change,
   { line }: SearchRow,
 ): FoundChange {
-  const before = line.find((change) => change.id === id)?.from;
+  const own = line.find((change) => change.id === id);
+  const before = own && versionBefore(line, own);
   return {
     ...{ component, version, title },
     ...(before === undefined ? {} : { before }),
@@ -129,7 +131,8 @@ function commandsFor(row: SearchRow, known: readonly Change[], trials: Trials): 
 
 /** With the change and without it, on a machine of one's own. */
 function locally(change: Change, test: string, line: SearchRow['line']): ToldSearch['commands'] {
-  const before = line.find(({ id }) => id === change.id)?.from;
+  const own = line.find(({ id }) => id === change.id);
+  const before = own && versionBefore(line, own);
   if (change.kind === 'git') {
     const command = `testyard bisect --good ${before ?? `${change.version}^`} --bad ${change.version} -- ./${test}.sh`;
     return [[command, `in a clone of it (${test}.sh is your copy of the test)`]];

@@ -254,16 +254,6 @@ export interface EndedTrial {
   readonly hasErred: boolean;
 }
 
-/** A trial that is over. */
-export interface EndedTrial {
-  readonly hunt: Id;
-  readonly trial: number;
-  readonly run: Id;
-  readonly tried: Tried;
-  /** Its state came to nothing on another host too, and since then other states came to something. */
-  readonly hasErred: boolean;
-}
-
 /** Trials that are over and have not been told. */
 export async function endedTrials(sql: Sql): Promise<readonly EndedTrial[]> {
   const rows = await sql.rows<TriedRow & Omit<EndedTrial, 'tried'>>(
@@ -315,20 +305,23 @@ export async function submitTrials(
     readonly host?: string;
     /** How often each test is run: once unless said. */
     readonly times?: number;
+    /** 0 unless said. */
+    readonly priority?: number;
     readonly versions: Versions;
   },
 ): Promise<Id> {
-  const { projectId, name, tests, host, versions, times = 1 } = asked;
+  const { projectId, name, tests, host, versions, times = 1, priority = 0 } = asked;
   const target = host === undefined ? {} : { host };
   const [row] = await sql.rows<{ id: Id }>(
     `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, queue_timeout, versions)
-     VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, 0, 'trial', interval '1 day', $5) RETURNING id`,
+     VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, $6, 'trial', interval '1 day', $5) RETURNING id`,
     [
       projectId,
       name,
       tests,
       JSON.stringify(Array.from({ length: times }, () => target)),
       JSON.stringify(versions),
+      priority,
     ],
   );
   return row?.id ?? '';
@@ -372,6 +365,40 @@ export function passedPins(
      JOIN change m ON m.component_id = p.component_id AND m.id = ANY ($1::bigint[]) AND m.position > held.position
      WHERE p.lifted_at IS NULL GROUP BY p.id ORDER BY p.id`,
     [changes],
+  );
+}
+
+/** A commit that is held back, and from where on its branch something is known of what came after it. */
+export interface HeldCommit {
+  readonly held: LinkedChange;
+  /** How many of the commits that were asked about come before it. */
+  readonly place: number;
+  /** The search that found it. */
+  readonly search: Id;
+  /** The last commit of the last search for the same; it was bad. */
+  readonly head: Id;
+  readonly headVersion: string;
+}
+
+/** The commits that are held back on the branch of these, in order, with what each was found to break. */
+export function heldOn(
+  sql: Sql,
+  commits: readonly Id[],
+): Promise<readonly (HeldCommit & { readonly test: string; readonly predicate: Predicate })[]> {
+  return sql.rows(
+    `SELECT jsonb_strip_nulls(jsonb_build_object('id', c.id::text, 'componentId', k.id::text, 'component', k.name, 'kind', k.kind,
+         'from', k.baseline, 'to', c.version, 'facts', c.facts)) AS held,
+       (SELECT count(*)::integer FROM change b WHERE b.id = ANY ($1::bigint[]) AND b.position < c.position) AS place,
+       p.search_id AS search, t.name AS test, s.predicate, last.head, last.version AS "headVersion"
+     FROM pin p JOIN change c ON c.id = p.change_id JOIN component k ON k.id = p.component_id AND k.kind = 'git'
+     JOIN search s ON s.id = p.search_id JOIN test t ON t.id = s.test_id
+     CROSS JOIN LATERAL (SELECT o.line->-1->>'id' AS head, o.line->-1->>'to' AS version FROM search o
+       JOIN test u ON u.id = o.test_id AND u.name = t.name
+       WHERE o.id >= s.id AND o.project_id = s.project_id AND o.predicate = s.predicate AND o.actor = s.actor
+         AND o.line->-1->>'componentId' = k.id::text ORDER BY o.id DESC LIMIT 1) last
+     WHERE p.lifted_at IS NULL AND p.component_id IN (SELECT component_id FROM change WHERE id = ANY ($1::bigint[]))
+     ORDER BY c.position`,
+    [commits],
   );
 }
 

@@ -210,3 +210,73 @@ test('what a verification does not bear out is evidence like any other, and soon
   expect(verifying).toBeLessThan(40);
   expect(conclusion?.kind).toBe('environment');
 });
+
+describe('a line on which what was broken is mended, and broken again', () => {
+  /** Broken by each first, mended by each second. */
+  const broken = (spans: readonly (readonly [number, number])[]) => (state: number) =>
+    spans.some(([from, to]) => state >= from && state < to);
+  const spans = [
+    [
+      [5, 9],
+      [40, 99],
+    ],
+    [
+      [5, 38],
+      [40, 99],
+    ],
+    [
+      [5, 9],
+      [12, 30],
+      [60, 99],
+    ],
+    [
+      [5, 60],
+      [62, 99],
+    ],
+    [
+      [1, 62],
+      [64, 99],
+    ],
+    [
+      [10, 50],
+      [55, 99],
+    ],
+    [[30, 99]],
+  ] as const;
+
+  test.each(spans.flatMap((one) => [1, 4, 16].map((free) => ({ one, free }))))(
+    'the last of $one is named, by $free hosts',
+    ({ one, free }) => {
+      const isBad = broken(one);
+      const question: Question = { ...LINE, mends: true };
+      const found = play(openSearch(question), ({ state }) => (isBad(state) ? 'bad' : 'good'), hosts(free));
+      expect(found.conclusion).toMatchObject({ kind: 'culprit', changes: [one.at(-1)?.[0]] });
+      expect(found.spent.search).toBeLessThan(110);
+    },
+  );
+
+  test('the last is named though the test flakes: hardly ever another one', () => {
+    const roll = dice(7);
+    const question: Question = { ...LINE, mends: true };
+    const ends = new Map<string, number>();
+    for (let n = 0; n < 100; n++) {
+      const at = Array.from({ length: 3 }, () => 1 + Math.floor(roll() * 64)).sort((a, b) => a - b);
+      const [first = 0, mended = 0, again = 0] = at;
+      if (again - mended < 3 || mended === first) continue;
+      const isBad = broken([
+        [first, mended],
+        [again, 99],
+      ]);
+      const { conclusion } = play(
+        openSearch(question),
+        ({ state }) => (roll() < (isBad(state) ? 0.9 : 0.02) ? 'bad' : 'good'),
+        hosts(1 + (n % 4)),
+      );
+      const named = conclusion?.kind === 'culprit' ? conclusion.changes[0] : undefined;
+      const how = named === undefined ? 'nobody' : named === again ? 'right' : 'wrong';
+      ends.set(how, (ends.get(how) ?? 0) + 1);
+    }
+    expect(ends.get('wrong') ?? 0, JSON.stringify([...ends])).toBeLessThanOrEqual(1);
+    expect(ends.get('nobody') ?? 0).toBeLessThanOrEqual(3);
+  });
+});

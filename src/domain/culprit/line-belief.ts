@@ -51,10 +51,11 @@ export function linePrior(question: Question): LinePrior {
 }
 
 /** How likely each change is before any trial, if it is one of them; what a person weighed is in it. */
-export function changeShares({ changes, scores, weights }: Question): readonly number[] {
-  const sum = scores?.reduce((all, one) => all + one, 0) ?? 0;
-  const even = 1 / changes;
+export function changeShares({ changes, scores, weights, first = 0 }: Question): readonly number[] {
+  const sum = scores?.slice(first).reduce((all, one) => all + one, 0) ?? 0;
+  const even = 1 / (changes - first);
   return Array.from({ length: changes }, (_, n) => {
+    if (n < first) return 0;
     const scored = sum > 0 ? ((scores?.[n] ?? 0) / sum) * BY_SCORE + even * (1 - BY_SCORE) : even;
     return scored * (weights?.[n] ?? 1);
   });

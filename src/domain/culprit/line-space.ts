@@ -1,12 +1,14 @@
 import { linePrior } from './line-belief.js';
 import { type Choice, lineChoices } from './line-next.js';
 import { causesOf, informationOf, type LineView, lineView, meanRates } from './line-view.js';
+import { sinceLastGood, unlooked } from './mends.js';
 import type { Question } from './question.js';
 import type { Space } from './space.js';
 import type { Tally } from './tally.js';
 
 /** What is believed of a line of changes, and what to try next. */
-export function lineSpace(question: Question, tallies: readonly Tally[]): Space {
+export function lineSpace(asked: Question, all: readonly Tally[]): Space {
+  const { question, tallies } = sinceLastGood(asked, all);
   const view = lineView(question, tallies);
   const first = view.leading.with?.state ?? 0;
   return {
@@ -18,6 +20,10 @@ export function lineSpace(question: Question, tallies: readonly Tally[]): Space 
     choices: (underWay, hosts) =>
       rationed(question, view, underWay, lineChoices(question, view, tallies, underWay, hosts)),
     isExhausted: () => view.states.length === 0,
+    unlooked: () =>
+      view.leading.kind === 'flaky'
+        ? []
+        : unlooked(asked, all, first).filter((state) => view.states.includes(state)),
   };
 }
 

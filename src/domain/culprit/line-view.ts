@@ -56,7 +56,8 @@ function viewWithout(
   p: Float64Array,
 ): LineView {
   const states: number[] = [];
-  for (let state = 0; state <= question.changes; state++) if (!out.includes(state)) states.push(state);
+  for (let state = question.first ?? 0; state <= question.changes; state++)
+    if (!out.includes(state)) states.push(state);
   const testable = (state: number) =>
     out.reduce((product, one) => product * (1 - NEIGHBOUR ** Math.abs(one - state)), 1);
   return { belief, p, states, testable, leading: leadingOf(p, states) };

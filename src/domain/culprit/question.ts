@@ -27,6 +27,10 @@ export interface Question {
   readonly flaky?: number;
   /** How likely it is that what it runs on is bad today: .10 unless said. */
   readonly environment?: number;
+  /** What was broken may have been mended on the line, and broken again: the last step from good to bad is wanted. */
+  readonly mends?: boolean;
+  /** The first state that is in question: what lies before it is out; 0 unless said. */
+  readonly first?: number;
   /** What it costs to bring a host into another state, in trials: 0 unless said. */
   readonly switching?: number;
   /** Bad trials that may be expected at a time, where each costs a host: 2 unless said; for `lost`. */

@@ -1,4 +1,4 @@
-import type { Choice } from './line-next.js';
+import { type Choice, placed } from './line-next.js';
 import { lineSpace } from './line-space.js';
 import type { Leading } from './line-view.js';
 import type { Cause, Conclusion, FreeHost, Guidance, Outcome, Question, Result, Trial } from './question.js';
@@ -100,9 +100,23 @@ type Chosen = Choice & Pick<Trial, 'why'>;
 
 function searching(search: Search, hosts: readonly FreeHost[]): readonly Chosen[] {
   const underWay = search.pending.filter(({ why }) => why === 'search').map(({ state }) => state);
-  return spaceIn(search)
-    .choices(underWay, hosts)
-    .map((choice) => ({ ...choice, why: 'search' }));
+  const space = spaceIn(search);
+  const looks = isSure(space.leading) ? space.unlooked() : [];
+  const states = looks.filter((state) => !underWay.includes(state)).slice(0, hosts.length);
+  const choices =
+    looks.length > 0
+      ? placed(
+          states.map((state) => ({ state })),
+          hosts,
+          search.tallies,
+        )
+      : space.choices(underWay, hosts);
+  return choices.map((choice) => ({ ...choice, why: 'search' }));
+}
+
+/** Whether it must only be verified, or said. */
+function isSure({ kind, probability }: Leading): boolean {
+  return probability >= (kind === 'changes' ? SURE : SURE_OF_NONE);
 }
 
 function spaceIn({ question, tallies, sets }: Search): Space {
@@ -245,6 +259,8 @@ function settled(search: Search): Search {
   const sure = isNone ? SURE_OF_NONE : SURE;
   // Where nothing more can be learnt, less must do; and of changes, with and without them decides.
   const isExhausted = search.pending.length === 0 && leading.probability < sure && space.isExhausted();
+  const isLate = isHopeless(search, space.rates());
+  if (isSure(leading) && !isLate && space.unlooked().length > 0) return search;
   if (isNone && leading.probability >= (isExhausted ? SURE : SURE_OF_NONE))
     return done(search, none(leading, space.rates()));
   if (
@@ -255,7 +271,7 @@ function settled(search: Search): Search {
     const verification = verificationOf(search, space);
     if (verification !== undefined) return { ...search, phase: 'verify', verification };
   }
-  return isExhausted || isHopeless(search, space.rates())
+  return isExhausted || isLate
     ? done(search, { kind: 'smallest set', causes: causesHolding(space, HOLDS) })
     : search;
 }

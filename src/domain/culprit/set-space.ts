@@ -53,6 +53,7 @@ function spaceOf(question: Question, tallies: readonly Tally[], sets: Sets): Spa
       return placed(numbered(sets, chosen), hosts, tallies);
     },
     isExhausted: () => next([], 1).length === 0,
+    unlooked: () => [],
   };
 }
 

@@ -18,4 +18,6 @@ export interface Space {
   readonly choices: (underWay: readonly number[], hosts: readonly FreeHost[]) => readonly Choice[];
   /** Whether no trial could tell anything more. */
   readonly isExhausted: () => boolean;
+  /** States that must be tried before the leading cause is believed, of a line on which something may have been mended. */
+  readonly unlooked: () => readonly number[];
 }

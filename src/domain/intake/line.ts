@@ -27,6 +27,11 @@ export function versionsAt(line: readonly LinkedChange[], count: number, beside:
   return { ...versions, ...beside };
 }
 
+/** Whether a line takes something through several versions: a later one may mend what an earlier one broke. */
+export function mayMend(line: readonly LinkedChange[]): boolean {
+  return new Set(line.map(({ component }) => component)).size < line.length;
+}
+
 /** What a component is at just before a change of a line; undefined: it was not there. */
 export function versionBefore(line: readonly LinkedChange[], change: LinkedChange): string | undefined {
   const before = line.slice(

@@ -1,0 +1,52 @@
+import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
+import { moveBaseline, setChangeState } from '../store/changing.js';
+import { changeIntake, type Intake, liftPin, passedPins, stillTried } from '../store/seeking.js';
+import type { Transaction } from '../store/store.js';
+
+/** What held goes into the baseline; what was held back at an earlier version of it may go on. */
+export async function takeIn(
+  tx: Transaction,
+  intake: Intake,
+  line: readonly LinkedChange[],
+  behind: readonly LeftBehind[],
+  why: string,
+): Promise<void> {
+  // Of several commits of one branch the last one is what is trusted.
+  const moved = new Map(line.map((change) => [change.componentId, change]));
+  await moveBaseline(
+    tx,
+    [...moved.values()].map(({ componentId, to, id }) => ({
+      component: componentId,
+      version: to,
+      change: id,
+    })),
+    why,
+  );
+  await setChangeState(
+    tx,
+    line.map(({ id }) => id),
+    'in_baseline',
+    why,
+  );
+  const byId = new Map(line.map((change) => [change.id, change]));
+  for (const { id, change } of await passedPins(tx, [...byId.keys()])) {
+    const now = byId.get(change);
+    await liftPin(tx, id, `${now?.component} ${now?.to} holds`);
+  }
+  await letGo(tx, intake, behind);
+  await changeIntake(tx, intake, { state: 'passed' }, why);
+}
+
+/** Nothing more is tried; what is not in the baseline waits for what comes next. */
+export async function stop(tx: Transaction, intake: Intake, why: string): Promise<void> {
+  const out = new Set(intake.without);
+  const left = intake.line.filter(({ id }) => !out.has(id)).map(({ id }) => ({ change: id, why }));
+  await letGo(tx, intake, left);
+  await changeIntake(tx, intake, { state: 'stopped' }, why);
+}
+
+async function letGo(tx: Transaction, { without }: Intake, left: readonly LeftBehind[]): Promise<void> {
+  for (const { change, why } of left) await setChangeState(tx, [change], 'new', why);
+  // What a search left out without accusing anybody waits too.
+  await setChangeState(tx, await stillTried(tx, without), 'new', 'left out of what was tried together');
+}
