@@ -8,6 +8,12 @@ import type { ImageSpec } from '../domain/image.js';
 import type { Prepared, Preparing } from '../ports/images.js';
 import type { OwnCommands } from '../ports/own-commands.js';
 
+/** An image that nobody has asked for in 30 days goes when the next one is made. */
+const KEPT_MS = 30 * 86_400_000;
+/** What was declared as a file, kept beside it: may be a baseline, and nobody can make it anew. */
+const FILE = '.file';
+const FILE_KEPT_MS = 365 * 86_400_000;
+
 /**
  * Images that this machine has made by their recipes, each once, under the digest of the recipe and of what it begins
  * with; and files of images, which are read again whenever they could have changed.
@@ -45,9 +51,10 @@ export class ImageStore {
     if (source.kind === 'file') return await this.file(request, source);
     await this.place();
     if ((await stat(at).catch(() => undefined)) !== undefined) {
-      await utimes(at, new Date(), new Date()).catch(() => undefined);
+      await this.wasAskedFor(request.image);
       return { ok: true, path: at };
     }
+    await this.trim();
     const base = source.base && (await this.take({ ...request, image: source.base }));
     if (base !== undefined && !base.ok) return base;
     const part = `${at}.part-${process.pid}`;
@@ -67,6 +74,7 @@ export class ImageStore {
     const isThere = (await stat(part).catch(() => undefined)) !== undefined;
     if (end.kind === 'exited' && end.code === 0 && isThere) {
       await rename(part, at);
+      await this.wasAskedFor(request.image);
       return { ok: true, path: at };
     }
     await rm(part, { recursive: true, force: true });
@@ -83,9 +91,10 @@ export class ImageStore {
     { path: declared, digest }: { readonly path: string; readonly digest: string },
   ): Promise<Prepared> {
     const found = await this.checked(name, declared, digest);
-    const at = path.join(this.folder, digest);
+    const at = path.join(this.folder, `${digest}${FILE}`);
     if (!found.ok) {
       const kept = await this.checked(name, at, digest);
+      if (kept.ok) await utimes(at, new Date(), new Date());
       return kept.ok ? kept : found;
     }
     if (keeps === true && (await stat(at).catch(() => undefined)) === undefined)
@@ -99,6 +108,26 @@ export class ImageStore {
     const part = `${at}.part-${process.pid}`;
     await copyFile(file, part, constants.COPYFILE_FICLONE);
     await rename(part, at);
+  }
+
+  /** An image is wanted with all that it begins with: to make it anew takes those. */
+  private async wasAskedFor(image: ImageSpec): Promise<void> {
+    const { source } = image;
+    if (source.kind === 'file') return;
+    const now = new Date();
+    await utimes(path.join(this.folder, keyOf(image)), now, now).catch(() => undefined);
+    if (source.base !== undefined) await this.wasAskedFor(source.base);
+  }
+
+  /** Makes room: what nobody has asked for in so long is made again should somebody do so; a file that is gone cannot be. */
+  private async trim(): Promise<void> {
+    for (const name of await readdir(this.folder)) {
+      const at = path.join(this.folder, name);
+      const about = await stat(at).catch(() => undefined);
+      const keptMs = name.endsWith(FILE) ? FILE_KEPT_MS : KEPT_MS;
+      if (about !== undefined && about.mtimeMs < Date.now() - keptMs && !this.making.has(name))
+        await rm(at, { recursive: true, force: true });
+    }
   }
 
   /** A file whose bytes are what the catalogue says. */
