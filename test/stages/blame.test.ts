@@ -416,9 +416,15 @@ const goOnWithout = async (rounds: number) => {
 
 describe('a key that has expired', () => {
   const expires = async () => {
-    const ofKey = ['one', 'three'].map((name) => aHost(name, { resources: ['key'] }));
+    const resources = ['key'];
     grid = await TestGrid.open({
-      hosts: [...ofKey, aHost('two'), aHost('four')],
+      hosts: [
+        aHost('one', { pool: 'near', resources }),
+        aHost('two', { pool: 'near' }),
+        aHost('three', { pool: 'far', resources }),
+        aHost('four', { pool: 'far' }),
+      ],
+      pools: [{ name: 'near' }, { name: 'far' }],
       resources: [{ name: 'key', meaning: 'the key', owner: 'keeper' }],
       tags: [aTag('svc')],
     });
