@@ -1,7 +1,7 @@
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { lineBetween } from '../domain/intake/between.js';
-import { dependsOn } from '../domain/intake/head.js';
+import { dependsOn, isOfTest } from '../domain/intake/head.js';
 import { type LinkedChange, mayMend } from '../domain/intake/line.js';
 import { pastOf } from '../store/hunting.js';
 import { beginHunt, failureRecord, regressions } from '../store/seeking.js';
@@ -18,8 +18,9 @@ const SHARE = 0.25;
 export async function regress(tx: Transaction, world: World): Promise<number> {
   let begun = 0;
   for (const { projectId, run, testId, testName, requirement, signature, changes } of await regressions(tx)) {
-    const moved = changes.filter(({ component }) =>
-      dependsOn(requirement, new Set([component]), world.steps),
+    const moved = changes.filter(
+      (change) =>
+        isOfTest(change, testName) || dependsOn(requirement, new Set([change.component]), world.steps),
     );
     const line = await commitByCommit(tx, projectId, moved);
     if (line.length === 0) continue;

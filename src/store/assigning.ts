@@ -2,6 +2,7 @@ import type { Id } from '../domain/id.js';
 import type { Unit } from '../domain/plan/instruments.js';
 import type { LimitedResource } from '../domain/plan/resource-limits.js';
 import type { PlacePlan } from '../protocol/messages.js';
+import { equip } from './equipping.js';
 import { type Handout, handlingOf } from './recording.js';
 import type { Sql } from './store.js';
 import { ARTEFACTS_OF_RUN } from './submission.js';
@@ -92,7 +93,15 @@ export interface Assigned {
  * executor whose lease has ended meanwhile, or a host that a person has taken since, leaves that attempt out. Gives
  * those that were assigned.
  */
-export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise<Assigned[]> {
+export async function assign(sql: Sql, planned: readonly NewAttempt[]): Promise<Assigned[]> {
+  const withStock = await equip(
+    sql,
+    planned.map(({ place }) => place.chain),
+  );
+  const attempts = planned.map(({ place, ...one }) => ({
+    ...one,
+    place: { ...place, chain: withStock(place.chain) },
+  }));
   const rows = await sql.rows<Omit<Handout, 'places'>>(
     `WITH given AS (
        SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,

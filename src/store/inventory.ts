@@ -1,5 +1,6 @@
 import { digestOf } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
+import { imageVersion } from '../domain/image.js';
 import { diffInventories, type InventoryChange, inventoryDigest } from '../domain/inventory/diff.js';
 import type { Inventory } from '../domain/inventory.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
@@ -155,6 +156,12 @@ async function applyCatalogue(
   await tx.rows(
     `INSERT INTO image (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
     [JSON.stringify(images)],
+  );
+  await tx.rows(
+    `INSERT INTO image_version (name, version, spec)
+     SELECT name, version, spec FROM jsonb_to_recordset($1::jsonb) AS g(name text, version text, spec jsonb)
+     ON CONFLICT (name, version) DO UPDATE SET spec = EXCLUDED.spec`,
+    [JSON.stringify(images.map((spec) => ({ name: spec.name, version: imageVersion(spec), spec })))],
   );
   await tx.rows(`DELETE FROM host_type`);
   await tx.rows(

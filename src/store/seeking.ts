@@ -285,7 +285,7 @@ export interface EndedRun {
 /** The runs of a submission; undefined while not all of them are over. */
 export async function endedRuns(sql: Sql, submission: Id): Promise<readonly EndedRun[] | undefined> {
   const rows = await sql.rows<TriedRow & { run: Id; test: Id; testName: string; over: boolean }>(
-    `SELECT r.id AS run, r.test_id AS test, r.test_name AS "testName", ${IS_OVER} AS over, ${TRIED}
+    `SELECT r.id AS run, coalesce((SELECT t.id FROM test t WHERE t.id = ANY (s.tests) AND t.name = r.test_name LIMIT 1), r.test_id) AS test, r.test_name AS "testName", ${IS_OVER} AS over, ${TRIED}
      FROM submission s JOIN run r ON r.submission_id = s.id ${LAST}
      WHERE s.id = $1 AND s.unfolded_at IS NOT NULL ORDER BY r.id`,
     [submission],
