@@ -10,9 +10,9 @@ import type { OwnCommands } from '../ports/own-commands.js';
 
 /** An image that nobody has asked for in 30 days goes when the next one is made. */
 const KEPT_MS = 30 * 86_400_000;
-/** What was declared as a file, kept beside it: may be a baseline, and nobody can make it anew. */
-const FILE = '.file';
-const FILE_KEPT_MS = 365 * 86_400_000;
+
+/** The name of what was made by a recipe; a file that was kept is named by its SHA-256. */
+const MADE = /^[0-9a-f]{32}$/;
 
 /**
  * Images that this machine has made by their recipes, each once, under the digest of the recipe and of what it begins
@@ -85,16 +85,34 @@ export class ImageStore {
     };
   }
 
+  /** An image is wanted with all that it begins with: to make it anew takes those. */
+  private async wasAskedFor(image: ImageSpec): Promise<void> {
+    const { source } = image;
+    if (source.kind === 'file') return;
+    const now = new Date();
+    await utimes(path.join(this.folder, keyOf(image)), now, now).catch(() => undefined);
+    if (source.base !== undefined) await this.wasAskedFor(source.base);
+  }
+
+  /** Makes room: what nobody has asked for in so long is made again should somebody do so. A file that was kept cannot be. */
+  private async trim(): Promise<void> {
+    for (const name of (await readdir(this.folder)).filter((one) => MADE.test(one))) {
+      const at = path.join(this.folder, name);
+      const about = await stat(at).catch(() => undefined);
+      if (about !== undefined && about.mtimeMs < Date.now() - KEPT_MS && !this.making.has(name))
+        await rm(at, { recursive: true, force: true });
+    }
+  }
+
   /** A file where it was declared, or one that was kept while it was there. */
   private async file(
     { image: { name }, keeps }: Preparing,
     { path: declared, digest }: { readonly path: string; readonly digest: string },
   ): Promise<Prepared> {
     const found = await this.checked(name, declared, digest);
-    const at = path.join(this.folder, `${digest}${FILE}`);
+    const at = path.join(this.folder, digest);
     if (!found.ok) {
       const kept = await this.checked(name, at, digest);
-      if (kept.ok) await utimes(at, new Date(), new Date());
       return kept.ok ? kept : found;
     }
     if (keeps === true && (await stat(at).catch(() => undefined)) === undefined)
@@ -108,26 +126,6 @@ export class ImageStore {
     const part = `${at}.part-${process.pid}`;
     await copyFile(file, part, constants.COPYFILE_FICLONE);
     await rename(part, at);
-  }
-
-  /** An image is wanted with all that it begins with: to make it anew takes those. */
-  private async wasAskedFor(image: ImageSpec): Promise<void> {
-    const { source } = image;
-    if (source.kind === 'file') return;
-    const now = new Date();
-    await utimes(path.join(this.folder, keyOf(image)), now, now).catch(() => undefined);
-    if (source.base !== undefined) await this.wasAskedFor(source.base);
-  }
-
-  /** Makes room: what nobody has asked for in so long is made again should somebody do so; a file that is gone cannot be. */
-  private async trim(): Promise<void> {
-    for (const name of await readdir(this.folder)) {
-      const at = path.join(this.folder, name);
-      const about = await stat(at).catch(() => undefined);
-      const keptMs = name.endsWith(FILE) ? FILE_KEPT_MS : KEPT_MS;
-      if (about !== undefined && about.mtimeMs < Date.now() - keptMs && !this.making.has(name))
-        await rm(at, { recursive: true, force: true });
-    }
   }
 
   /** A file whose bytes are what the catalogue says. */

@@ -239,8 +239,13 @@ async function hostsToLookAt(
   );
   const maybe = [...wantLook, ...changed];
   if (unseen.length === 0 && wantCanary.length === 0 && maybe.length === 0) return [];
-  const lately = maybe.length === 0 ? new Set() : await lookedAtSince(store, LOOK_AGAIN_S);
-  const all = [...unseen, ...wantCanary, ...maybe.filter((h) => !lately.has(h.id))];
+  const lately = await lookedAtSince(store, LOOK_AGAIN_S);
+  const all = [
+    // One that could not be looked at, for a reason that is not its own, is no sooner seen by asking all the time.
+    ...unseen.filter((h) => lately.get(h.id) !== 'failed'),
+    ...wantCanary,
+    ...maybe.filter((h) => !lately.has(h.id)),
+  ];
   if (all.length === 0) return [];
   const underWay = await hostsBeingLookedAt(store);
   return [...new Map(all.filter((h) => !underWay.has(h.name)).map((h) => [h.name, h])).values()];

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -53,6 +53,14 @@ describe('images that this machine has made', () => {
     const next = await take(anImage('next'));
     expect((await readdir(folder)).sort()).toEqual([lately, next].map((file) => path.basename(file)).sort());
     expect((await readFile(await take(anImage('old')), 'utf8')).trim()).toBe('old');
+  });
+
+  it('are another thing than a file that was kept, which nobody can make again', async () => {
+    const kept = path.join(folder, 'ab'.repeat(32));
+    await writeFile(kept, 'from a file that is no longer there');
+    await areOld(kept);
+    await take(anImage('next'));
+    expect(await readdir(folder)).toContain(path.basename(kept));
   });
 
   it('stay with all that an image begins with which somebody still asks for', async () => {

@@ -192,6 +192,17 @@ describe('what would tell the suspects apart', () => {
     expect(telling([trial('3 step:c', 900), trial('4 step:c', 10)], found, lab)[0]?.host).toBe('4');
   });
 
+  it('is, of a host, all that it shares with others: it is not certain before a neighbour in each was seen to be well', () => {
+    const found = suspects(0, '1 reach -10', '1 canary -11', '2 canary +12');
+    expect(found[0]?.cause).toEqual({ kind: 'host', host: '1' });
+    expect(found[0]?.probability).toBeGreaterThan(0.95);
+    expect(isSure(found)).toBe(false);
+    expect(telling([trial('3 canary'), trial('4 canary')], found, lab).map(({ host }) => host)).toEqual([
+      '4',
+    ]);
+    expect(isSure(suspects(0, '1 reach -10', '1 canary -11', '2 canary +12', '4 canary +13'))).toBe(true);
+  });
+
   it('is nothing once it is certain', () => {
     const found = suspects(0, '1 step:s -10', '2 step:s -11', '3 step:s -12');
     expect(isSure(found)).toBe(true);

@@ -403,16 +403,68 @@ describe('what several hosts share', () => {
   });
 });
 
-describe('a host that a test may have taken down', () => {
-  let down: readonly string[] = [];
-  const goOn = async (rounds: number) => {
-    for (let i = 0; i < rounds; i++) {
-      for (const work of await grid.take())
-        await grid.end(work, down.includes(work.places[0]?.host.name ?? '') ? lostIn('connect') : exit(0));
-      await grid.pass(16);
-      await grid.beat();
-    }
+let down: readonly string[] = [];
+/** Carries out whatever there is to do for some time, but on the hosts that are down. */
+const goOnWithout = async (rounds: number) => {
+  for (let i = 0; i < rounds; i++) {
+    for (const work of await grid.take())
+      await grid.end(work, down.includes(work.places[0]?.host.name ?? '') ? lostIn('connect') : exit(0));
+    await grid.pass(16);
+    await grid.beat();
+  }
+};
+
+describe('a key that has expired', () => {
+  const expires = async () => {
+    const resources = ['key'];
+    grid = await TestGrid.open({
+      hosts: [
+        aHost('one', { pool: 'near', resources }),
+        aHost('two', { pool: 'near' }),
+        aHost('three', { pool: 'far', resources }),
+        aHost('four', { pool: 'far' }),
+      ],
+      pools: [{ name: 'near' }, { name: 'far' }],
+      resources: [{ name: 'key', meaning: 'the key', owner: 'keeper' }],
+      tags: [aTag('svc')],
+    });
+    await grid.lookAtHosts();
+    down = ['one', 'three'];
+    const [run = ''] = await grid.submit('plain', { targets: [{ host: 'one' }] });
+    await grid.end(await grid.takeRun(run), lostIn('connect'));
+    await goOnWithout(6);
   };
+
+  it('is no failure of the host that showed it first: others that have it are asked before its owner is told', async () => {
+    await expires();
+    expect(await told()).toEqual(['resource: keeper']);
+    for (const name of down) expect(await grid.host(name)).toMatchObject({ health: 'good' });
+  });
+
+  it('keeps its hosts from being looked at, which is not tried all the time; when it is over it is at once', async () => {
+    await expires();
+    const looks = async () => {
+      const [row] = await grid.store.rows<{ n: number }>(
+        `SELECT count(*)::integer AS n FROM submission WHERE purpose = 'canary' AND targets @> '[{"host": "one"}]'`,
+      );
+      return row?.n ?? 0;
+    };
+    await grid.store.rows(`DELETE FROM host_probe WHERE probe = 'svc'`);
+    await grid.store.rows(`UPDATE host SET version = nextval('host_version_seq')`);
+    const before = await looks();
+    await goOnWithout(20);
+    expect((await looks()) - before).toBeLessThanOrEqual(1);
+    down = [];
+    await goOnWithout(24);
+    expect((await looks()) - before).toBeGreaterThanOrEqual(1);
+    const seen = await grid.store.rows(
+      `SELECT FROM host_probe p JOIN host h ON h.id = p.host_id WHERE h.name = 'one' AND p.probe = 'svc'`,
+    );
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe('a host that a test may have taken down', () => {
   /** It goes down under a test, and then all that its pool has, of which the pool's owner is told. */
   const thenItsPoolIsDown = async () => {
     const near = ['one', 'two', 'four'].map((name) => aHost(name, { pool: 'near' }));
@@ -424,29 +476,29 @@ describe('a host that a test may have taken down', () => {
     const [run = ''] = await grid.submit('plain', { targets: [{ host: 'one' }] });
     await grid.end(await grid.takeRun(run), lostIn('test'));
     down = ['one'];
-    await goOn(4);
+    await goOnWithout(4);
     expect(await told()).toEqual([]);
     down = near.map(({ name }) => name);
     await grid.submit('plain', { targets: [{ host: 'two' }, { host: 'four' }] });
-    await goOn(8);
+    await goOnWithout(8);
     expect(await told()).toEqual(['pool: near-owner']);
   };
 
   it('is told to nobody while it is down for a reason that is known', async () => {
     await thenItsPoolIsDown();
-    await goOn(30);
+    await goOnWithout(30);
     expect(await told()).toEqual(['pool: near-owner']);
     down = [];
-    await goOn(24);
+    await goOnWithout(24);
     expect(await told()).toEqual(['pool: near-owner']);
     expect(await grid.host('one')).toMatchObject({ health: 'good' });
   });
 
   it("is its owner's once that is over and it is still down", async () => {
     await thenItsPoolIsDown();
-    await goOn(24);
+    await goOnWithout(24);
     down = ['one'];
-    await goOn(40);
+    await goOnWithout(40);
     expect(await told()).toEqual(['pool: near-owner', 'host: one-owner']);
   });
 });

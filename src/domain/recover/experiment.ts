@@ -1,8 +1,11 @@
 import { doesCover, type Lab, type Work } from './cause.js';
 import { failsUnder, type Suspect } from './infer.js';
 
-/** From this on a cause is taken to be the one: a host that was lost is not, before a neighbour was seen to be well. */
-const SURE = 0.95;
+/**
+ * From this on a cause is taken to be the one. A host is taken to be so later: it gets no work meanwhile, so that nothing is
+ * lost by asking its neighbours in all that it shares, and its owner is told for nothing where it was one of those.
+ */
+const SURE = { host: 0.99, other: 0.95 } as const;
 
 /** What tells less than this is not worth a check. */
 const TELLS_SOMETHING = 0.01;
@@ -17,8 +20,8 @@ export interface Trial extends Work {
 }
 
 /** Whether it is known whose failure it is. */
-export function isSure(suspects: readonly Suspect[]): boolean {
-  return (suspects[0]?.probability ?? 0) >= SURE;
+export function isSure([top]: readonly Suspect[]): boolean {
+  return top !== undefined && top.probability >= (top.cause.kind === 'host' ? SURE.host : SURE.other);
 }
 
 /** Whether a canary has worked, or failed, on the host since the failure. */
