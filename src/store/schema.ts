@@ -1142,6 +1142,7 @@ export const SCHEMA = {
       tries: integer(0),
       probed: boolean('false'),
       seen: json<readonly SeenBad[]>("'[]'"),
+      held: bigints("'{}'"),
       openedAt: instant('grid_now()'),
       closedAt: orNull(instant()),
       why: text(),
