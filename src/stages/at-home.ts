@@ -1,3 +1,4 @@
+import { versionBefore } from '../domain/intake/line.js';
 import { buildCommand } from '../domain/tell/build-command.js';
 import type { ToldSearch } from '../domain/tell/news.js';
 import { buildsOf } from '../store/broken-off.js';
@@ -11,7 +12,8 @@ export async function atHome(
   change: Change,
   { test, line, predicate }: SearchRow,
 ): Promise<ToldSearch['commands']> {
-  const before = line.find(({ id }) => id === change.id)?.from;
+  const own = line.find(({ id }) => id === change.id);
+  const before = own && versionBefore(line, own);
   if (change.kind === 'git' && predicate === 'refused')
     return (await buildsOf(sql, change.component)).flatMap(({ step, recipe }) => {
       const command = buildCommand(change.version, recipe);

@@ -300,9 +300,11 @@ async function rollBack(
   why: string,
 ): Promise<void> {
   const back = line.filter((one) => held.includes(one) || behind.some(({ change }) => change === one.id));
+  // Of several versions of one component the first takes all later ones back with it.
+  const first = back.filter(({ component }, n) => back.findIndex((one) => one.component === component) === n);
   await moveBaseline(
     tx,
-    back.flatMap((change) => {
+    first.flatMap((change) => {
       const version = versionBefore(line, change);
       return version === undefined ? [] : [{ component: change.componentId, version }];
     }),

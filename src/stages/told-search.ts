@@ -2,6 +2,7 @@ import type { Answer } from '../domain/answer/answer.js';
 import { LINK_S, linkAt } from '../domain/answer/link.js';
 import type { Verification } from '../domain/culprit/verification.js';
 import { type Id, readId } from '../domain/id.js';
+import { versionBefore } from '../domain/intake/line.js';
 import type { Counted, FoundChange, ToldSearch } from '../domain/tell/news.js';
 import type { Blobs } from '../ports/blobs.js';
 import { accusationsIn } from '../store/answering.js';
@@ -79,7 +80,8 @@ function foundChange(
   { id, component, version, title, author, link }: Change,
   { line }: SearchRow,
 ): FoundChange {
-  const before = line.find((change) => change.id === id)?.from;
+  const own = line.find((change) => change.id === id);
+  const before = own && versionBefore(line, own);
   return {
     ...{ component, version, title },
     ...(before === undefined ? {} : { before }),

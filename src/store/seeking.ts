@@ -305,20 +305,23 @@ export async function submitTrials(
     readonly host?: string;
     /** How often each test is run: once unless said. */
     readonly times?: number;
+    /** 0 unless said. */
+    readonly priority?: number;
     readonly versions: Versions;
   },
 ): Promise<Id> {
-  const { projectId, name, tests, host, versions, times = 1 } = asked;
+  const { projectId, name, tests, host, versions, times = 1, priority = 0 } = asked;
   const target = host === undefined ? {} : { host };
   const [row] = await sql.rows<{ id: Id }>(
     `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, queue_timeout, versions)
-     VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, 0, 'trial', interval '1 day', $5) RETURNING id`,
+     VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, $6, 'trial', interval '1 day', $5) RETURNING id`,
     [
       projectId,
       name,
       tests,
       JSON.stringify(Array.from({ length: times }, () => target)),
       JSON.stringify(versions),
+      priority,
     ],
   );
   return row?.id ?? '';

@@ -293,4 +293,17 @@ describe('a branch', () => {
     await arrive(11, 12);
     expect(await owners()).toHaveLength(2);
   });
+
+  it('that was taken in and breaks a test all the same goes back to before the commit, though it had come with others', async () => {
+    await openBranch((n) => n >= 5 && grid.sim.nowS > 3600);
+    grid.sim.submit(300, { test: 'one' });
+    await arrive(1, 8);
+    expect(await trusted()).toBe(8);
+    grid.sim.submit(4000, { test: 'one' });
+    await grid.runUntilQuiet(4300, 9000);
+    expect(await owners()).toEqual(['author-5']);
+    expect(await trusted()).toBe(4);
+    await grid.runUntilQuiet(grid.sim.nowS + 600, grid.sim.nowS + 3000);
+    expect(await owners()).toEqual(['author-5']);
+  });
 });
