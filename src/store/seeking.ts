@@ -4,7 +4,7 @@ import type { FailureRecord } from '../domain/culprit/rates.js';
 import type { Search } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
-import type { Predicate, Tried } from '../domain/intake/reading.js';
+import type { Predicate, SeenBad, Tried } from '../domain/intake/reading.js';
 import type { WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
 import type { Sql } from './store.js';
@@ -27,12 +27,14 @@ export interface Intake {
   readonly tries: number;
   /** One run has shown that all that is left can be put in, and that its host lives. */
   readonly probed: boolean;
+  /** How earlier runs with what is left were bad, where no test was asked: of it all the next try goes by. */
+  readonly seen: readonly SeenBad[];
 }
 
 /** The intakes that are not over. */
 export function openIntakes(sql: Sql): Promise<readonly Intake[]> {
   return sql.rows<Intake>(
-    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries, probed
+    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries, probed, seen
      FROM intake WHERE closed_at IS NULL ORDER BY id`,
   );
 }
@@ -70,6 +72,7 @@ export async function changeIntake(
     readonly flaky?: readonly Id[];
     readonly tries?: number;
     readonly probed?: boolean;
+    readonly seen?: readonly SeenBad[];
   },
   why: string,
 ): Promise<void> {
@@ -77,7 +80,7 @@ export async function changeIntake(
     `UPDATE intake SET state = coalesce($2, state), why = $3,
        submission_id = CASE WHEN $4 THEN $5::bigint ELSE submission_id END,
        without = coalesce($6::bigint[], without), flaky = coalesce($7::bigint[], flaky), tries = coalesce($8, tries),
-       probed = coalesce($9, probed AND $6 IS NULL),
+       probed = coalesce($9, probed AND $6 IS NULL), seen = coalesce($10::jsonb, CASE WHEN $6 IS NULL THEN seen ELSE '[]' END),
        closed_at = CASE WHEN $2 IN ('passed', 'stopped') THEN grid_now() END
      WHERE id = $1 AND closed_at IS NULL`,
     [
@@ -90,6 +93,7 @@ export async function changeIntake(
       change.flaky ?? null,
       change.tries ?? null,
       change.probed ?? null,
+      change.seen === undefined ? null : JSON.stringify(change.seen),
     ],
   );
   const { submissionId: submission, without, state } = change;
@@ -179,6 +183,20 @@ export async function beginHunt(
   return id;
 }
 
+/** Whether changes of an intake were searched among for this already. */
+export async function wasSought(
+  sql: Sql,
+  intake: Id,
+  line: readonly LinkedChange[],
+  predicate: Predicate,
+): Promise<boolean> {
+  const rows = await sql.rows(
+    `SELECT FROM search WHERE intake_id = $1 AND predicate = $2 AND line = $3::jsonb LIMIT 1`,
+    [intake, predicate, JSON.stringify(line)],
+  );
+  return rows.length > 0;
+}
+
 /** Keeps what a hunt knows; `over`: why it is. */
 export async function keepHunt(
   sql: Sql,
@@ -221,6 +239,7 @@ export async function tellTrial(sql: Sql, hunt: Id, trial: number, outcome: Outc
 /** SQL text: what a run `r` came to, as `Tried` has it; it counts once its last attempt has ended. */
 const TRIED = `r.verdict, r.no_verdict AS "noVerdict", r.reason, r.failure_signature AS signature, last.outcome,
   last.detail->'outcome'->>'step' AS step, last.detail->'outcome'->>'message' AS message,
+  (last.detail->'outcome'->>'refused')::boolean AS refused,
   last.host_id AS host, last.id AS attempt`;
 const LAST = `LEFT JOIN LATERAL (SELECT a.id, a.outcome, a.detail, p.host_id FROM attempt a
     LEFT JOIN place p ON p.run_id = a.run_id AND p.attempt_id = a.id
@@ -235,6 +254,7 @@ interface TriedRow {
   outcome: string | null;
   step: string | null;
   message: string | null;
+  refused: boolean | null;
   host: Id | null;
   attempt: Id | null;
 }
@@ -244,13 +264,19 @@ function tried({ verdict, reason, ...row }: TriedRow): Tried {
   return { verdict, reason, ...Object.fromEntries(said) };
 }
 
+/** Trials of a search that are as if they had never been asked for, at most. */
+const MOST_WITHDRAWN = 40;
+
 /** A trial that is over. */
 export interface EndedTrial {
   readonly hunt: Id;
   readonly trial: number;
   readonly run: Id;
   readonly tried: Tried;
-  /** Its state came to nothing on another host too, and since then other states came to something. */
+  /**
+   * Its state came to nothing on another host too, and since then other states came to something; or so many trials came
+   * to nothing that to wait for better times would be to wait for ever.
+   */
   readonly hasErred: boolean;
 }
 
@@ -260,7 +286,9 @@ export async function endedTrials(sql: Sql): Promise<readonly EndedTrial[]> {
     `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, EXISTS (SELECT FROM trial e JOIN trial o
          ON o.search_id = e.search_id AND o.outcome IN ('good', 'bad', 'other') AND o.asked_at >= e.told_at
        WHERE e.search_id = t.search_id AND e.outcome IN ('withdrawn', 'error') AND e.asked->>'state' = t.asked->>'state'
-         AND e.asked->>'host' <> t.asked->>'host') AS "hasErred", ${TRIED}
+         AND e.asked->>'host' <> t.asked->>'host')
+       OR (SELECT count(*) FROM trial w WHERE w.search_id = t.search_id AND w.outcome = 'withdrawn') >= ${MOST_WITHDRAWN}
+       AS "hasErred", ${TRIED}
      FROM search s JOIN trial t ON t.search_id = s.id AND t.told_at IS NULL
      JOIN run r ON r.submission_id = t.submission_id ${LAST}
      WHERE s.closed_at IS NULL AND ${IS_OVER} ORDER BY t.search_id, r.judged_at, t.id`,

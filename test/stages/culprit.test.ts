@@ -88,6 +88,42 @@ describe('what breaks something', () => {
     ]);
   });
 
+  /** The package that is bad is being put in, at version 2. */
+  const puts = (piece: Parameters<Fate>[0], name: string) =>
+    piece.step?.action.kind === 'packages' &&
+    piece.step.action.install.some((one) => one.name === name && one.version === '2');
+
+  it.each([
+    ['the first loss is followed by a step that breaks off', [1]],
+    ['the first probe only breaks off', [0, 1]],
+  ])('since it takes its host down while it is put in is found: %s', async (_, brokenOff) => {
+    let times = 0;
+    await play((piece) => {
+      if (!puts(piece, 'p7')) return undefined;
+      return brokenOff.includes(times++)
+        ? { result: 'failed', message: 'the connection was closed' }
+        : { lost: { error: 'timeout', message: 'no answer' } };
+    });
+    expect(await grid.told()).toMatchObject([
+      { owner: 'p7@example.org', title: 'lab/p7 2 takes its host down' },
+    ]);
+    expect(await grid.baseline()).toEqual(at('2', { p7: '1' }));
+  });
+
+  it('since it cannot be put in is found though a host was lost at first', async () => {
+    let times = 0;
+    await play((piece) => {
+      if (!puts(piece, 'p2')) return undefined;
+      return times++ === 0
+        ? { lost: { error: 'timeout', message: 'no answer' } }
+        : { result: 'failed', message: "apt itself failed, or a package's own script" };
+    });
+    expect(await grid.told()).toMatchObject([
+      { owner: 'p2@example.org', title: 'lab/p2 2 cannot be installed' },
+    ]);
+    expect(await grid.baseline()).toEqual(at('2', { p2: '1' }));
+  });
+
   it('is none where the test flakes in any state, and nobody is told so', async () => {
     const roll = dice(5);
     await play((piece) =>

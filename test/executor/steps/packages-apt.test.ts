@@ -109,7 +109,9 @@ describe.skipIf(canRunLightHosts())('packages by apt, from a signed repository',
     const failure = async (name: string, action: Partial<PackagesAction>) => {
       const { outcome } = await bench.run(host, [packages(name, action)]);
       expect((await host.exec(state)).stdout).toBe(before);
-      return outcome.kind === 'chain_failed' ? { why: outcome.message, resource: outcome.resource } : outcome;
+      return outcome.kind === 'chain_failed'
+        ? { why: outcome.message, resource: outcome.resource, refused: outcome.refused }
+        : outcome;
     };
     const none = await failure('none', { install: [{ name: 'lab-tool', version: '3.0' }] });
     expect(none).toMatchObject({
@@ -117,18 +119,24 @@ describe.skipIf(canRunLightHosts())('packages by apt, from a signed repository',
         /^no repository has a version .*lab-tool=3.0 is not there; there is:.* 2\.0 /s,
       ),
     });
-    expect(none).toMatchObject({ why: expect.stringContaining('its undo succeeded'), resource: undefined });
+    expect(none).toMatchObject({
+      why: expect.stringContaining('its undo succeeded'),
+      resource: undefined,
+      refused: true,
+    });
     const both = await failure('both', {
       install: [{ name: 'lab-tool', version: '2.0' }, { name: 'lab-odd' }],
     });
     expect(both).toMatchObject({
       why: expect.stringMatching(/^what the packages depend on does not go together/),
       resource: undefined,
+      refused: true,
     });
     const broken = await failure('broken', { install: [{ name: 'lab-broken' }] });
     expect(broken).toMatchObject({
       why: expect.stringMatching(/^apt itself failed.*exit status 3/s),
       resource: undefined,
+      refused: undefined,
     });
   });
 

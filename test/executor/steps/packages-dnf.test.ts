@@ -122,10 +122,11 @@ describe.skipIf(obstacle())('packages by dnf, below a folder', () => {
   it('tell whose failure it is', async () => {
     const failure = async (name: string, action: Partial<PackagesAction>) => {
       const { outcome } = await bench.run(host, [packages(name, action)]);
-      return outcome.kind === 'chain_failed' ? [outcome.resource, outcome.message] : outcome;
+      return outcome.kind === 'chain_failed' ? [outcome.refused, outcome.resource, outcome.message] : outcome;
     };
     const none = await failure('none', { install: [{ name: 'lab-tool', version: '3.0' }] });
     expect(none).toEqual([
+      true,
       undefined,
       expect.stringMatching(/^no repository has a version.*lab-tool.*2\.0.*its undo succeeded/s),
     ]);
@@ -133,17 +134,19 @@ describe.skipIf(obstacle())('packages by dnf, below a folder', () => {
       install: [{ name: 'lab-tool', version: '2.0' }, { name: 'lab-odd' }],
     });
     expect(both).toEqual([
+      true,
       undefined,
       expect.stringMatching(/^what the packages depend on does not go together/),
     ]);
     await repository.server.down();
     const down = await failure('down', { install: [{ name: 'lab-tool' }] });
-    expect(down).toEqual(['rpms', expect.stringContaining('does not answer')]);
+    expect(down).toEqual([undefined, 'rpms', expect.stringContaining('does not answer')]);
     await repository.server.up();
     const other = await RpmRepository.start();
     try {
       const from = [{ resource: 'stranger', kind: 'dnf' as const, url: repository.url, key: other.key }];
       expect(await failure('stranger', { install: [{ name: 'lab-tool' }], from })).toEqual([
+        undefined,
         'stranger',
         expect.any(String),
       ]);
