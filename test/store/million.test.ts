@@ -355,7 +355,16 @@ describe('the desk that records', () => {
   look('', recording.seeTags, [batch]);
   for (const change of [
     { kind: 'step_started', layer: 'boot' },
-    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true, clears: true },
+    {
+      kind: 'step_ok',
+      layer: 'boot',
+      step: 's',
+      key: 'k',
+      gives: [],
+      restore: true,
+      clears: true,
+      destroys: ['use'],
+    },
     { kind: 'step_failed' },
     { kind: 'used' },
     { kind: 'dirtied', layer: 'boot' },
