@@ -87,7 +87,7 @@ const fate: Fate = (piece: Piece) => {
     return { result: 'failed', message: 'the mirror does not answer' };
   if (puts && kind === 'refused' && piece.step?.action.kind === 'packages')
     if (piece.step.action.install.some((one) => one.name === culprits[0] && one.version === version))
-      return { result: 'failed', message: 'what the packages depend on does not go together' };
+      return { result: 'failed', message: 'what the packages depend on does not go together', refused: true };
   if (!isOwn(piece)) return undefined;
   if (kind === 'kills' && isBad) return { lost: { error: 'timeout', message: 'no answer' } };
   if (piece.assignment.test.name !== test) return undefined;

@@ -127,9 +127,16 @@ class Attempt {
       thenS: 0,
     };
     host.begin(step);
-    const failed = (result: 'failed' | 'timed_out' | 'killed', message: string): never => {
+    const failed = (result: 'failed' | 'timed_out' | 'killed', message: string, refused?: true): never => {
       host.spoil(layer);
-      throw new Over({ kind: 'chain_failed', step: name, layer, result, message });
+      throw new Over({
+        kind: 'chain_failed',
+        step: name,
+        layer,
+        result,
+        message,
+        ...(refused && { refused }),
+      });
     };
     let turn: Turn & { takesS: number };
     try {
@@ -141,7 +148,7 @@ class Attempt {
     const can = turn.result === undefined && (turn.lies === true || host.carryOut(step, catalogue));
     const message = turn.message ?? (turn.result === undefined && !can ? `${step.needs} is not there` : '');
     yield { events: [this.stepEnded(seq, turn, can, message)], thenS: 0 };
-    if (!can) failed(turn.result ?? 'failed', message);
+    if (!can) failed(turn.result ?? 'failed', message, turn.refused);
   }
 
   private stepEnded(

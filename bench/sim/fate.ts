@@ -24,6 +24,8 @@ export interface Turn {
   /** Of a step, a setup or a teardown. */
   readonly result?: 'failed' | 'timed_out';
   readonly message?: string;
+  /** Of a step that fails: what is asked for cannot be put in, by its own word. */
+  readonly refused?: true;
   /** The step says that it has done its work, and has left nothing of what it gives. */
   readonly lies?: boolean;
   /** Of the test: its exit code, 0 unless said, and its cases. */

@@ -41,6 +41,8 @@ export type Outcome =
       readonly message: string;
       /** The resource whose failure it is, where the step could tell. */
       readonly resource?: string;
+      /** What the step puts in refuses itself (a package manager's own word): to try again changes nothing. */
+      readonly refused?: true;
     }
   /** A step claimed what is needed (or the facts did, where `step` is undefined) and what was seen denies it. */
   | {

@@ -40,10 +40,10 @@ export async function runChain(place: Place): Promise<void> {
     const ended = (result: StepResult) =>
       place.emit({ kind: 'step_ended', role, seq, durationMs: monotonicMs() - began, ...result });
     try {
-      const { resource, ...result } = await act(place, step);
+      const { resource, refused, ...result } = await act(place, step);
       ended(result);
       if (result.result === 'ok') continue;
-      throw new Ending(chainFailed(step, { ...result, result: result.result, resource }));
+      throw new Ending(chainFailed(step, { ...result, result: result.result, resource, refused }));
     } catch (error) {
       if (!(error instanceof Ending)) {
         ended({
@@ -81,13 +81,13 @@ function whyForbidden(place: Place, step: ChainStep): string | undefined {
   return undefined;
 }
 
-function chainFailed(step: ChainStep, { result, message, resource }: Failure): Outcome {
+function chainFailed(step: ChainStep, { result, message, resource, refused }: Failure): Outcome {
   const { name, layer } = step;
-  const named = resource === undefined ? {} : { resource };
+  const named = { ...(resource !== undefined && { resource }), ...(refused && { refused }) };
   return { kind: 'chain_failed', step: name, layer: layer satisfies Layer, result, message, ...named };
 }
 
-type Failure = Pick<StepResult, 'message' | 'resource'> & {
+type Failure = Pick<StepResult, 'message' | 'resource' | 'refused'> & {
   readonly result: Exclude<StepResult['result'], 'ok'>;
 };
 
@@ -182,11 +182,11 @@ function readResult(end: PhaseEnd, place: Place, work: HostWork): StepResult {
   const told = end.kind === 'exited' ? work.told?.(end.code) : undefined;
   const how = told?.why ?? describe(end);
   const message = lines === '' ? how : `${how}: ${lines}`;
-  const resource = told?.resource === undefined ? {} : { resource: told.resource };
+  const { why: _, ...known } = told ?? { why: '' };
   if (end.kind === 'timed_out') return { result: 'timed_out', message };
   if (end.kind === 'stopped') return { result: 'killed', message };
   return end.kind === 'exited'
-    ? { result: 'failed', exitCode: end.code, message, ...resource }
+    ? { result: 'failed', exitCode: end.code, message, ...known }
     : { result: 'failed', message };
 }
 

@@ -80,6 +80,7 @@ const Said = z.discriminatedUnion('kind', [
     result: notOk,
     message: text,
     resource: z.string().max(100).optional(),
+    refused: z.literal(true).optional(),
   }),
   z.object({
     kind: kind('tag_lied'),

@@ -34,6 +34,7 @@ import { tellBeginner } from './asked-search.js';
 import { isUnmended, unmended } from './branch.js';
 import { stop } from './intake-end.js';
 import { lookInto } from './look-into.js';
+import { seekOther } from './other-question.js';
 import type { Settings } from './settings.js';
 
 /** How likely it is, before any trial, that a culprit does harm all by itself. */
@@ -55,6 +56,7 @@ export async function concluded(
   const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
   if (await isUnmended(tx, hunt, conclusion)) return await stillBroken(tx, hunt, intake, found);
   const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
+  if ((isNone || conclusion.kind === 'smallest set') && (await seekOther(tx, hunt, intake, world))) return;
   if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);
   if (hunt.partnerOf !== null) return await partnerFound(tx, hunt, conclusion, intake, world);
   switch (conclusion.kind) {
@@ -108,7 +110,7 @@ async function noChange(
   if (last !== undefined) await lookInto(tx, last.run, last.tried, world, settings);
   if (intake === undefined) return;
   const why = 'it was due to no change: tried again';
-  await changeIntake(tx, intake, { state: 'testing', submissionId: null, tries: 0 }, why);
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, tries: 0, seen: [] }, why);
 }
 
 /** What a search found, as people read it. */
@@ -402,8 +404,10 @@ async function undecided(
 ): Promise<void> {
   if (hunt.value.conclusion?.kind === 'environment') await tellAdmin(tx, hunt, world, why);
   if (intake === undefined) return;
-  const flaky = [...intake.flaky, hunt.testId];
-  await changeIntake(tx, intake, { state: 'testing', submissionId: null, flaky }, why);
+  // By its own rule it holds: that is an answer, where another test that flakes has none.
+  const holds = hunt.value.conclusion?.kind === 'flaky' && hunt.value.question.rule !== undefined;
+  const out = holds ? { held: [...intake.held, hunt.testId] } : { flaky: [...intake.flaky, hunt.testId] };
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, ...out }, why);
 }
 
 /** Nobody is accused; what may be it stays out until somebody has looked. */

@@ -5,6 +5,7 @@ import type { Demand } from '../domain/demand.js';
 import { showId } from '../domain/id.js';
 import { classified, nextForClass, noChange } from '../domain/intake/classify.js';
 import { versionsAt } from '../domain/intake/line.js';
+import { endForOther } from '../domain/intake/other-question.js';
 import { readTrial } from '../domain/intake/reading.js';
 import { fitsOf } from '../domain/plan/fit.js';
 import { joined } from '../domain/submit/joined.js';
@@ -22,6 +23,7 @@ import { type Transaction, wake } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { concluded } from './consequence.js';
 import { lookInto, putBack } from './look-into.js';
+import { mayAskOther } from './other-question.js';
 import type { Settings } from './settings.js';
 
 /**
@@ -52,6 +54,9 @@ export async function search(tx: Transaction, world: World, settings: Settings):
     const found = isClassified(hunt) ? undefined : classified(value);
     const conclusion = found === undefined ? undefined : noChange(value, found);
     if (conclusion !== undefined) value = { ...value, phase: 'done', conclusion };
+    const other = endForOther(value, hunt.predicate);
+    if (other !== undefined && (await mayAskOther(tx, hunt)))
+      value = { ...value, phase: 'done', conclusion: other };
     if (value.phase === 'done') {
       await concluded(tx, { ...hunt, value }, world, settings);
       done++;

@@ -9,7 +9,7 @@ import {
   mayMend,
   versionsAt,
 } from '../domain/intake/line.js';
-import { type Predicate, predicateOf } from '../domain/intake/reading.js';
+import { type Predicate, predicateOf, type SeenBad } from '../domain/intake/reading.js';
 import { newChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
 import {
@@ -21,6 +21,7 @@ import {
   type Intake,
   openIntake,
   openIntakes,
+  ruleOf,
   standingOf,
   submitTrials,
   testsFor,
@@ -41,8 +42,11 @@ const MOST_TRIES = 3;
 /** Each test is run so often with changes: what breaks it half of the time is missed once in eight times, and found later. */
 const TIMES = 3;
 
-/** Of bad runs that are searched for first: where nothing can be put in, or no host lives, no test can tell anything. */
-const FIRST: readonly Predicate[] = ['refused', 'lost', 'fails'];
+/**
+ * Of bad runs that are searched for first: where no host lives, or nothing can be put in, no test can tell anything. A host
+ * that dies while something is put in may leave no more than a step that broke off: one that was lost tells more.
+ */
+const FIRST: readonly Predicate[] = ['lost', 'refused', 'fails'];
 
 /** Takes changes in: tries what is new on the tests that depend on it, and puts what holds into the baseline. */
 export class Intakes {
@@ -111,13 +115,17 @@ async function goOn(tx: Transaction, intake: Intake, world: World, settings: Set
     new Set(intake.without),
     await standingOf(tx, intake.watch),
   );
-  const tests = intake.tests.filter((id) => !intake.flaky.includes(id));
+  const tests = intake.tests.filter((id) => !intake.flaky.includes(id) && !intake.held.includes(id));
   if (line.length === 0) {
     await stop(tx, intake, 'nothing is left of it that could be put in');
     return 1;
   }
   if (intake.tests.length === 0) {
     await takeIn(tx, intake, line, behind, 'no test depends on it');
+    return 1;
+  }
+  if (tests.length === 0 && intake.held.length > 0) {
+    await takeIn(tx, intake, line, behind, 'it holds by what its tests themselves call broken');
     return 1;
   }
   if (tests.length === 0) {
@@ -167,20 +175,32 @@ async function answered(
   const ordered = FIRST.flatMap((predicate) => left.filter(({ is }) => is === predicate));
   const bad = await newFirst(tx, line, ordered);
   const [first] = bad;
+  const seen = seenWith(intake, left);
   // One host alone may have been at fault.
-  const hosts = new Set(bad.filter(({ is }) => is === first?.is).map(({ run }) => run.tried.host));
+  const hosts = new Set(seen.map(({ host }) => host));
   if (first === undefined || (first.is !== 'fails' && hosts.size < 2)) {
     const last = read.find(({ is }) => is !== undefined)?.run.tried.reason ?? '';
     if (intake.tries < MOST_TRIES)
       return await changeIntake(
         tx,
         intake,
-        { submissionId: null, tries: intake.tries + 1 },
+        { submissionId: null, tries: intake.tries + 1, seen },
         `tried again: ${last}`,
       );
     return await stop(tx, intake, `tried ${MOST_TRIES + 1} times, and it came to nothing: ${last}`);
   }
-  await seek(tx, intake, line, first.run, first.is as Predicate);
+  const is = first.is === 'refused' && seen.some((one) => one.is === 'lost') ? 'lost' : first.is;
+  await seek(tx, { ...intake, seen }, line, first.run, is as Predicate);
+}
+
+type Read = { readonly run: EndedRun; readonly is: ReturnType<typeof predicateOf> };
+
+/** What was seen with what is left so far, and now; each once for a host. */
+function seenWith({ seen }: Intake, read: readonly Read[]): readonly SeenBad[] {
+  const now = read.flatMap(({ run, is }) =>
+    is === 'lost' || is === 'refused' ? [{ is, host: run.tried.host ?? '' }] : [],
+  );
+  return [...new Map([...seen, ...now].map((one) => [`${one.is} ${one.host}`, one])).values()];
 }
 
 /** One host has had all of it: where it could be put in and the host lives the others follow. */
@@ -188,24 +208,26 @@ async function probed(
   tx: Transaction,
   intake: Intake,
   line: readonly LinkedChange[],
-  one: { readonly run: EndedRun; readonly is: ReturnType<typeof predicateOf> } | undefined,
+  one: Read | undefined,
 ): Promise<void> {
   if (one === undefined || one.is === undefined || one.is === 'fails') {
     const change = { submissionId: null, probed: true, tries: 0 };
     return await changeIntake(tx, intake, change, 'it can be put in');
   }
   const why = one.run.tried.reason;
+  const seen = seenWith(intake, [one]);
   // What looks like the infrastructure is seen twice before anything is searched for.
   if (intake.tries === 0 || (one.is === 'nothing' && intake.tries < MOST_TRIES))
     return await changeIntake(
       tx,
       intake,
-      { submissionId: null, tries: intake.tries + 1 },
+      { submissionId: null, tries: intake.tries + 1, seen },
       `tried again: ${why}`,
     );
   if (one.is === 'nothing')
     return await stop(tx, intake, `tried ${intake.tries + 1} times, and it came to nothing: ${why}`);
-  await seek(tx, intake, line, one.run, one.is);
+  const is = seen.some((before) => before.is === 'lost') ? 'lost' : one.is;
+  await seek(tx, { ...intake, seen }, line, one.run, is);
 }
 
 async function seek(
@@ -224,6 +246,7 @@ async function seek(
     );
   const { line, since } = beginning;
   const watch = await watchOf(tx, intake.watch);
+  const rule = predicate === 'fails' ? await ruleOf(tx, test) : undefined;
   const record = predicate === 'fails' ? await failureRecord(tx, intake.projectId, testName) : undefined;
   const value = openSearch({
     kind: 'line',
@@ -231,6 +254,7 @@ async function seek(
     mends: mayMend(line),
     predicate: predicate === 'lost' ? 'lost' : 'fails',
     ...(record === undefined ? {} : { record }),
+    ...(rule === undefined ? {} : { rule }),
     ...(since === undefined ? {} : { environment: UNMENDED, flaky: (1 - UNMENDED) / 4 }),
   });
   const components = new Set(line.map(({ component }) => component));
@@ -257,5 +281,5 @@ async function seek(
     'testyard',
     why,
   );
-  await changeIntake(tx, intake, { state: 'searching' }, why);
+  await changeIntake(tx, intake, { state: 'searching', seen: intake.seen }, why);
 }

@@ -8,7 +8,7 @@ import type { HandlerSpec } from '../domain/handler.js';
 import type { Fingerprint, Health } from '../domain/host.js';
 import type { ImageSpec } from '../domain/image.js';
 import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
-import type { Predicate } from '../domain/intake/reading.js';
+import type { Predicate, SeenBad } from '../domain/intake/reading.js';
 import type { HaltPolicy, HostTransport, HostType, PoolCap, ResourceSpec } from '../domain/inventory.js';
 import type { RunMemory } from '../domain/judge/judge.js';
 import type { LavaMapping } from '../domain/lava/mapping.js';
@@ -1150,6 +1150,8 @@ export const SCHEMA = {
       submissionId: orNull(bigint()),
       tries: integer(0),
       probed: boolean('false'),
+      seen: json<readonly SeenBad[]>("'[]'"),
+      held: bigints("'{}'"),
       openedAt: instant('grid_now()'),
       closedAt: orNull(instant()),
       why: text(),

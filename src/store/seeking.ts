@@ -1,10 +1,11 @@
 import type { Versions } from '../domain/baseline.js';
+import type { BrokenRule } from '../domain/culprit/broken-rule.js';
 import type { Outcome, Trial } from '../domain/culprit/question.js';
 import type { FailureRecord } from '../domain/culprit/rates.js';
 import type { Search } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
-import type { Predicate, Tried } from '../domain/intake/reading.js';
+import type { Predicate, SeenBad, Tried } from '../domain/intake/reading.js';
 import type { WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
 import type { Sql } from './store.js';
@@ -27,12 +28,16 @@ export interface Intake {
   readonly tries: number;
   /** One run has shown that all that is left can be put in, and that its host lives. */
   readonly probed: boolean;
+  /** How earlier runs with what is left were bad, where no test was asked: of it all the next try goes by. */
+  readonly seen: readonly SeenBad[];
+  /** Tests of which it was found that what is left holds by their own rule, though they fail now and then. */
+  readonly held: readonly Id[];
 }
 
 /** The intakes that are not over. */
 export function openIntakes(sql: Sql): Promise<readonly Intake[]> {
   return sql.rows<Intake>(
-    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries, probed
+    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries, probed, seen, held
      FROM intake WHERE closed_at IS NULL ORDER BY id`,
   );
 }
@@ -70,6 +75,8 @@ export async function changeIntake(
     readonly flaky?: readonly Id[];
     readonly tries?: number;
     readonly probed?: boolean;
+    readonly seen?: readonly SeenBad[];
+    readonly held?: readonly Id[];
   },
   why: string,
 ): Promise<void> {
@@ -77,7 +84,8 @@ export async function changeIntake(
     `UPDATE intake SET state = coalesce($2, state), why = $3,
        submission_id = CASE WHEN $4 THEN $5::bigint ELSE submission_id END,
        without = coalesce($6::bigint[], without), flaky = coalesce($7::bigint[], flaky), tries = coalesce($8, tries),
-       probed = coalesce($9, probed AND $6 IS NULL),
+       probed = coalesce($9, probed AND $6 IS NULL), seen = coalesce($10::jsonb, CASE WHEN $6 IS NULL THEN seen ELSE '[]' END),
+       held = coalesce($11::bigint[], CASE WHEN $6 IS NULL THEN held ELSE '{}' END),
        closed_at = CASE WHEN $2 IN ('passed', 'stopped') THEN grid_now() END
      WHERE id = $1 AND closed_at IS NULL`,
     [
@@ -90,6 +98,8 @@ export async function changeIntake(
       change.flaky ?? null,
       change.tries ?? null,
       change.probed ?? null,
+      change.seen === undefined ? null : JSON.stringify(change.seen),
+      change.held ?? null,
     ],
   );
   const { submissionId: submission, without, state } = change;
@@ -179,6 +189,20 @@ export async function beginHunt(
   return id;
 }
 
+/** Whether changes of an intake were searched among for this already. */
+export async function wasSought(
+  sql: Sql,
+  intake: Id,
+  line: readonly LinkedChange[],
+  predicate: Predicate,
+): Promise<boolean> {
+  const rows = await sql.rows(
+    `SELECT FROM search WHERE intake_id = $1 AND predicate = $2 AND line = $3::jsonb LIMIT 1`,
+    [intake, predicate, JSON.stringify(line)],
+  );
+  return rows.length > 0;
+}
+
 /** Keeps what a hunt knows; `over`: why it is. */
 export async function keepHunt(
   sql: Sql,
@@ -221,6 +245,7 @@ export async function tellTrial(sql: Sql, hunt: Id, trial: number, outcome: Outc
 /** SQL text: what a run `r` came to, as `Tried` has it; it counts once its last attempt has ended. */
 const TRIED = `r.verdict, r.no_verdict AS "noVerdict", r.reason, r.failure_signature AS signature, last.outcome,
   last.detail->'outcome'->>'step' AS step, last.detail->'outcome'->>'message' AS message,
+  (last.detail->'outcome'->>'refused')::boolean AS refused,
   last.host_id AS host, last.id AS attempt`;
 const LAST = `LEFT JOIN LATERAL (SELECT a.id, a.outcome, a.detail, p.host_id FROM attempt a
     LEFT JOIN place p ON p.run_id = a.run_id AND p.attempt_id = a.id
@@ -235,6 +260,7 @@ interface TriedRow {
   outcome: string | null;
   step: string | null;
   message: string | null;
+  refused: boolean | null;
   host: Id | null;
   attempt: Id | null;
 }
@@ -244,13 +270,19 @@ function tried({ verdict, reason, ...row }: TriedRow): Tried {
   return { verdict, reason, ...Object.fromEntries(said) };
 }
 
+/** Trials of a search that are as if they had never been asked for, at most. */
+const MOST_WITHDRAWN = 40;
+
 /** A trial that is over. */
 export interface EndedTrial {
   readonly hunt: Id;
   readonly trial: number;
   readonly run: Id;
   readonly tried: Tried;
-  /** Its state came to nothing on another host too, and since then other states came to something. */
+  /**
+   * Its state came to nothing on another host too, and since then other states came to something; or so many trials came
+   * to nothing that to wait for better times would be to wait for ever.
+   */
   readonly hasErred: boolean;
 }
 
@@ -260,7 +292,9 @@ export async function endedTrials(sql: Sql): Promise<readonly EndedTrial[]> {
     `SELECT t.search_id AS hunt, t.id AS trial, r.id AS run, EXISTS (SELECT FROM trial e JOIN trial o
          ON o.search_id = e.search_id AND o.outcome IN ('good', 'bad', 'other') AND o.asked_at >= e.told_at
        WHERE e.search_id = t.search_id AND e.outcome IN ('withdrawn', 'error') AND e.asked->>'state' = t.asked->>'state'
-         AND e.asked->>'host' <> t.asked->>'host') AS "hasErred", ${TRIED}
+         AND e.asked->>'host' <> t.asked->>'host')
+       OR (SELECT count(*) FROM trial w WHERE w.search_id = t.search_id AND w.outcome = 'withdrawn') >= ${MOST_WITHDRAWN}
+       AS "hasErred", ${TRIED}
      FROM search s JOIN trial t ON t.search_id = s.id AND t.told_at IS NULL
      JOIN run r ON r.submission_id = t.submission_id ${LAST}
      WHERE s.closed_at IS NULL AND ${IS_OVER} ORDER BY t.search_id, r.judged_at, t.id`,
@@ -485,6 +519,15 @@ export async function failureRecord(sql: Sql, project: Id, test: string): Promis
   return row === undefined || row.runs === 0 ? undefined : row;
 }
 
+/** What a test says itself of when it is broken. */
+export async function ruleOf(sql: Sql, test: Id): Promise<BrokenRule | undefined> {
+  const [row] = await sql.rows<{ rule: BrokenRule | null }>(
+    `SELECT spec->'broken' AS rule FROM test WHERE id = $1`,
+    [test],
+  );
+  return row?.rule ?? undefined;
+}
+
 /** Changes that are still being tried are looked at anew when something else has come. */
 export async function stillTried(sql: Sql, changes: readonly Id[]): Promise<readonly Id[]> {
   const rows = await sql.rows<{ id: Id }>(
@@ -519,19 +562,20 @@ export async function lastBroken(
   return { run, tried: tried(rest) };
 }
 
-/** A test that was red of late and had passed before, with what of the baseline has changed between. */
-export interface Regression {
+/** A test that was red of late, and what it did before. */
+export interface Red {
   readonly projectId: Id;
   readonly run: Id;
   readonly testId: Id;
   readonly testName: string;
   readonly requirement: string;
+  /** What it says itself of when it is broken. */
+  readonly broken: BrokenRule | null;
   readonly signature: string | null;
-  readonly changes: readonly LinkedChange[];
 }
 
-/** Keeps these reds until `regressions` has asked for them, where anything is watched at all. */
-export async function keepNewReds(sql: Sql, runs: readonly Id[]): Promise<void> {
+/** Keeps these reds until `takeReds` has asked for them, where anything is watched at all. */
+export async function keepReds(sql: Sql, runs: readonly Id[]): Promise<void> {
   if (runs.length === 0) return;
   await sql.rows(
     `INSERT INTO new_red (run_id) SELECT unnest($1::bigint[])
@@ -540,30 +584,53 @@ export async function keepNewReds(sql: Sql, runs: readonly Id[]): Promise<void> 
   );
 }
 
-/**
- * The new reds, each with what of the baseline has moved between the last pass and it, oldest first; of tests that
- * nobody searches for, nor has within a day. They are asked for once.
- */
-export function regressions(sql: Sql): Promise<readonly Regression[]> {
-  return sql.rows<Regression>(
+/** The new reds, the last of each test; of tests that nobody searches for, nor has within a day. They are asked for once. */
+export function takeReds(sql: Sql): Promise<readonly Red[]> {
+  return sql.rows<Red>(
     `WITH red AS (DELETE FROM new_red RETURNING run_id),
-     known AS (
-       SELECT DISTINCT ON (r.project_id, r.test_name) r.*, (SELECT p.created_at FROM run p WHERE p.project_id = r.project_id
-           AND p.test_name = r.test_name AND p.purpose = 'test' AND p.verdict = 'passed' AND p.id < r.id
-         ORDER BY p.id DESC LIMIT 1) AS passed_at
-       FROM red JOIN run r ON r.id = red.run_id ORDER BY r.project_id, r.test_name, r.id DESC)
+     known AS (SELECT DISTINCT ON (r.project_id, r.test_name) r.* FROM red JOIN run r ON r.id = red.run_id
+       ORDER BY r.project_id, r.test_name, r.id DESC)
      SELECT k.project_id AS "projectId", k.id AS run, k.test_id AS "testId", k.test_name AS "testName", t.requirement,
-       k.failure_signature AS signature, moved.changes
-     FROM known k JOIN test t ON t.id = k.test_id CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', c.id::text, 'componentId', m.id::text, 'component', m.name,
-           'kind', m.kind, 'from', b.version, 'to', e.version, 'facts', c.facts)) ORDER BY e.since, c.position) AS changes
-       FROM baseline_entry e JOIN change c ON c.id = e.change_id JOIN component m ON m.id = e.component_id
-       LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
-         ORDER BY o.id DESC LIMIT 1) b ON true
-       WHERE m.project_id = k.project_id AND e.since >= k.passed_at AND e.since <= k.created_at AND e.until IS NULL) moved
-     WHERE k.passed_at IS NOT NULL AND moved.changes IS NOT NULL
-       AND NOT EXISTS (SELECT FROM search s JOIN test o ON o.id = s.test_id WHERE o.project_id = k.project_id
+       t.spec->'broken' AS broken, k.failure_signature AS signature
+     FROM known k JOIN test t ON t.id = k.test_id
+     WHERE NOT EXISTS (SELECT FROM search s JOIN test o ON o.id = s.test_id WHERE o.project_id = k.project_id
          AND o.name = k.test_name AND (s.closed_at IS NULL OR s.opened_at > grid_now() - interval '1 day'))
      ORDER BY k.id`,
   );
+}
+
+/** Verdicts that count when a test is looked back at. */
+const LOOKED_BACK = 400;
+
+/** What the ordinary runs of a test came to up to one of them, the last one last. */
+export async function ordinaryRuns(
+  sql: Sql,
+  { projectId, testName, run }: Pick<Red, 'projectId' | 'testName' | 'run'>,
+): Promise<readonly { readonly failed: boolean; readonly createdAt: Date }[]> {
+  const rows = await sql.rows<{ failed: boolean; createdAt: Date }>(
+    `SELECT verdict = 'failed' AS failed, created_at AS "createdAt" FROM run
+     WHERE project_id = $1 AND test_name = $2 AND id <= $3 AND purpose = 'test' AND verdict IN ('passed', 'failed')
+     ORDER BY id DESC LIMIT ${LOOKED_BACK}`,
+    [projectId, testName, run],
+  );
+  return rows.reverse();
+}
+
+/** What of the baseline has moved from one moment on until another and is there still, in the order in which it did. */
+export async function movedBetween(
+  sql: Sql,
+  project: Id,
+  since: Date,
+  until: Date,
+): Promise<readonly LinkedChange[]> {
+  const rows = await sql.rows<Omit<LinkedChange, 'from'> & { from: string | null }>(
+    `SELECT c.id, m.id AS "componentId", m.name AS component, m.kind, b.version AS from, e.version AS to, c.facts
+     FROM component m JOIN baseline_entry e ON e.component_id = m.id AND e.until IS NULL AND e.since >= $2 AND e.since <= $3
+     JOIN change c ON c.id = e.change_id
+     LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
+       ORDER BY o.id DESC LIMIT 1) b ON true
+     WHERE m.project_id = $1 ORDER BY e.since, c.position`,
+    [project, since, until],
+  );
+  return rows.map(({ from, ...change }) => ({ ...change, ...(from !== null && { from }) }));
 }

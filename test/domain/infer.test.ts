@@ -214,7 +214,9 @@ describe('what would tell the suspects apart', () => {
     expect(found[0]?.cause).toEqual({ kind: 'host', host: '1' });
     expect(found[0]?.probability).toBeGreaterThan(0.95);
     expect(isSure(found)).toBe(false);
-    expect(telling([trial('3 canary'), trial('4 canary')], found, lab).map(({ host }) => host)).toEqual(['4']);
+    expect(telling([trial('3 canary'), trial('4 canary')], found, lab).map(({ host }) => host)).toEqual([
+      '4',
+    ]);
     expect(isSure(suspects(0, '1 reach -10', '1 canary -11', '2 canary +12', '4 canary +13'))).toBe(true);
   });
 

@@ -88,6 +88,42 @@ describe('what breaks something', () => {
     ]);
   });
 
+  /** The package that is bad is being put in, at version 2. */
+  const puts = (piece: Parameters<Fate>[0], name: string) =>
+    piece.step?.action.kind === 'packages' &&
+    piece.step.action.install.some((one) => one.name === name && one.version === '2');
+
+  it.each([
+    ['the first loss is followed by a step that breaks off', [1]],
+    ['the first probe only breaks off', [0, 1]],
+  ])('since it takes its host down while it is put in is found: %s', async (_, brokenOff) => {
+    let times = 0;
+    await play((piece) => {
+      if (!puts(piece, 'p7')) return undefined;
+      return brokenOff.includes(times++)
+        ? { result: 'failed', message: 'the connection was closed' }
+        : { lost: { error: 'timeout', message: 'no answer' } };
+    });
+    expect(await grid.told()).toMatchObject([
+      { owner: 'p7@example.org', title: 'lab/p7 2 takes its host down' },
+    ]);
+    expect(await grid.baseline()).toEqual(at('2', { p7: '1' }));
+  });
+
+  it('since it cannot be put in is found though a host was lost at first', async () => {
+    let times = 0;
+    await play((piece) => {
+      if (!puts(piece, 'p2')) return undefined;
+      return times++ === 0
+        ? { lost: { error: 'timeout', message: 'no answer' } }
+        : { result: 'failed', message: "apt itself failed, or a package's own script" };
+    });
+    expect(await grid.told()).toMatchObject([
+      { owner: 'p2@example.org', title: 'lab/p2 2 cannot be installed' },
+    ]);
+    expect(await grid.baseline()).toEqual(at('2', { p2: '1' }));
+  });
+
   it('is none where the test flakes in any state, and nobody is told so', async () => {
     const roll = dice(5);
     await play((piece) =>
@@ -192,6 +228,43 @@ describe('what held when it was tried and breaks a test all the same', () => {
       `SELECT verdict FROM run WHERE purpose = 'test' ORDER BY id`,
     );
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(['passed', 'failed', 'passed']);
+  });
+});
+
+describe('a test that flakes', () => {
+  const arrived = 600;
+
+  it('and fails more often since something went in is searched for by its ordinary runs', async () => {
+    const roll = dice(4);
+    await open(changing(PACKAGES, 6, ['one']), (piece) => {
+      // While it is tried it passes by luck.
+      if (!isOwn(piece) || (piece.atS > arrived && piece.atS < arrived + 200)) return undefined;
+      return roll() < (has(piece, 'p3', '2') ? 0.6 : 0.05) ? { exit: 1 } : undefined;
+    });
+    grid.arrive(10, all('1'));
+    for (let n = 0; n < 45; n++) grid.sim.submit(100 + n * 10, { test: 'one' });
+    grid.arrive(arrived, all('2'));
+    for (let n = 0; n < 30; n++) grid.sim.submit(arrived + 250 + n * 60, { test: 'one' });
+    await grid.runUntilQuiet(3000, 9000);
+    expect(await grid.told()).toMatchObject([{ owner: 'p3@example.org', title: 'lab/p3 2 breaks one' }]);
+    expect(await grid.baseline()).toEqual(at('2', { p3: '1' }));
+  });
+
+  it.each([
+    [0.6, '2'],
+    [1, '1'],
+  ])('and says when it is broken is believed: at a rate of %f p3 is left at %s', async (rate, version) => {
+    const roll = dice(6);
+    const inventory = changing(PACKAGES, 6, ['one']);
+    const tests = inventory.tests.map((test) => ({ ...test, broken: { bad: 9, of: 10 } }));
+    await open({ ...inventory, tests }, (piece) =>
+      isOwn(piece) && has(piece, 'p3', '2') && roll() < rate ? { exit: 1 } : undefined,
+    );
+    grid.arrive(10, all('1'));
+    grid.arrive(arrived, all('2'));
+    await grid.runUntilQuiet(900, 9000);
+    expect(await grid.baseline()).toEqual(at('2', { p3: version }));
+    expect(await grid.told()).toHaveLength(version === '2' ? 0 : 1);
   });
 });
 

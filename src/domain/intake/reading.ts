@@ -10,6 +10,12 @@ export type Predicate =
   /** The host was lost. */
   | 'lost';
 
+/** That a run with changes could not be had, on which host. */
+export interface SeenBad {
+  readonly is: 'refused' | 'lost';
+  readonly host: Id;
+}
+
 /** What a run with changes came to, as far as a search goes by it. */
 export interface Tried {
   readonly verdict: 'passed' | 'failed' | 'skipped' | 'none';
@@ -22,6 +28,8 @@ export interface Tried {
   /** The step in which it broke off, and what was said of that. */
   readonly step?: string;
   readonly message?: string;
+  /** The step's own word that what is asked for cannot be put in: no trial more will change that. */
+  readonly refused?: boolean;
   readonly host?: Id;
   readonly attempt?: Id;
 }
@@ -41,7 +49,9 @@ export function readTrial(
   if (tried.outcome === 'host_lost') return 'lost';
   const hasRun = tried.verdict !== 'none' || tried.outcome === 'ended' || tried.outcome === 'timed_out';
   if (predicate === 'refused') return hasRun ? 'good' : isOfChange ? 'bad' : 'error';
-  if (!hasRun || tried.verdict === 'none') return isOfChange && isRefusal(tried) ? 'refused' : 'error';
+  // Whether a host would have lived cannot be seen where nothing could be put in: another state must tell.
+  if (!hasRun && isOfChange && predicate === 'lost') return 'refused';
+  if (!hasRun || tried.verdict === 'none') return isOfChange && tried.refused === true ? 'refused' : 'error';
   if (predicate === 'lost' || tried.verdict !== 'failed') return 'good';
   return signature === '' || tried.signature === signature ? 'bad' : 'other';
 }
@@ -52,9 +62,4 @@ export function predicateOf(tried: Tried, versioned: ReadonlySet<string>): Predi
   if (tried.verdict !== 'none') return undefined;
   if (tried.outcome === 'host_lost') return 'lost';
   return tried.step !== undefined && versioned.has(tried.step) ? 'refused' : 'nothing';
-}
-
-/** The package manager itself says that it does not go together: no trial more will change that. */
-function isRefusal({ message = '' }: Tried): boolean {
-  return /does not go together|no repository has a version/.test(message);
 }

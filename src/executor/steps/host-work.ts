@@ -14,6 +14,8 @@ export interface Told {
   readonly why: string;
   /** The resource whose failure it is. */
   readonly resource?: string;
+  /** What is asked for cannot be had, says whoever puts it in: to try again changes nothing. */
+  readonly refused?: true;
 }
 
 /** Where a step keeps on the host what was there before it. */

@@ -41,9 +41,9 @@ function told(code: number, { by, from }: PackagesAction): Told | undefined {
     case PACKAGE_CODES.ownSources:
       return { why: "the host's own package sources do not answer" };
     case PACKAGE_CODES.noVersion:
-      return { why: 'no repository has a version that is asked for' };
+      return { why: 'no repository has a version that is asked for', refused: true };
     case PACKAGE_CODES.conflict:
-      return { why: 'what the packages depend on does not go together' };
+      return { why: 'what the packages depend on does not go together', refused: true };
     case PACKAGE_CODES.broken:
       return { why: `${by} itself failed, or a package's own script` };
     case PACKAGE_CODES.noManager:

@@ -5,6 +5,8 @@ export interface StepResult {
   readonly message: string;
   /** The resource that failed it, where it is known to be that one's failure. */
   readonly resource?: string;
+  /** What is asked for cannot be had, says whoever puts it in: to try again changes nothing. */
+  readonly refused?: true;
 }
 
 /** A step that did not do its work. */

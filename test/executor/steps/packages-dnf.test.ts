@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RpmRepository } from '../../../lab/rpm-repository.js';
 import type { PackagesAction } from '../../../src/domain/step-action.js';
@@ -94,13 +96,37 @@ describe.skipIf(obstacle())('packages by dnf, below a folder', () => {
     expect((await host.exec(state())).stdout).toBe(empty);
   });
 
+  it('come as candidates that were pushed, newer or older than what is there', async () => {
+    const pushed = async (version: string) => {
+      const bytes = await readFile(repository.fileOf({ name: 'lab-lib', version }));
+      const blob = createHash('sha256').update(bytes).digest('hex');
+      bench.grid.blobs.set(blob, () => Readable.from([bytes]));
+      return packages('candidate', {
+        install: [{ name: 'lab-lib', version: `${version}-1`, file: { blob } }],
+        from: [],
+      });
+    };
+    const [older, newer] = [await pushed('1.5'), await pushed('2.5')];
+    for (const [step, version] of [
+      [older, '1.5'],
+      [newer, '2.5'],
+      [older, '1.5'],
+    ] as const) {
+      expect(await went(step)).toBe('well');
+      expect(await versions()).toEqual([`lab-lib-${version}-1.noarch`]);
+    }
+    expect((await bench.undo(host, older)).outcome.kind).toBe('ended');
+    expect(await versions()).toEqual([]);
+  });
+
   it('tell whose failure it is', async () => {
     const failure = async (name: string, action: Partial<PackagesAction>) => {
       const { outcome } = await bench.run(host, [packages(name, action)]);
-      return outcome.kind === 'chain_failed' ? [outcome.resource, outcome.message] : outcome;
+      return outcome.kind === 'chain_failed' ? [outcome.refused, outcome.resource, outcome.message] : outcome;
     };
     const none = await failure('none', { install: [{ name: 'lab-tool', version: '3.0' }] });
     expect(none).toEqual([
+      true,
       undefined,
       expect.stringMatching(/^no repository has a version.*lab-tool.*2\.0.*its undo succeeded/s),
     ]);
@@ -108,17 +134,19 @@ describe.skipIf(obstacle())('packages by dnf, below a folder', () => {
       install: [{ name: 'lab-tool', version: '2.0' }, { name: 'lab-odd' }],
     });
     expect(both).toEqual([
+      true,
       undefined,
       expect.stringMatching(/^what the packages depend on does not go together/),
     ]);
     await repository.server.down();
     const down = await failure('down', { install: [{ name: 'lab-tool' }] });
-    expect(down).toEqual(['rpms', expect.stringContaining('does not answer')]);
+    expect(down).toEqual([undefined, 'rpms', expect.stringContaining('does not answer')]);
     await repository.server.up();
     const other = await RpmRepository.start();
     try {
       const from = [{ resource: 'stranger', kind: 'dnf' as const, url: repository.url, key: other.key }];
       expect(await failure('stranger', { install: [{ name: 'lab-tool' }], from })).toEqual([
+        undefined,
         'stranger',
         expect.any(String),
       ]);
