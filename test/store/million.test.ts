@@ -363,7 +363,7 @@ describe('the desk that records', () => {
       gives: [],
       restore: true,
       clears: true,
-      destroys: [],
+      destroys: ['use'],
     },
     { kind: 'step_failed' },
     { kind: 'used' },
