@@ -11,6 +11,13 @@ const WHO = {
   ...{ GIT_COMMITTER_NAME: 'Lab', GIT_COMMITTER_EMAIL: 'lab@testyard.invalid' },
 };
 
+/** A commit as it is made: by whom, with what files; a file without text is taken away. */
+export interface LabCommit {
+  readonly author: string;
+  readonly title: string;
+  readonly files: Readonly<Record<string, string | undefined>>;
+}
+
 /** Repositories served by `git daemon` on the loopback, which can be out of order. */
 export class GitServer {
   private daemon: ChildProcess | undefined;
@@ -76,10 +83,47 @@ export class GitServer {
     return (await git('rev-parse', 'HEAD')).trim();
   }
 
+  /** Adds these commits to a branch of a repository, one after another; gives them. One command makes hundreds. */
+  async history(name: string, commits: readonly LabCommit[], branch = 'main'): Promise<readonly string[]> {
+    const at = path.join(this.folder, name);
+    await mkdir(at, { recursive: true });
+    const git = (...args: readonly string[]) => program('git', args, { cwd: at, env: WHO });
+    await git('init', '--quiet', `--initial-branch=${branch}`);
+    const before = await git('rev-parse', '--verify', '--quiet', `refs/heads/${branch}`).catch(() => '');
+    const stream = path.join(at, '.git/lab-stream');
+    await writeFile(
+      stream,
+      commits.map((one, n) => streamed(one, branch, n === 0 ? before.trim() : '')).join(''),
+    );
+    await program('sh', ['-c', 'exec git fast-import --quiet --date-format=raw <"$0"', stream], {
+      cwd: at,
+      env: WHO,
+    });
+    await git('reset', '--hard', '--quiet', branch);
+    const told = await git('rev-list', '--reverse', `--max-count=${commits.length}`, branch);
+    return told.trim().split('\n');
+  }
+
   async stop(): Promise<void> {
     await this.down();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** A commit as `git fast-import` reads it. */
+function streamed({ author, title, files }: LabCommit, branch: string, before: string): string {
+  const when = `${Math.floor(Date.now() / 1000)} +0000`;
+  const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`;
+  const changes = Object.entries(files).map(([file, text]) =>
+    text === undefined
+      ? `D ${file}\n`
+      : `M ${text.startsWith('#!') ? '100755' : '100644'} inline ${file}\n${data(text)}`,
+  );
+  return `commit refs/heads/${branch}
+author ${author} ${when}
+committer ${author} ${when}
+${data(title)}${before === '' ? '' : `from ${before}\n`}${changes.join('')}
+`;
 }
 
 function freePort(): Promise<number> {

@@ -1,3 +1,5 @@
+import { openBranch } from '../test/journeys/changes-branch-scene.js';
+import { BRANCH_STORY } from '../test/journeys/changes-branch-story.js';
 import { openChanges } from '../test/journeys/changes-scene.js';
 import { CHANGES } from '../test/journeys/changes-story.js';
 import { openScene } from '../test/journeys/scene.js';
@@ -17,10 +19,12 @@ export function playStory(print: Print): Promise<number> {
   return play(openScene, CHAPTERS, print);
 }
 
-/** Plays the story of changes: forty updates of a signed mirror, and what becomes of each. */
-export function playChanges(print: Print): Promise<number> {
-  print('setting the scene: five light hosts, one of them bad, a mirror of forty packages, and a grid');
-  return play(openChanges, CHANGES, print);
+/** Plays the story of changes: three hundred commits of a branch, then forty updates of a signed mirror, and what becomes of each. */
+export async function playChanges(print: Print): Promise<number> {
+  print('setting the scene: three light hosts, a git server, and a grid');
+  const failed = await play(openBranch, BRANCH_STORY, print);
+  print('\nsetting the scene: five light hosts, one of them bad, a mirror of forty packages, and a grid');
+  return failed + (await play(openChanges, CHANGES, print));
 }
 
 async function play<Scene>(

@@ -1,5 +1,5 @@
 import { digestOf } from '../domain/digest.js';
-import type { ImageSpec } from '../domain/image.js';
+import { type ImageSpec, imageVersion } from '../domain/image.js';
 import { componentName, isWatched, mailOf, ownerOf, type WatchSpec } from '../domain/watch.js';
 import { Arrivals, type KnownPlace, type Look } from '../ports/arrivals.js';
 
@@ -19,7 +19,7 @@ export class ImageArrivals extends Arrivals {
       const owner = ownerOf(watch, [image.name], mailOf(image.owner));
       return {
         component: componentName(watch, image.name),
-        version: versionOf(image),
+        version: imageVersion(image),
         title: image.meaning,
         ...(image.owner === undefined ? {} : { author: image.owner }),
         ...(owner === undefined ? {} : { owner }),
@@ -28,9 +28,4 @@ export class ImageArrivals extends Arrivals {
     });
     return { kind: 'read', arrivals, isAll: true, mark };
   }
-}
-
-/** A file by its bytes; what a recipe makes by the recipe, with all that it stands on. */
-function versionOf({ source, tags }: ImageSpec): string {
-  return source.kind === 'file' ? source.digest : digestOf({ source, tags });
 }

@@ -12,7 +12,12 @@ export function actionFields(action: StepAction): Fields {
     case 'script':
       return { script: action.script, on: action.on };
     case 'restore':
-      return { restore: action.image };
+      return {
+        restore:
+          action.component === undefined
+            ? action.image
+            : { image: action.image, watch: action.component.split('/')[0] },
+      };
     case 'packages': {
       const { by, install, remove, hold, unhold, files, from, root } = action;
       const pinned = install.map(({ name, version }) =>

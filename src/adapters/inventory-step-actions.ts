@@ -81,13 +81,22 @@ function mayRunHere(fields: Fields, key: string, { gridSteps }: StepSurroundings
     );
 }
 
+/** The name of an image, or a mapping with it and the watch that says its version. */
 function readRestore(fields: Fields, { images }: StepSurroundings): StepAction {
-  const image = fields.matching('restore', NAME, 'the name of an image') ?? '';
+  const isName = fields.source('restore')?.kind === 'text';
+  const below = isName ? undefined : fields.below('restore', ['image', 'watch']);
+  const [from, key] = below === undefined ? ([fields, 'restore'] as const) : ([below, 'image'] as const);
+  const image = from.required(key, from.matching(key, NAME, 'the name of an image'), 'the name of an image');
+  const watch = below && readWatch(below);
+  if (watch !== undefined && images.length === 0)
+    from.wrong(from.at('watch'), 'only an image of the catalogue can be watched: declare it in images.yaml');
   if (images.length === 0) return { kind: 'restore', image };
   const spec = images.find(({ name }) => name === image);
+  if (spec !== undefined && watch !== undefined)
+    return { kind: 'restore', image, component: `${watch}/${image}` };
   if (spec === undefined)
-    fields.wrong(
-      fields.at('restore'),
+    from.wrong(
+      from.at(key),
       unknownImage(
         image,
         images.map(({ name }) => name),

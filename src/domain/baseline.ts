@@ -9,9 +9,11 @@ export function componentsOf({ action }: Pick<StepSpec, 'action'>): readonly str
   const taken =
     action.kind === 'packages'
       ? action.install
-      : action.kind === 'fetch' || action.kind === 'build'
-        ? [action.git]
-        : [];
+      : action.kind === 'restore'
+        ? [action]
+        : action.kind === 'fetch' || action.kind === 'build'
+          ? [action.git]
+          : [];
   return taken.flatMap(({ component }) => component ?? []);
 }
 
@@ -52,6 +54,10 @@ function actionAt(action: StepAction, versions: Versions): StepAction {
   switch (action.kind) {
     case 'packages':
       return { ...action, install: action.install.map((one) => packageAt(one, versions)) };
+    case 'restore': {
+      const version = action.component === undefined ? undefined : versions[action.component];
+      return version === undefined ? action : { ...action, version };
+    }
     case 'fetch':
     case 'build':
       return { ...action, git: sourceAt(action.git, versions) };

@@ -1,3 +1,5 @@
+import { digestOf } from './digest.js';
+
 /** A reference image of the catalogue. */
 export interface ImageSpec {
   readonly name: string;
@@ -20,3 +22,8 @@ export type ImageSource =
       readonly base?: ImageSpec;
       readonly timeoutMs: number;
     };
+
+/** By what two states of an image are told apart: a file's bytes; of a recipe its text, with all that it stands on. */
+export function imageVersion({ source, tags }: ImageSpec): string {
+  return source.kind === 'file' ? source.digest : digestOf({ source, tags });
+}

@@ -29,8 +29,14 @@ export interface ScriptAction {
 export interface RestoreAction {
   readonly kind: 'restore';
   readonly image: string;
-  /** What the catalogue says of it; undefined: nothing, the restore command knows it by its name. */
+  /**
+   * What the catalogue says of it; undefined: nothing, the restore command knows it by its name. Of one that is watched
+   * it is said when the step is handed out, of the version that counts.
+   */
   readonly spec?: ImageSpec;
+  /** The component whose version counts, that of the baseline unless a run says another. */
+  readonly component?: string;
+  readonly version?: string;
 }
 
 /** Packages are put in, at a version where one is said, taken out, held. */
@@ -56,6 +62,14 @@ export interface PinnedPackage {
   readonly version?: string;
   /** The component whose version counts, that of the baseline unless a run says another. */
   readonly component?: string;
+  /** Where this version is not of a repository but was pushed: said when the step is handed out. */
+  readonly file?: PackageFile;
+}
+
+/** A package that somebody pushed. */
+export interface PackageFile {
+  /** The SHA-256 of its bytes. */
+  readonly blob: string;
 }
 
 /** What is fetched from where: one commit of a repository. */

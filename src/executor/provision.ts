@@ -103,7 +103,7 @@ async function act(place: Place, step: ChainStep): Promise<StepResult> {
       if (action.on === 'grid') return await runHere(place, step, action);
       return await runThere(place, step, scriptWork(place, step, action));
     case 'packages':
-      return await runThere(place, step, packagesWork(place, step, action));
+      return await runBrought(place, step, await packagesWork(place, step, action));
     case 'module':
       return await runThere(place, step, moduleWork(step.name, action));
     case 'copy':

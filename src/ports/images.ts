@@ -22,6 +22,8 @@ export type Prepared =
 /** An image that is wanted here. */
 export interface Preparing {
   readonly image: ImageSpec;
+  /** Its file is kept, for the time when the catalogue has another one in its place. */
+  readonly keeps?: boolean;
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
   readonly onOutput: (bytes: Uint8Array) => void;

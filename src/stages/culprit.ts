@@ -36,6 +36,7 @@ export async function search(tx: Transaction, world: World, settings: Settings):
   const ended = await endedTrials(tx);
   const versioned = new Set(versionedSteps(world.steps).keys());
   let done = 0;
+  const underWay = new Map(hunts.map(({ id, value }) => [id, value.pending.length]));
   for (const hunt of hunts) {
     let { value } = hunt;
     for (const { trial, run, tried, hasErred } of ended.filter((one) => one.hunt === hunt.id)) {
@@ -61,7 +62,9 @@ export async function search(tx: Transaction, world: World, settings: Settings):
       done++;
       continue;
     }
-    const hosts = await freeHosts(tx, hunt, value, world);
+    underWay.set(hunt.id, value.pending.length);
+    const all = [...underWay.values()].reduce((sum, count) => sum + count, 0);
+    const hosts = await freeHosts(tx, hunt, value, all, world);
     const isOpen = found === undefined && !isClassified(hunt);
     const trials = isOpen ? nextForClass(value, hosts) : nextTrials(value, hosts);
     for (const trial of trials) {
@@ -70,17 +73,25 @@ export async function search(tx: Transaction, world: World, settings: Settings):
         name: `trial ${trial.id} of ${showId('search', hunt.id)}`,
         tests: [hunt.testId],
         host: trial.host,
+        priority: TRIAL_PRIORITY,
         versions: versionsAt(hunt.line, trial.state, hunt.beside),
       });
       await noteTrial(tx, hunt.id, trial, submission);
       done++;
     }
     if (trials.length > 0) value = asked(value, trials);
+    underWay.set(hunt.id, value.pending.length);
     if (value !== hunt.value) await keepHunt(tx, hunt, value);
   }
   if (done > 0) await wake(tx, 'testyard_scheduler', 'testyard_history');
   return done;
 }
+
+/**
+ * How far trials are before everybody's runs. There are never more of them than a search's share of hosts, and that they
+ * have at once: behind a long queue a search would take days.
+ */
+const TRIAL_PRIORITY = 10;
 
 /**
  * That something cannot be put in is its host's fault where the same state, or one with all of it and more, could be
@@ -98,11 +109,12 @@ function isClassified({ predicate, parentId }: Hunt): boolean {
   return predicate !== 'fails' || parentId !== null;
 }
 
-/** Hosts for further trials: as many as the search's share of those that could serve it, idle ones first. */
+/** Hosts for further trials: as many as the search's share of those that could serve it, less all trials under way; idle ones first. */
 async function freeHosts(
   tx: Transaction,
   { requirement, line, beside, share }: Hunt,
   { pending, erred }: Search,
+  underWay: number,
   world: World,
 ): Promise<readonly FreeHost[]> {
   const demand: Demand = {
@@ -114,7 +126,7 @@ async function freeHosts(
     versions: versionsAt(line, line.length, beside),
   };
   const { fits } = fitsOf(demand, world.hosts, world.steps, world.incidents);
-  const room = Math.max(1, Math.floor(share * fits.length)) - pending.length;
+  const room = Math.max(1, Math.floor(share * fits.length)) - underWay;
   if (room <= 0) return [];
   const taken = await seatsTaken(tx);
   const isBusy = (id: string) => (taken.get(id)?.size ?? 0) > 0;

@@ -1,7 +1,7 @@
 import { versionedSteps } from '../domain/baseline.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
-import { dependsOn, versionsWith } from '../domain/intake/head.js';
+import { dependsOn, isOfTest, versionsWith } from '../domain/intake/head.js';
 import {
   type LeftBehind,
   type LinkedChange,
@@ -84,8 +84,9 @@ export class Intakes {
       for (const { change, why } of behind) await setWhy(tx, change, why, watch.projectId);
       if (line.length === 0) continue;
       const components = new Set(line.map(({ component }) => component));
-      const tests = (await testsFor(tx, watch.projectId, watch.tests)).filter(({ requirement }) =>
-        dependsOn(requirement, components, world.steps),
+      const tests = (await testsFor(tx, watch.projectId, watch.tests)).filter(
+        ({ name, requirement }) =>
+          line.some((change) => isOfTest(change, name)) || dependsOn(requirement, components, world.steps),
       );
       const ids = tests.map(({ id }) => id);
       const why = `${line.length} changes of ${watch.name} have arrived`;

@@ -1,7 +1,7 @@
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { lineBetween } from '../domain/intake/between.js';
-import { dependsOn } from '../domain/intake/head.js';
+import { dependsOn, isOfTest } from '../domain/intake/head.js';
 import { type LinkedChange, mayMend } from '../domain/intake/line.js';
 import { type LookBack, lookBack } from '../domain/intake/look-back.js';
 import { pastOf } from '../store/hunting.js';
@@ -28,7 +28,11 @@ export async function regress(tx: Transaction, world: World): Promise<number> {
       const line = await commitByCommit(
         tx,
         red.projectId,
-        moved.filter(({ component }) => dependsOn(red.requirement, new Set([component]), world.steps)),
+        moved.filter(
+          (change) =>
+            isOfTest(change, red.testName) ||
+            dependsOn(red.requirement, new Set([change.component]), world.steps),
+        ),
       );
       if (line.length === 0) continue;
       await seekIn(tx, red, line, back);

@@ -2,7 +2,7 @@ import type { Versions } from '../domain/baseline.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { lineBetween } from '../domain/intake/between.js';
-import { dependsOn } from '../domain/intake/head.js';
+import { dependsOn, isOfTest } from '../domain/intake/head.js';
 import { type LinkedChange, mayMend } from '../domain/intake/line.js';
 import type { Predicate } from '../domain/intake/reading.js';
 import type { StepSpec } from '../domain/step.js';
@@ -126,7 +126,9 @@ async function lineOf(
       ];
   // Of what two runs had, only that counts which their hosts are brought to; what a person names counts.
   const isConcerned = (component: string) =>
-    !isBetweenRuns || dependsOn(test.requirement, new Set([component]), steps);
+    !isBetweenRuns ||
+    isOfTest({ kind: 'test', component }, test.name) ||
+    dependsOn(test.requirement, new Set([component]), steps);
   const concerned = (versions: Versions) =>
     Object.fromEntries(Object.entries(versions).filter(([component]) => isConcerned(component)));
   const [begin, end] = [concerned(from), concerned(to)];

@@ -6,10 +6,12 @@ import { versionBefore } from '../domain/intake/line.js';
 import type { Counted, FoundChange, ToldSearch } from '../domain/tell/news.js';
 import type { Blobs } from '../ports/blobs.js';
 import { accusationsIn } from '../store/answering.js';
+import { lastWordsOf } from '../store/broken-off.js';
 import { type Change, readChanges } from '../store/changing.js';
 import { findEnvironment } from '../store/environment.js';
 import { findSearch, listPins, type SearchRow, trialsOf } from '../store/searches.js';
 import type { Sql } from '../store/store.js';
+import { atHome } from './at-home.js';
 import { compareRecorded } from './environment.js';
 
 /** What makes links with which a letter can be answered. */
@@ -49,6 +51,7 @@ export async function toldSearch(
   const { conclusion, spent, verification } = row.value;
   const difference = await differenceOf(sql, trials, letter.blobs);
   const links = await linksOf(sql, id, letter);
+  const lastWords = row.predicate === 'refused' ? await lastWordsOf(sql, id) : undefined;
   return {
     id: thread,
     test: row.test,
@@ -61,7 +64,8 @@ export async function toldSearch(
     ...(verification === undefined ? {} : bothWays(verification, trials)),
     ...(difference === undefined ? {} : { difference }),
     heldAt: pins.items.map(({ component, version }) => ({ component, version })),
-    commands: commandsFor(row, known, trials),
+    ...(lastWords === undefined ? {} : { lastWords }),
+    commands: await commandsFor(sql, row, known, trials),
     ...links,
   };
 }
@@ -118,45 +122,20 @@ async function differenceOf(
   );
 }
 
-function commandsFor(row: SearchRow, known: readonly Change[], trials: Trials): ToldSearch['commands'] {
-  const { id, test, line } = row;
+async function commandsFor(
+  sql: Sql,
+  row: SearchRow,
+  known: readonly Change[],
+  trials: Trials,
+): Promise<ToldSearch['commands']> {
   const bad = trials.findLast(({ outcome, run }) => outcome === 'bad' && run !== undefined)?.run;
-  const local = known.length === 1 ? known.flatMap((change) => locally(change, test, line)) : [];
+  const [change] = known;
+  const local = change === undefined || known.length > 1 ? [] : await atHome(sql, change, row);
   return [
-    [`testyard search q${id}`, 'all that is known of it'],
+    [`testyard search q${row.id}`, 'all that is known of it'],
     ...(bad === undefined ? [] : [[`testyard logs ${bad}`, 'what the last bad run printed'] as const]),
     ...local,
   ];
-}
-
-/** With the change and without it, on a machine of one's own. */
-function locally(change: Change, test: string, line: SearchRow['line']): ToldSearch['commands'] {
-  const own = line.find(({ id }) => id === change.id);
-  const before = own && versionBefore(line, own);
-  if (change.kind === 'git') {
-    const command = `testyard bisect --good ${before ?? `${change.version}^`} --bad ${change.version} -- ./${test}.sh`;
-    return [[command, `in a clone of it (${test}.sh is your copy of the test)`]];
-  }
-  const put = (version: string) => `${putIn(change, version)} && testyard run ${test}.sh`;
-  if (putIn(change, '') === '') return [];
-  return [
-    [put(change.version), `on a machine of yours: with it (${test}.sh is your copy of the test)`],
-    ...(before === undefined ? [] : [[put(before), 'and without it'] as const]),
-  ];
-}
-
-function putIn({ kind, component, facts }: Change, version: string): string {
-  const name = facts.name ?? component.split('/').at(-1) ?? component;
-  switch (kind) {
-    case 'apt':
-      return `sudo apt-get install --allow-downgrades ${name}=${version}`;
-    case 'dnf':
-      return `sudo dnf install ${name}-${version}`;
-    case 'git':
-    case 'image':
-    case 'test':
-      return '';
-  }
 }
 
 const ANSWERS: readonly (readonly [Answer['kind'], string])[] = [

@@ -2,6 +2,7 @@ import type { Id } from '../domain/id.js';
 import type { Unit } from '../domain/plan/instruments.js';
 import type { LimitedResource } from '../domain/plan/resource-limits.js';
 import type { PlacePlan } from '../protocol/messages.js';
+import { equip } from './equipping.js';
 import { type Handout, handlingOf } from './recording.js';
 import type { Sql } from './store.js';
 import { ARTEFACTS_OF_RUN } from './submission.js';
@@ -12,12 +13,14 @@ export interface LiveExecutor {
   readonly name: string;
   /** Attempts it can still take. */
   readonly room: number;
+  /** Of the protocol, as it speaks it. */
+  readonly version: string;
 }
 
 /** Executors whose lease lives and that take work. */
 export function liveExecutors(sql: Sql): Promise<LiveExecutor[]> {
   return sql.rows<LiveExecutor>(
-    `SELECT l.id AS lease, x.name,
+    `SELECT l.id AS lease, x.name, l.version,
        (l.capacity - (SELECT count(*) FROM queue q WHERE q.lease_id = l.id))::integer AS room
      FROM lease l JOIN executor x ON x.id = l.executor_id
      WHERE l.ended_at IS NULL AND NOT l.draining AND l.expires_at > grid_now() ORDER BY l.id`,
@@ -90,7 +93,15 @@ export interface Assigned {
  * executor whose lease has ended meanwhile, or a host that a person has taken since, leaves that attempt out. Gives
  * those that were assigned.
  */
-export async function assign(sql: Sql, attempts: readonly NewAttempt[]): Promise<Assigned[]> {
+export async function assign(sql: Sql, planned: readonly NewAttempt[]): Promise<Assigned[]> {
+  const withStock = await equip(
+    sql,
+    planned.map(({ place }) => place.chain),
+  );
+  const attempts = planned.map(({ place, ...one }) => ({
+    ...one,
+    place: { ...place, chain: withStock(place.chain) },
+  }));
   const rows = await sql.rows<Omit<Handout, 'places'>>(
     `WITH given AS (
        SELECT g.* FROM jsonb_to_recordset($1::jsonb) AS g("runId" bigint, demand text, lease bigint, "hostId" bigint,

@@ -27,13 +27,15 @@ export async function findArtefactBlob(
   return row;
 }
 
-/** Whether a blob is under test, or lies beside the test, in an attempt that this lease holds and that has not ended. */
+/** Whether a blob is under test, lies beside the test, or is a candidate that its chain puts in, in an attempt that this lease holds and that has not ended. */
 export async function isUnderTest(sql: Sql, lease: Id, digest: string): Promise<boolean> {
   const rows = await sql.rows(
     `SELECT 1 FROM queue q JOIN run r ON r.id = q.run_id
      WHERE q.lease_id = $1 AND q.ended IS NULL AND (
        EXISTS (SELECT FROM artefact u WHERE u.submission_id = r.submission_id AND u.blob_digest = $2)
-       OR EXISTS (SELECT FROM test t WHERE t.id = r.test_id AND t.spec->'tree'->>'blob' = $2))
+       OR EXISTS (SELECT FROM test t WHERE t.id = r.test_id AND t.spec->'tree'->>'blob' = $2)
+       OR EXISTS (SELECT FROM attempt a WHERE a.run_id = q.run_id AND a.id = q.attempt_id AND jsonb_path_exists(a.plan,
+         '$[*].chain[*].action.install[*].file.blob ? (@ == $blob)', jsonb_build_object('blob', $2::text))))
      LIMIT 1`,
     [lease, digest],
   );

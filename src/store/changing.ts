@@ -80,7 +80,9 @@ export async function recordPush(
   );
   if (component === undefined) return 'unknown_component';
   if (component.baseline === arrival.version) return 'known';
-  const [change] = await addChanges(tx, new Map([[component.name, component]]), [arrival], {
+  // Nobody has published it: what comes of it is for whoever pushed it.
+  const own = { ...arrival, owner: pushed.by };
+  const [change] = await addChanges(tx, new Map([[component.name, component]]), [own], {
     source: 'pushed',
     ...pushed,
   });

@@ -1,5 +1,6 @@
 import { digestOf } from '../domain/digest.js';
 import type { Id } from '../domain/id.js';
+import { imageVersion } from '../domain/image.js';
 import { diffInventories, type InventoryChange, inventoryDigest } from '../domain/inventory/diff.js';
 import type { Inventory } from '../domain/inventory.js';
 import { TEST_DEFAULTS, type TestSpec } from '../domain/test.js';
@@ -125,7 +126,7 @@ async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
   await tx.rows(
     `UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4, sources = $5,
        lava_mapping = $6, handlers = $7, trusted_projects = $8, grid_steps = $9, people = $10, mail = $11,
-       web_hooks = $12, health_check = $13`,
+       web_hooks = $12, health_check = $13, inventory_edition = inventory_edition + 1`,
     [
       ...[grid.name, grid.admin, grid.default, JSON.stringify(grid.halt ?? {}), grid.sources ?? []],
       ...[JSON.stringify(grid.lava ?? {}), JSON.stringify(grid.handlers ?? {}), grid.trustedProjects ?? []],
@@ -155,6 +156,12 @@ async function applyCatalogue(
   await tx.rows(
     `INSERT INTO image (name, spec) SELECT spec->>'name', spec FROM jsonb_array_elements($1::jsonb) AS spec`,
     [JSON.stringify(images)],
+  );
+  await tx.rows(
+    `INSERT INTO image_version (name, version, spec)
+     SELECT name, version, spec FROM jsonb_to_recordset($1::jsonb) AS g(name text, version text, spec jsonb)
+     ON CONFLICT (name, version) DO UPDATE SET spec = EXCLUDED.spec`,
+    [JSON.stringify(images.map((spec) => ({ name: spec.name, version: imageVersion(spec), spec })))],
   );
   await tx.rows(`DELETE FROM host_type`);
   await tx.rows(

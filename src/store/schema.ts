@@ -167,6 +167,7 @@ export const SCHEMA = {
       webHooks: json<Readonly<Record<string, WebHookSpec>>>("'{}'"),
       healthCheck: text("''"),
       baselineEdition: bigint(0),
+      inventoryEdition: bigint(0),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -222,6 +223,14 @@ export const SCHEMA = {
 
   /** Reference images, as they were declared; steps that restore one hold it in their own specs. */
   image: table('image', { name: key(text()), spec: json<ImageSpec>() }),
+
+  /** What images were at each version that the inventory ever had, for the time when an older one is asked for. */
+  imageVersion: table('image_version', {
+    name: key(text()),
+    version: key(text()),
+    spec: json<ImageSpec>(),
+    seenAt: instant('grid_now()'),
+  }),
 
   /** What the hosts of a type have in common, as it was declared; hosts have it in their own rows. */
   hostType: table('host_type', { name: key(text()), spec: json<HostType>() }),

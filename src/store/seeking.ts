@@ -335,7 +335,7 @@ export interface EndedRun {
 /** The runs of a submission; undefined while not all of them are over. */
 export async function endedRuns(sql: Sql, submission: Id): Promise<readonly EndedRun[] | undefined> {
   const rows = await sql.rows<TriedRow & { run: Id; test: Id; testName: string; over: boolean }>(
-    `SELECT r.id AS run, r.test_id AS test, r.test_name AS "testName", ${IS_OVER} AS over, ${TRIED}
+    `SELECT r.id AS run, coalesce((SELECT t.id FROM test t WHERE t.id = ANY (s.tests) AND t.name = r.test_name LIMIT 1), r.test_id) AS test, r.test_name AS "testName", ${IS_OVER} AS over, ${TRIED}
      FROM submission s JOIN run r ON r.submission_id = s.id ${LAST}
      WHERE s.id = $1 AND s.unfolded_at IS NOT NULL ORDER BY r.id`,
     [submission],
@@ -355,20 +355,23 @@ export async function submitTrials(
     readonly host?: string;
     /** How often each test is run: once unless said. */
     readonly times?: number;
+    /** 0 unless said. */
+    readonly priority?: number;
     readonly versions: Versions;
   },
 ): Promise<Id> {
-  const { projectId, name, tests, host, versions, times = 1 } = asked;
+  const { projectId, name, tests, host, versions, times = 1, priority = 0 } = asked;
   const target = host === undefined ? {} : { host };
   const [row] = await sql.rows<{ id: Id }>(
     `INSERT INTO submission (project_id, name, source, actor, tests, targets, priority, purpose, queue_timeout, versions)
-     VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, 0, 'trial', interval '1 day', $5) RETURNING id`,
+     VALUES ($1, $2, 'grid', 'testyard', $3::bigint[], $4, $6, 'trial', interval '1 day', $5) RETURNING id`,
     [
       projectId,
       name,
       tests,
       JSON.stringify(Array.from({ length: times }, () => target)),
       JSON.stringify(versions),
+      priority,
     ],
   );
   return row?.id ?? '';

@@ -4,6 +4,7 @@ import type { Matrix } from '../domain/submit/matrix.js';
 import type { TestSpec } from '../domain/test.js';
 import { type Visible, visibleIds } from './access.js';
 import type { Sql } from './store.js';
+import { testAt } from './test-version.js';
 import { pageOf, shown } from './view.js';
 
 /** A test that is there, with what decides how many runs it comes to and where. */
@@ -17,19 +18,24 @@ export interface FoundTest {
   readonly params?: Readonly<Record<string, string>>;
 }
 
-/** SQL text: a row of `test` as a FoundTest. */
-const FOUND = `jsonb_strip_nulls(jsonb_build_object('id', id::text, 'name', name, 'requirement', requirement,
-  'matrix', spec->'matrix', 'prefer', spec->'prefer', 'params', spec->'lava'->'params')) AS found`;
+/** SQL text: a row `t` of `test`, or its watched version `at`, as a FoundTest. */
+const FOUND = `jsonb_strip_nulls(jsonb_build_object('id', coalesce(at.id, t.id)::text, 'name', t.name,
+  'requirement', coalesce(at.requirement, t.requirement), 'matrix', coalesce(at.spec, t.spec)->'matrix',
+  'prefer', coalesce(at.spec, t.spec)->'prefer', 'params', coalesce(at.spec, t.spec)->'lava'->'params')) AS found`;
+const NO_VERSIONS = 'NULL::jsonb';
 
-/** The inventory's version of each named test of a project, else the newest; unknown names are missing from the map. */
+/**
+ * What each name stands for in a project: the version that is trusted where the test is watched, else the inventory's, else
+ * the newest; unknown names are missing from the map.
+ */
 export async function findTests(
   sql: Sql,
   projectId: Id,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, FoundTest>> {
   const rows = await sql.rows<{ found: FoundTest }>(
-    `SELECT DISTINCT ON (name) ${FOUND} FROM test WHERE project_id = $1 AND name = ANY ($2::text[])
-     ORDER BY name, listed DESC, id DESC`,
+    `SELECT ${FOUND} FROM (SELECT DISTINCT ON (name) * FROM test WHERE project_id = $1 AND name = ANY ($2::text[])
+       ORDER BY name, listed DESC, id DESC) t LEFT JOIN ${testAt(NO_VERSIONS)} ON true`,
     [projectId, names],
   );
   return new Map(rows.map(({ found }) => [found.name, found]));
@@ -42,9 +48,9 @@ export async function selectTests(
   labels: { readonly with: readonly string[]; readonly without: readonly string[] },
 ): Promise<readonly FoundTest[]> {
   const rows = await sql.rows<{ found: FoundTest }>(
-    `SELECT ${FOUND} FROM test WHERE project_id = $1 AND listed
-       AND coalesce(spec->'labels', '[]') ?& $2::text[] AND NOT coalesce(spec->'labels', '[]') ?| $3::text[]
-     ORDER BY name`,
+    `SELECT ${FOUND} FROM test t LEFT JOIN ${testAt(NO_VERSIONS)} ON true WHERE t.project_id = $1 AND t.listed
+       AND coalesce(t.spec->'labels', '[]') ?& $2::text[] AND NOT coalesce(t.spec->'labels', '[]') ?| $3::text[]
+     ORDER BY t.name`,
     [projectId, labels.with, labels.without],
   );
   return rows.map(({ found }) => found);

@@ -4,6 +4,7 @@ import type { Id } from '../domain/id.js';
 import type { Matrix, Variant } from '../domain/submit/matrix.js';
 import type { LeftOut } from '../domain/submit/unfold.js';
 import type { Sql } from './store.js';
+import { testAt } from './test-version.js';
 
 /** A submission that has not been unfolded into runs yet. */
 export interface PendingSubmission {
@@ -74,7 +75,7 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     tests: Id[];
     repeats: readonly Repeated[] | null;
     versions: Versions | null;
-    known: PendingSubmission['tests'];
+    known: readonly Named[] | null;
   }>(
     `SELECT id, project_id, (SELECT p.name FROM project p WHERE p.id = s.project_id) AS project, purpose, incident_id, priority, extract(epoch FROM queue_timeout)::float8 AS timeout_s,
        retry_of, wait, variants, params, targets, tests, versions,
@@ -82,13 +83,14 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
            'test', r.test_id::text, 'variant', r.variant, 'target', r.target) ORDER BY r.id)
          FROM unnest(s.repeats) AS u(id) CROSS JOIN LATERAL (SELECT * FROM run WHERE run.id = u.id OFFSET 0) r)
        END AS repeats,
-       (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t.id::text, 'name', t.name, 'requirement',
-          t.requirement, 'requirementKey', t.requirement_key, 'matrix', t.spec->'matrix', 'prefer', t.spec->'prefer',
-          'params', t.spec->'lava'->'params'))) FROM test t WHERE t.id = ANY(s.tests)) AS known
+       (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('asked', t.id::text, 'id', coalesce(at.id, t.id)::text,
+          'name', t.name, 'requirement', coalesce(at.requirement, t.requirement),
+          'requirementKey', coalesce(at.requirement_key, t.requirement_key), 'matrix', coalesce(at.spec, t.spec)->'matrix',
+          'prefer', coalesce(at.spec, t.spec)->'prefer', 'params', coalesce(at.spec, t.spec)->'lava'->'params')))
+        FROM test t LEFT JOIN ${testAt('s.versions')} ON s.versions IS NOT NULL WHERE t.id = ANY(s.tests)) AS known
      FROM submission s WHERE unfolded_at IS NULL ORDER BY id LIMIT $1`,
     [limit],
   );
-  const tests = new Map(rows.flatMap((r) => r.known ?? []).map((t) => [t.id, t]));
   return rows.map((r) => ({
     id: r.id,
     projectId: r.project_id,
@@ -99,17 +101,31 @@ export async function pendingSubmissions(sql: Sql, limit: number): Promise<Pendi
     variants: r.variants,
     params: r.params,
     targets: r.targets,
-    tests: r.tests.map((id) => {
-      const test = tests.get(id);
-      if (test === undefined) throw new Error(`submission ${r.id} names test ${id}, which is not there`);
-      return test;
-    }),
+    tests: namedIn(r),
     ...(r.incident_id === null ? {} : { incidentId: r.incident_id }),
     ...(r.timeout_s === null ? {} : { queueTimeoutS: r.timeout_s }),
     ...(r.retry_of === null ? {} : { retryOf: r.retry_of }),
     ...(r.repeats === null ? {} : { repeats: r.repeats }),
     ...(r.versions === null ? {} : { versions: r.versions }),
   }));
+}
+
+/** A test that was asked for, in the version that counts where the submission says versions. */
+type Named = PendingSubmission['tests'][number] & { readonly asked: Id };
+
+/** What a submission names, in its order. */
+function namedIn(row: {
+  readonly id: Id;
+  readonly tests: readonly Id[];
+  readonly known: readonly Named[] | null;
+}) {
+  const { id: submission, tests, known } = row;
+  const found = new Map((known ?? []).map(({ asked, ...test }) => [asked, test]));
+  return tests.map((id) => {
+    const test = found.get(id);
+    if (test === undefined) throw new Error(`submission ${submission} names test ${id}, which is not there`);
+    return test;
+  });
 }
 
 /** Makes the runs of a submission: each waits in the queue or has its verdict, never neither. */

@@ -33,6 +33,12 @@ describe('a pass, beside the passes before it', () => {
     expect(marks({ cases: 40 }, steady)).toEqual([]);
   });
 
+  it('is not usual where a test of two cases has always had both', () => {
+    const both = { cases: [2, 2, 2, 2, 2], durationsMs: [] };
+    expect(marks({ cases: 1 }, both)).toEqual(['unusual_case_count']);
+    expect(marks({ cases: 2 }, both)).toEqual([]);
+  });
+
   it('may differ where the past differs', () => {
     const wild = { cases: [10, 60, 35, 80, 22], durationsMs: [1000, 90_000, 20_000, 5000, 300_000] };
     expect(marks({ cases: 120, durationMs: 600_000 }, wild)).toEqual([]);

@@ -75,6 +75,21 @@ describe('what is planned at versions', () => {
     expect(names(chainFor(all, carried, NEW)).sort()).toEqual(['app', 'distro', 'tuned']);
   });
 
+  describe('what is there by nobody knows which step', () => {
+    const seen = (host: Partial<Candidate>) => candidate({ distro: 'present' }, host);
+
+    it('is put in anew, at the versions of whoever asks', () => {
+      expect(names(chainFor('distro', seen({}), NEW))).toEqual(['distro']);
+      expect(names(chainFor('distro', seen({})))).toEqual(['distro']);
+    });
+
+    it('counts as it is on a host of which nothing may be changed, but not where versions are asked for', () => {
+      const fixed = seen({ expendable: [] });
+      expect(names(chainFor('distro', fixed))).toEqual([]);
+      expect(() => chainFor('distro', fixed, NEW)).toThrow();
+    });
+  });
+
   it('is nothing to who does not need it', () => {
     const carried = carrying(old, chainFor('tool', old, OLD));
     expect(names(chainFor('tool', carried, NEW))).toEqual([]);

@@ -34,6 +34,14 @@ export function dependsOn(
   return wants(requirement);
 }
 
+/** Whether a change is one of this very test: what it does depends on nothing more. */
+export function isOfTest(
+  { kind, component }: Pick<LinkedChange, 'kind' | 'component'>,
+  test: string,
+): boolean {
+  return kind === 'test' && component.slice(component.indexOf('/') + 1) === test;
+}
+
 /** Changes that one cannot be put in without, by what they depend on, itself not among them. */
 export function neededFor(line: readonly LinkedChange[], change: LinkedChange): readonly LinkedChange[] {
   const found = new Set<LinkedChange>();

@@ -16,7 +16,7 @@ export function unusual(
   past: Past,
 ): readonly { readonly mark: Mark; readonly why: string }[] {
   const found: { readonly mark: Mark; readonly why: string }[] = [];
-  const cases = outside(past.cases, now.cases, { least: 1, factor: 1.1 });
+  const cases = outside(past.cases, now.cases, { least: 0.5, factor: 1.1 });
   if (cases !== undefined)
     found.push({ mark: 'unusual_case_count', why: `${now.cases} cases, where ${cases} are usual` });
   const { durationMs } = now;

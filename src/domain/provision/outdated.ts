@@ -2,28 +2,43 @@ import { versionedSteps } from '../baseline.js';
 import type { HostFacts, StackEntry } from '../host.js';
 import { reaches } from '../layer.js';
 import { factTagsOf } from '../match/holds.js';
-import { doesGive, needsOf, type StepSpec } from '../step.js';
-import { keyOf } from './chain.js';
+import { doesGive, givenBy, needsOf, type StepSpec } from '../step.js';
+import { keyOf, mayRun } from './chain.js';
 
-/** True where a host carries something whose versions may not be those that are wanted. */
-export function carriesVersions({ stack }: HostFacts, steps: readonly StepSpec[]): boolean {
+/** True where a host has something whose versions may not be those that are wanted. */
+export function carriesVersions({ stack, facts }: HostFacts, steps: readonly StepSpec[]): boolean {
   const versioned = versionedSteps(steps);
-  return versioned.size > 0 && stack.some(({ step }) => versioned.has(step));
+  if (versioned.size === 0) return false;
+  return (
+    stack.some(({ step }) => versioned.has(step)) ||
+    [...versioned.values()].some(({ gives }) =>
+      gives.some((item) => facts(givenBy(item).tag).presence === 'present'),
+    )
+  );
 }
 
 /**
  * A host as it counts for these steps, whose versions are said: what it carries of a step at other versions is not
- * what the step would give now, nor is what stands on that. The same host where all of it is.
+ * what the step would give now, nor is what stands on that. What is there by no step, or by one of which nothing is
+ * known any more, has no version: where `saysVersions`, or where the step can put it right, it is as if it were not
+ * there. The same host where all of it counts.
  */
-export function withoutOutdated<Host extends HostFacts>(host: Host, steps: readonly StepSpec[]): Host {
+export function withoutOutdated<Host extends HostFacts>(
+  host: Host,
+  steps: readonly StepSpec[],
+  saysVersions: boolean,
+): Host {
   if (!carriesVersions(host, steps)) return host;
   const kept: StackEntry[] = [];
   const outdated: StackEntry[] = [];
   for (const entry of host.stack)
     (isOutdated(entry, kept, outdated, host, steps) ? outdated : kept).push(entry);
-  if (outdated.length === 0) return host;
+  const putting = [...versionedSteps(steps).values()].filter((step) => saysVersions || mayRun(step, host));
+  const isKept = (tag: string) => kept.some((entry) => doesGive(entry, tag));
   const isLost = (tag: string) =>
-    outdated.some((entry) => doesGive(entry, tag)) && !kept.some((entry) => doesGive(entry, tag));
+    !isKept(tag) && [...outdated, ...putting].some((giver) => doesGive(giver, tag));
+  if (outdated.length === 0 && !putting.some(({ gives }) => gives.some((item) => !isKept(givenBy(item).tag))))
+    return host;
   return {
     ...host,
     stack: kept,

@@ -61,6 +61,8 @@ export interface ToldSearch {
   readonly without?: Counted;
   /** In what a bad run with it and a good one without it differed, in lines; undefined: nobody could look. */
   readonly difference?: readonly string[];
+  /** What was said last where something could not be put in; undefined: it could. */
+  readonly lastWords?: string;
   readonly heldAt: readonly { readonly component: string; readonly version: string }[];
   /** What reproduces it on a machine of one's own. */
   readonly commands: readonly (readonly [command: string, what: string])[];

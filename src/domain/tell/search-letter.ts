@@ -3,12 +3,19 @@ import { oneLine } from './one-line.js';
 
 const MOST_DIFFERENCES = 12;
 const MOST_RUNS = 3;
+/** Lines of what was said last. */
+const MOST_WORDS = 12;
 
 /** What a letter says of a search: what it found, how sure that is, what speaks for it, what to type and how to answer. */
 export function ofSearch(search: ToldSearch): readonly (readonly string[])[] {
-  return [aboutFound(search), sureness(search), difference(search), toType(search), answers(search)].filter(
-    (part) => part.length > 0,
-  );
+  return [
+    aboutFound(search),
+    sureness(search),
+    saidLast(search),
+    difference(search),
+    toType(search),
+    answers(search),
+  ].filter((part) => part.length > 0);
 }
 
 function aboutFound({ id, test, found, heldAt }: ToldSearch): readonly string[] {
@@ -43,6 +50,12 @@ function counted(what: string, seen: Counted | undefined): readonly string[] {
   if (seen === undefined) return [];
   const runs = seen.runs.slice(-MOST_RUNS).join(', ');
   return [`  ${what.padEnd(11)}  ${seen.bad} of ${seen.of} were bad${runs === '' ? '' : ` (${runs})`}`];
+}
+
+function saidLast({ lastWords }: ToldSearch): readonly string[] {
+  if (lastWords === undefined) return [];
+  const lines = lastWords.split('\n').filter((line) => line.trim() !== '');
+  return ['What was said last:', ...lines.slice(-MOST_WORDS).map((line) => `  ${oneLine(line, 300)}`)];
 }
 
 function difference({ difference: lines }: ToldSearch): readonly string[] {

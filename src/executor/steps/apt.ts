@@ -1,18 +1,27 @@
 import type { Repository } from '../../domain/repository.js';
 import type { PackagesAction, PinnedPackage } from '../../domain/step-action.js';
 import { quote } from '../wrapper.js';
+import { asked, type BroughtPackages } from './candidates.js';
 import { recordOf } from './host-work.js';
 import { PACKAGE_CODES as CODE, FIRST_REPOSITORY } from './package-codes.js';
 
 /**
  * Shell text that brings packages into the wanted state by apt. What is installed, held and asked for by hand is noted
- * before, the first time; exit codes tell whose failure it is. `artefacts` name variables with paths of packages.
+ * before, the first time; exit codes tell whose failure it is.
  */
-export function aptDo(step: string, action: PackagesAction, artefacts: readonly string[]): string {
+export function aptDo(step: string, action: PackagesAction, brought: BroughtPackages): string {
   const { install, remove, hold, unhold, from } = action;
-  const files = artefacts.map((variable) => `"$${variable}"`);
-  const words = [...install.map(pinned).map(quote), ...files, ...remove.map((name) => quote(`${name}-`))];
-  const names = install.filter(({ version }) => version !== undefined).map(pinned);
+  // Where apt may fetch nothing it does not find a package that is a file; all else has been fetched by then.
+  const mode = brought.files.length + brought.candidates.size > 0 ? '' : '--no-download ';
+  const files = brought.files.map((variable) => `"$${variable}"`);
+  const words = [
+    ...install.map((one) => asked(one, brought, pinned)),
+    ...files,
+    ...remove.map((name) => quote(`${name}-`)),
+  ];
+  const names = install
+    .filter(({ version, file }) => version !== undefined && file === undefined)
+    .map(pinned);
   return `${head(step)}
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit ${CODE.noManager}
 if [ ! -e "$record/kept" ]; then
@@ -32,7 +41,7 @@ if [ $# -gt 0 ]; then
       apt -s install "$@"
       [ $own -gt 1 ] && exit ${CODE.ownSources}
       ${names.length > 0 ? `for one in ${names.map(quote).join(' ')}; do\n        offered "$one" || { echo "$one is not there; there is:"; apt-cache madison "\${one%%=*}"; exit ${CODE.noVersion}; }\n      done` : ':'}
-      for one in ${[...install.map(({ name }) => name), ...remove].map(quote).join(' ') || '""'}; do
+      for one in ${[...install.filter(({ file }) => file === undefined).map(({ name }) => name), ...remove].map(quote).join(' ') || '""'}; do
         [ -z "$one" ] || [ -n "$(apt-cache showpkg "$one" 2>/dev/null)" ] || { echo "$one is not there in any version"; exit ${CODE.noVersion}; }
       done
       exit ${CODE.conflict}
@@ -42,7 +51,7 @@ if [ $# -gt 0 ]; then
     blame_missing "$@"
     exit ${CODE.ownSources}
   fi
-  try apt --no-download install "$@" || exit ${CODE.broken}
+  try apt ${mode}install "$@" || exit ${CODE.broken}
 fi
 ${hold.length > 0 ? `apt-mark hold ${hold.map(quote).join(' ')} || exit ${CODE.noVersion}\n` : ''}${checks(install)}exit 0
 `;

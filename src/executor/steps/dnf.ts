@@ -1,13 +1,16 @@
 import type { PackagesAction, PinnedPackage } from '../../domain/step-action.js';
 import { quote } from '../wrapper.js';
+import { asked, type BroughtPackages } from './candidates.js';
 import { recordOf } from './host-work.js';
 import { PACKAGE_CODES as CODE, FIRST_REPOSITORY } from './package-codes.js';
 
 /** The same as by apt, by dnf: in the host itself, or below a folder of it. It waits for another dnf by itself. */
-export function dnfDo(step: string, action: PackagesAction, artefacts: readonly string[]): string {
+export function dnfDo(step: string, action: PackagesAction, brought: BroughtPackages): string {
   const { install, remove, hold, unhold, from } = action;
-  const names = install.map(pinned).map(quote).join(' ');
-  const files = artefacts.map((variable) => `"$${variable}"`).join(' ');
+  const offered = install.filter(({ file }) => file === undefined);
+  const names = offered.map(pinned).map(quote).join(' ');
+  const words = install.map((one) => asked(one, brought, pinned)).join(' ');
+  const files = brought.files.map((variable) => `"$${variable}"`).join(' ');
   const downloads = from.length > 0 ? FIRST_REPOSITORY : CODE.ownSources;
   return `${head(step, action)}
 command -v dnf >/dev/null && [ "$(id -u)" = 0 ] || exit ${CODE.noManager}
@@ -24,7 +27,7 @@ ${from.map((_, index) => putSource(step, action, index)).join('')}${each(unhold,
     exit ${CODE.noVersion}
   }
 done
-set -- ${names} ${files}
+set -- ${words} ${files}
 if [ $# -gt 0 ]; then
   if ! dnf install --allowerasing --downloadonly "$@"; then
     # Where they go together it can say what it would do, and what failed was to fetch them.
@@ -33,7 +36,7 @@ if [ $# -gt 0 ]; then
   fi
   dnf -C --allowerasing install "$@" || exit ${CODE.broken}
 fi
-${downgrades(install)}${remove.length > 0 ? `dnf -C remove ${remove.map(quote).join(' ')} || exit ${CODE.broken}\n` : ''}${each(hold, 'hold')}${checks(install)}exit 0
+${downgrades(install, brought)}${remove.length > 0 ? `dnf -C remove ${remove.map(quote).join(' ')} || exit ${CODE.broken}\n` : ''}${each(hold, 'hold')}${checks(install)}exit 0
 `;
 }
 
@@ -119,10 +122,13 @@ function pinned({ name, version }: PinnedPackage): string {
 }
 
 /** An older version than is there is put in by a word of its own. */
-function downgrades(install: readonly PinnedPackage[]): string {
+function downgrades(install: readonly PinnedPackage[], brought: BroughtPackages): string {
   return install
-    .flatMap((one) => (one.version === undefined ? [] : [quote(pinned(one))]))
-    .map((one) => `is_there ${one} || dnf downgrade --allowerasing ${one} || exit ${CODE.broken}\n`)
+    .filter(({ version }) => version !== undefined)
+    .map((one) => {
+      const word = asked(one, brought, pinned);
+      return `is_there ${quote(pinned(one))} || dnf downgrade --allowerasing ${word} || exit ${CODE.broken}\n`;
+    })
     .join('');
 }
 

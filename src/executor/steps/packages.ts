@@ -3,18 +3,29 @@ import type { ChainStep } from '../../protocol/messages.js';
 import type { Place } from '../place.js';
 import { aptDo } from './apt.js';
 import { artefact } from './artefacts.js';
+import { type Candidate, candidatesOf } from './candidates.js';
 import { dnfDo } from './dnf.js';
-import type { HostWork, Told } from './host-work.js';
+import type { BroughtWork } from './fetch.js';
+import type { Told } from './host-work.js';
 import { FIRST_REPOSITORY, PACKAGE_CODES } from './package-codes.js';
 
 /** Puts packages in and out by the host's own package manager. */
-export function packagesWork(place: Place, step: ChainStep, action: PackagesAction): HostWork {
+export async function packagesWork(
+  place: Place,
+  step: ChainStep,
+  action: PackagesAction,
+): Promise<BroughtWork> {
   const files = action.files.map((name) => artefact(place, step, name));
-  const variables = files.map(({ variable }) => variable);
+  const { candidates, letGo } = await candidatesOf(place, action);
+  const brought = {
+    files: files.map(({ variable }) => variable),
+    candidates: new Map(candidates.map(({ name, file }: Candidate) => [name, file.variable])),
+  };
   const isApt = action.by === 'apt';
   return {
-    script: isApt ? aptDo(step.name, action, variables) : dnfDo(step.name, action, variables),
-    files,
+    script: isApt ? aptDo(step.name, action, brought) : dnfDo(step.name, action, brought),
+    files: [...files, ...candidates.map(({ file }) => file)],
+    letGo,
     told: (code) => told(code, action),
   };
 }

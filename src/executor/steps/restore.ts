@@ -7,16 +7,23 @@ import { failed, type StepResult } from './step-result.js';
 export async function restore(
   place: Place,
   step: ChainStep,
-  { image, spec }: RestoreAction,
+  { image, spec, component, version = '' }: RestoreAction,
 ): Promise<StepResult> {
   const { host } = place.plan;
   const { hands } = place;
   if (host.restore === undefined) return failed(`no way to restore host '${host.name}' is declared`);
+  if (component !== undefined && spec === undefined)
+    return failed(
+      `nobody knows image '${image}' as it was at version ${version.slice(0, 12)} of ${component}`,
+    );
   const onOutput = (bytes: Uint8Array) => place.print(Buffer.from(bytes));
   const kept =
     spec === undefined
       ? undefined
-      : await hands.images.prepare({ image: spec, timeoutMs: step.timeoutMs, stop: place.stop, onOutput });
+      : await hands.images.prepare({
+          ...{ image: spec, timeoutMs: step.timeoutMs, stop: place.stop, onOutput },
+          keeps: component !== undefined,
+        });
   if (kept !== undefined && !kept.ok) return failed(kept.message);
   place.checkStop();
   // The host goes away under whatever is connected to it.
