@@ -64,19 +64,19 @@ export async function figuresOf(campaign: Campaign) {
   const struckFaults = faults.filter(
     ({ id, kind, fromS }) => fromS < asOfS && (kind === 'executor dies' || (lost.get(id) ?? 0) > 0),
   );
-  const right = struckFaults.filter((fault) => {
-    const mine = byFault.get(fault.id) ?? [];
-    const isRight = isBlamedRight(fault, mine, campaign, runs);
-    if (!isRight)
-      notes.push({
-        wrong: fault.kind,
-        truth: fault.truth,
-        at: fault.fromS,
-        lost: lost.get(fault.id),
-        threads: mine,
-      });
-    return isRight;
-  });
+  const threadsFor = ({ id }: Fault) => byFault.get(id) ?? [];
+  const right = struckFaults.filter((fault) => isBlamedRight(fault, threadsFor(fault), campaign, runs));
+  for (const fault of struckFaults.filter((one) => !right.includes(one)))
+    notes.push({
+      wrong: fault.kind,
+      truth: fault.truth,
+      at: fault.fromS,
+      struck: await whatCameOf(
+        store,
+        [...struck].flatMap(([attempt, ids]) => (ids.has(fault.id) ? [attempt] : [])),
+      ),
+      threads: threadsFor(fault),
+    });
   const told = struckFaults.map((fault) =>
     (byFault.get(fault.id) ?? []).filter((thread) => thread.told.length > 0),
   );
@@ -196,6 +196,19 @@ async function threadsOf(store: Store): Promise<readonly Thread[]> {
          FROM evidence e LEFT JOIN host x ON x.id = e.host_id WHERE e.incident_id = i.id) lines ORDER BY at LIMIT 40) AS story
      FROM incident i LEFT JOIN host h ON h.id = i.host_id ORDER BY i.id`,
   );
+}
+
+/** Attempts that a fault struck, line by line: what became of them, and of their runs. */
+async function whatCameOf(store: Store, attempts: readonly string[]): Promise<readonly string[]> {
+  const rows = await store.rows<{ line: string }>(
+    `SELECT concat_ws(' ', round(extract(epoch FROM coalesce(a.ended_at, a.begun_at) - '2026-01-01T00:00:00Z')), 'a' || a.id,
+       'r' || r.id, r.test_name, 'on', h.name, a.outcome, a.detail->'outcome', '=>', r.verdict, r.reason,
+       (SELECT string_agg('in i' || e.incident_id || ' (' || e.work || ')', ', ') FROM evidence e WHERE e.attempt_id = a.id)) AS line
+     FROM attempt a JOIN run r ON r.id = a.run_id LEFT JOIN place p ON p.run_id = a.run_id AND p.attempt_id = a.id
+     LEFT JOIN host h ON h.id = p.host_id WHERE a.id = ANY ($1::bigint[]) ORDER BY a.id LIMIT 40`,
+    [attempts],
+  );
+  return rows.map(({ line }) => line);
 }
 
 interface RunSeen {

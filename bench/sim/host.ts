@@ -2,7 +2,14 @@ import type { Fingerprint } from '../../src/domain/host.js';
 import type { HostSpec } from '../../src/domain/inventory.js';
 import { LAYERS, type Layer, reaches } from '../../src/domain/layer.js';
 import { holds } from '../../src/domain/match/holds.js';
-import { clearsItsLayer, givenBy, isRestore, needsOf, type StepSpec } from '../../src/domain/step.js';
+import {
+  clearsItsLayer,
+  destroyedLayers,
+  givenBy,
+  isRestore,
+  needsOf,
+  type StepSpec,
+} from '../../src/domain/step.js';
 import type { Catalogue, Sighting } from '../../src/domain/tag.js';
 
 /** What something left on a host, and in which layer it lies. */
@@ -67,17 +74,16 @@ export class SimHost {
     return true;
   }
 
-  /** A step has begun: what lies above it is gone, and what lies beside it where it clears its layer. */
+  /** A step has begun: what it destroys above it is gone, and what lies beside it where it clears its layer. */
   begin(step: StepSpec): void {
-    const from = clearsItsLayer(step) ? step.layer : LAYERS[LAYERS.indexOf(step.layer) + 1];
-    if (from !== undefined) this.lose(from);
+    this.lose([...destroyedLayers(step), ...(clearsItsLayer(step) ? [step.layer] : [])]);
   }
 
   /** A test has changed this layer, or a step was cut off in it: nothing there and above is as it was. */
   spoil(layer: Layer): void {
     this.spoils += 1;
     this.spoilt.add(layer);
-    this.lose(layer);
+    this.lose(LAYERS.filter((one) => reaches(layer, one)));
   }
 
   /** The machine starts anew. */
@@ -104,10 +110,10 @@ export class SimHost {
     };
   }
 
-  private lose(from: Layer): void {
-    this.left = this.left.filter(({ layer }) => !reaches(from, layer));
+  private lose(layers: readonly Layer[]): void {
+    this.left = this.left.filter(({ layer }) => !layers.includes(layer));
     for (const [component, { layer }] of this.versions)
-      if (reaches(from, layer)) this.versions.delete(component);
+      if (layers.includes(layer)) this.versions.delete(component);
   }
 
   private forget(layers: Set<Layer>, from: Layer): void {

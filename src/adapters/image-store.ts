@@ -8,6 +8,12 @@ import type { ImageSpec } from '../domain/image.js';
 import type { Prepared, Preparing } from '../ports/images.js';
 import type { OwnCommands } from '../ports/own-commands.js';
 
+/** An image that nobody has asked for in 30 days goes when the next one is made. */
+const KEPT_MS = 30 * 86_400_000;
+
+/** The name of what was made by a recipe; a file that was kept is named by its SHA-256. */
+const MADE = /^[0-9a-f]{32}$/;
+
 /**
  * Images that this machine has made by their recipes, each once, under the digest of the recipe and of what it begins
  * with; and files of images, which are read again whenever they could have changed.
@@ -45,9 +51,10 @@ export class ImageStore {
     if (source.kind === 'file') return await this.file(request, source);
     await this.place();
     if ((await stat(at).catch(() => undefined)) !== undefined) {
-      await utimes(at, new Date(), new Date()).catch(() => undefined);
+      await this.wasAskedFor(request.image);
       return { ok: true, path: at };
     }
+    await this.trim();
     const base = source.base && (await this.take({ ...request, image: source.base }));
     if (base !== undefined && !base.ok) return base;
     const part = `${at}.part-${process.pid}`;
@@ -67,6 +74,7 @@ export class ImageStore {
     const isThere = (await stat(part).catch(() => undefined)) !== undefined;
     if (end.kind === 'exited' && end.code === 0 && isThere) {
       await rename(part, at);
+      await this.wasAskedFor(request.image);
       return { ok: true, path: at };
     }
     await rm(part, { recursive: true, force: true });
@@ -75,6 +83,25 @@ export class ImageStore {
       ok: false,
       message: `the recipe of image '${name}' ${how}${tail === '' ? '' : `: ${tail.trim()}`}`,
     };
+  }
+
+  /** An image is wanted with all that it begins with: to make it anew takes those. */
+  private async wasAskedFor(image: ImageSpec): Promise<void> {
+    const { source } = image;
+    if (source.kind === 'file') return;
+    const now = new Date();
+    await utimes(path.join(this.folder, keyOf(image)), now, now).catch(() => undefined);
+    if (source.base !== undefined) await this.wasAskedFor(source.base);
+  }
+
+  /** Makes room: what nobody has asked for in so long is made again should somebody do so. A file that was kept cannot be. */
+  private async trim(): Promise<void> {
+    for (const name of (await readdir(this.folder)).filter((one) => MADE.test(one))) {
+      const at = path.join(this.folder, name);
+      const about = await stat(at).catch(() => undefined);
+      if (about !== undefined && about.mtimeMs < Date.now() - KEPT_MS && !this.making.has(name))
+        await rm(at, { recursive: true, force: true });
+    }
   }
 
   /** A file where it was declared, or one that was kept while it was there. */

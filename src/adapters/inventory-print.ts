@@ -293,6 +293,7 @@ function testFields(test: TestSpec, run: string): Fields {
     under_test: some(test.underTest),
     handlers: some(test.handlers ?? []),
     network: test.network ? 'yes' : undefined,
+    broken: test.broken && `${test.broken.bad}/${test.broken.of}`,
     environment: Object.keys(test.environment).length === 0 ? undefined : test.environment,
     setup: test.setup,
     run,

@@ -29,12 +29,27 @@ export class Smtp extends Mailer {
     try {
       await transport.sendMail({ ...headersOf(mail, letter), text: letter.text });
     } catch (error) {
-      const { message, responseCode = 0 } = error as Error & { responseCode?: number };
-      throw new NotSent(`${hostname}: ${message}`, responseCode >= 500 && responseCode < 600);
+      const refusal = error as Refusal;
+      throw new NotSent(`${hostname}: ${refusal.message}`, isOfLetter(refusal));
     } finally {
       transport.close();
     }
   }
+}
+
+type Refusal = Error & {
+  readonly code?: string;
+  readonly command?: string;
+  readonly responseCode?: number;
+};
+
+/**
+ * Whether a letter itself is refused for good: its recipient, or what it says. That a password is wrong, or the sender
+ * may not send, is for an admin to mend: the letter waits for it.
+ */
+function isOfLetter({ code, command, responseCode = 0 }: Refusal): boolean {
+  const isRefused = responseCode >= 500 && responseCode < 600;
+  return isRefused && (code === 'EMESSAGE' || (code === 'EENVELOPE' && command === 'RCPT TO'));
 }
 
 /** Addresses stand alone, never in a list that a name could lengthen; programs are told that no answer is wanted. */

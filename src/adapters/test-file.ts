@@ -1,3 +1,4 @@
+import { MOST_RUNS, readBrokenRule } from '../domain/culprit/broken-rule.js';
 import { TAP_FORMS } from '../domain/judge/tap-in.js';
 import { DEFAULT_MAPPING, type LavaMapping } from '../domain/lava/mapping.js';
 import { canonical, fromCanonical, normal } from '../domain/requirement.js';
@@ -170,6 +171,7 @@ function common(fields: Fields, fileName: string, catalogue: Catalogue | undefin
     'the name of a handler, or ./FILE for one that lies beside the test',
   );
   const { requirement, prefer } = fields.formula('requires', catalogue, 'prefer');
+  const broken = brokenRule(fields);
   return {
     name: fields.has('name') ? (fields.name('name') ?? '') : defaultName(fields, fileName),
     ...(owner === undefined ? {} : { owner }),
@@ -186,8 +188,20 @@ function common(fields: Fields, fileName: string, catalogue: Catalogue | undefin
     commands: fields.words('commands', COMMAND, 'the name of a command'),
     underTest: fields.words('under_test', COMMAND, 'the name of a command'),
     network: fields.flag('network') ?? false,
+    ...(broken === undefined ? {} : { broken }),
     ...(handlers.length === 0 ? {} : { handlers }),
   };
+}
+
+function brokenRule(fields: Fields) {
+  const text = fields.text('broken');
+  const rule = text === undefined ? undefined : readBrokenRule(text);
+  if (text !== undefined && rule === undefined)
+    fields.wrong(
+      fields.at('broken'),
+      `'${shown(text)}' is no rule: write 9/10 where it is broken once more than 9 of 10 runs fail (${MOST_RUNS} runs at most)`,
+    );
+  return rule;
 }
 
 function defaultName(fields: Fields, fileName: string): string {

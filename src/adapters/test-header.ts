@@ -25,6 +25,7 @@ export const TEST_KEYS = [
   'commands',
   'under_test',
   'network',
+  'broken',
   'environment',
   'handlers',
 ];

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 
 /** SHA-256 of a value's canonical JSON (keys in order), as 32 hex digits: equal values, equal digests. */
 export function digestOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 32);
+  return digestOfText(canonicalJson(value));
+}
+
+/** The digest of a value whose canonical JSON this is. */
+export function digestOfText(canonical: string): string {
+  return createHash('sha256').update(canonical).digest('hex').slice(0, 32);
 }
 
 /** JSON with the keys of every object in order and undefined ones left out. */

@@ -1,4 +1,4 @@
-import type { Layer } from './layer.js';
+import { LAYERS, type Layer } from './layer.js';
 import { fromCanonical, type Requirement } from './requirement.js';
 import { pinnedCommit, type StepAction } from './step-action.js';
 
@@ -11,7 +11,7 @@ export interface StepSpec {
   readonly needs: string;
   /** What holds after, where the step tells the truth: each `tag`, or `tag = value` in canonical spelling. */
   readonly gives: readonly string[];
-  /** Layers that are unknown after it; undefined: all above its own. */
+  /** Layers above its own that are unknown after it; undefined: all of them. */
   readonly destroys?: readonly Layer[];
   /** Names of the resources that it needs. */
   readonly uses?: readonly string[];
@@ -79,6 +79,12 @@ export function versionsIn({ action }: StepSpec): readonly string[] {
 /** True where a step takes away whatever else its own layer had. */
 export function clearsItsLayer(step: StepSpec): boolean {
   return isRestore(step) || step.action.kind === 'reboot' || step.clears === true;
+}
+
+/** The layers above its own that are unknown after a step; what clears its layer leaves nothing above it as it was. */
+export function destroyedLayers(step: StepSpec): readonly Layer[] {
+  const above = LAYERS.slice(LAYERS.indexOf(step.layer) + 1);
+  return clearsItsLayer(step) ? above : (step.destroys ?? above);
 }
 
 /**

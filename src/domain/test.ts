@@ -1,3 +1,4 @@
+import type { BrokenRule } from './culprit/broken-rule.js';
 import type { TapForm } from './judge/tap-in.js';
 import type { LavaDefinition, TestTree } from './lava/definition.js';
 import type { Dirties } from './layer.js';
@@ -38,6 +39,8 @@ export interface TestSpec {
   readonly underTest: readonly string[];
   /** Under `local`: asks for the network (the host must allow it as well). */
   readonly network: boolean;
+  /** It counts as broken only where more of its runs fail than this; undefined: by how often it failed before. */
+  readonly broken?: BrokenRule;
   /** The repository and commit it was fetched from; undefined: it was sent, or is the inventory's. */
   readonly source?: TestSource;
   /** Handlers that it wants: by the names that the admin gives them, or as `./FILE` one that lies beside it. */

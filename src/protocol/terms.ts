@@ -1,3 +1,5 @@
+import type { StepAction } from '../domain/step-action.js';
+
 /** The version of the protocol between executors and the grid; a different major is refused. */
 export const PROTOCOL = '1.5';
 
@@ -14,6 +16,28 @@ export function takesAttachments(version = '1.1'): boolean {
 /** Whether somebody who speaks this version takes environment records. */
 export function takesEnvironment(version = '1.1'): boolean {
   return isAtLeast(version, 5);
+}
+
+/** Whether somebody who speaks this version can carry out a step: its kind may have come later. */
+export function takesStep(action: StepAction, version: string): boolean {
+  return isAtLeast(version, sinceMinor(action));
+}
+
+/** The minor version with which what a step does came into the protocol. */
+function sinceMinor(action: StepAction): number {
+  switch (action.kind) {
+    case 'script':
+      return action.on === undefined ? 0 : 5;
+    case 'restore':
+      return action.spec === undefined ? 0 : 5;
+    case 'packages':
+    case 'fetch':
+    case 'build':
+    case 'module':
+    case 'reboot':
+    case 'copy':
+      return 5;
+  }
 }
 
 function isAtLeast(version: string, least: number): boolean {

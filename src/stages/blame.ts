@@ -1,6 +1,6 @@
 import type { Id } from '../domain/id.js';
 import { type Cause, causesOf, doesCover, isSameCause, PACE, stepOf } from '../domain/recover/cause.js';
-import { isSure } from '../domain/recover/experiment.js';
+import { hasShown, isSure, type Looked } from '../domain/recover/experiment.js';
 import {
   type Failing,
   infer,
@@ -138,12 +138,6 @@ export async function reconsider(
   if (isNews || scope.kind !== incident.scope) await nextCheck(tx, id, 0, false);
 }
 
-/** Of a host a canary must have told, and what more hosts than one share must have failed on two. */
-function hasShown({ cause, explains }: Suspect, looked: Looked): boolean {
-  if (cause.kind === 'host') return looked !== 'not yet';
-  return cause.kind === 'step_on_host' || new Set(explains.map(({ host }) => host)).size > 1;
-}
-
 /** What an incident may be due to, by what is known now. */
 export function suspectsOf(
   incident: Incident,
@@ -234,9 +228,6 @@ function provisional(
   if (onlyThere > 0.5) return { kind: 'step_on_host', step, host };
   return causesOf({ host, work }, world).find(({ kind }) => kind === 'image') ?? { kind: 'step', step };
 }
-
-/** Whether a canary has worked, or failed, on the host since the failure. */
-type Looked = 'not yet' | 'ok' | 'bad';
 
 /** What a canary has told since an incident's failure; that failure may be a canary's. */
 export function canarySince(incident: Incident, records: readonly WorkRecord[]): Looked {

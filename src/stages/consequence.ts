@@ -404,8 +404,10 @@ async function undecided(
 ): Promise<void> {
   if (hunt.value.conclusion?.kind === 'environment') await tellAdmin(tx, hunt, world, why);
   if (intake === undefined) return;
-  const flaky = [...intake.flaky, hunt.testId];
-  await changeIntake(tx, intake, { state: 'testing', submissionId: null, flaky }, why);
+  // By its own rule it holds: that is an answer, where another test that flakes has none.
+  const holds = hunt.value.conclusion?.kind === 'flaky' && hunt.value.question.rule !== undefined;
+  const out = holds ? { held: [...intake.held, hunt.testId] } : { flaky: [...intake.flaky, hunt.testId] };
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, ...out }, why);
 }
 
 /** Nobody is accused; what may be it stays out until somebody has looked. */

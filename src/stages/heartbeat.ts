@@ -5,7 +5,7 @@ import { endLease, grantAnew, lapsedLeases } from '../store/lapsing.js';
 import { decide, lead, NotLeader, stepDown } from '../store/leader.js';
 import { type Pulse, pulse } from '../store/pulse.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
-import { keepAgeing } from '../store/waiting.js';
+import { isAnythingWaiting, keepAgeing } from '../store/waiting.js';
 import type { Wakeup } from '../store/wakeup.js';
 import { type World, WorldReader } from '../store/world.js';
 import { Claims } from './claims.js';
@@ -137,7 +137,8 @@ export class Heartbeat {
     const means = { settings, claims: this.claims, fits: this.fits, underway: this.underway };
     let planned = NOTHING;
     if (felt.pending) planned = await planAfter(unfolding(store, world, pending), store, epoch, world, means);
-    else if (felt.waiting || done > 0) planned = await plan(store, epoch, world, means);
+    else if (felt.waiting || (done > 0 && (await isAnythingWaiting(store))))
+      planned = await plan(store, epoch, world, means);
     // Nothing follows from an assignment but what its executor will tell.
     if (planned.isPart) done += 1;
     done += await endHopeless(store, epoch, planned.hopeless);

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../domain/digest.js';
 import { type Layer, lowest, reaches } from '../domain/layer.js';
 import type { AttemptEnd } from '../domain/outcome.js';
-import { clearsItsLayer, isRestore } from '../domain/step.js';
+import { clearsItsLayer, destroyedLayers, isRestore } from '../domain/step.js';
 import type { PlacePlan, Report } from '../protocol/messages.js';
 import type { StackChange } from '../store/recording.js';
 import type { Sql } from '../store/store.js';
@@ -140,6 +140,7 @@ function changesOf({ attempt, event }: Entry, about: About): StackChange[] {
           gives,
           restore: isRestore(step),
           clears: clearsItsLayer(step) && !isRestore(step),
+          destroys: destroyedLayers(step),
         },
       ];
     }

@@ -21,6 +21,7 @@ import {
   type Intake,
   openIntake,
   openIntakes,
+  ruleOf,
   standingOf,
   submitTrials,
   testsFor,
@@ -114,13 +115,17 @@ async function goOn(tx: Transaction, intake: Intake, world: World, settings: Set
     new Set(intake.without),
     await standingOf(tx, intake.watch),
   );
-  const tests = intake.tests.filter((id) => !intake.flaky.includes(id));
+  const tests = intake.tests.filter((id) => !intake.flaky.includes(id) && !intake.held.includes(id));
   if (line.length === 0) {
     await stop(tx, intake, 'nothing is left of it that could be put in');
     return 1;
   }
   if (intake.tests.length === 0) {
     await takeIn(tx, intake, line, behind, 'no test depends on it');
+    return 1;
+  }
+  if (tests.length === 0 && intake.held.length > 0) {
+    await takeIn(tx, intake, line, behind, 'it holds by what its tests themselves call broken');
     return 1;
   }
   if (tests.length === 0) {
@@ -241,6 +246,7 @@ async function seek(
     );
   const { line, since } = beginning;
   const watch = await watchOf(tx, intake.watch);
+  const rule = predicate === 'fails' ? await ruleOf(tx, test) : undefined;
   const record = predicate === 'fails' ? await failureRecord(tx, intake.projectId, testName) : undefined;
   const value = openSearch({
     kind: 'line',
@@ -248,6 +254,7 @@ async function seek(
     mends: mayMend(line),
     predicate: predicate === 'lost' ? 'lost' : 'fails',
     ...(record === undefined ? {} : { record }),
+    ...(rule === undefined ? {} : { rule }),
     ...(since === undefined ? {} : { environment: UNMENDED, flaky: (1 - UNMENDED) / 4 }),
   });
   const components = new Set(line.map(({ component }) => component));

@@ -31,7 +31,7 @@ import {
 import { decide } from '../store/leader.js';
 import { learn } from '../store/learning.js';
 import { keepForFailure } from '../store/reserving.js';
-import { keepNewReds } from '../store/seeking.js';
+import { keepReds } from '../store/seeking.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
@@ -170,9 +170,9 @@ async function answer(
     keepRecords(tx, results),
     writeVerdicts(tx, written),
     putBack(tx, backs),
-    keepNewReds(
+    keepReds(
       tx,
-      decided.filter(isNewRed).map(({ attempt }) => attempt.runId),
+      decided.filter(isRed).map(({ attempt }) => attempt.runId),
     ),
     learn(
       tx,
@@ -269,9 +269,9 @@ export async function survivors(store: Store, world: World): Promise<Survived> {
   };
 }
 
-/** A red of a test that had passed the time before: something has changed since. */
-function isNewRed({ attempt: { last, purpose }, decision }: Decided): boolean {
-  if (purpose !== 'test' || last?.verdict !== 'passed') return false;
+/** A red of a test that has run before: something may have changed since. */
+function isRed({ attempt: { last, purpose }, decision }: Decided): boolean {
+  if (purpose !== 'test' || last === null) return false;
   return decision.do === 'verdict' && decision.verdict.verdict === 'failed';
 }
 

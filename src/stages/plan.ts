@@ -11,8 +11,9 @@ import { ResourceLimits } from '../domain/plan/resource-limits.js';
 import type { Soon } from '../domain/plan/soon.js';
 import { stackAfter } from '../domain/provision/after.js';
 import { canonical, fromCanonical } from '../domain/requirement.js';
-import { doesGive } from '../domain/step.js';
+import { doesGive, type StepSpec } from '../domain/step.js';
 import type { PlacePlan, TagProbe } from '../protocol/messages.js';
+import { takesStep } from '../protocol/terms.js';
 import {
   type Assigned,
   assign,
@@ -155,9 +156,7 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
   for (const demand of demands) {
     const answer = answers.get(demand.key);
     if (answer === undefined) continue;
-    const reachable = answer.fits.some((f) =>
-      executors.some((x) => f.host.executor === undefined || f.host.executor === x.name),
-    );
+    const reachable = answer.fits.some((f) => executors.some((x) => doesReach(x, f.host)));
     const reason = why(answer, hosts.length, reachable ? 'busy' : 'no_executor');
     // A red that waits for a fresh host is said where none can be had, whoever waits for what.
     if (reason.kind === 'never' && demand.spec.wait && !demand.spec.fresh)
@@ -180,6 +179,7 @@ async function weigh(sql: Sql, world: World, means: PlanMeans): Promise<Weighed>
           waitsFor(waits.get(demand.key)) ??
           (hasInstruments ? equipmentShort(demand.spec, answer, world, units) : undefined) ??
           resourceFull(answer, limits) ??
+          executorTooOld(answer, executors) ??
           reason.reason,
       });
     if (answer.fits.length === 0) {
@@ -225,6 +225,29 @@ function resourceFull({ fits }: Answer, limits: ResourceLimits): string | undefi
   const first = full.find((one) => one !== undefined);
   if (first === undefined || full.includes(undefined)) return undefined;
   return `waits for ${first.name}: ${first.limit} at a time may use it, and as many do`;
+}
+
+/** Why a demand waits that every host could serve only by a step which the executors that reach it are too old for. */
+function executorTooOld({ fits }: Answer, executors: readonly LiveExecutor[]): string | undefined {
+  const reasons = fits.map(({ host, chain }) => {
+    const able = executors.filter((x) => doesReach(x, host));
+    const lacks = able.map((x) => [x, tooNew(chain.steps, x)] as const);
+    return lacks.every(([, step]) => step !== undefined) ? lacks[0] : undefined;
+  });
+  const [first] = reasons;
+  if (first === undefined || reasons.includes(undefined)) return undefined;
+  const [executor, step] = first;
+  return `waits for a newer executor: ${executor.name} speaks protocol ${executor.version}, and cannot carry out ${step?.name} (${step?.action.kind})`;
+}
+
+/** Whether an executor works on a host. */
+function doesReach({ name }: LiveExecutor, host: { readonly executor?: string }): boolean {
+  return host.executor === undefined || host.executor === name;
+}
+
+/** A step that came into the protocol after an executor was made. */
+function tooNew(steps: readonly StepSpec[], { version }: LiveExecutor): StepSpec | undefined {
+  return steps.find(({ action }) => !takesStep(action, version));
 }
 
 async function write(
@@ -342,7 +365,7 @@ interface Opening {
 /** Seats, executors and instruments that are free, less and less as they are taken. */
 class Openings {
   private readonly free: Map<Id, readonly number[]>;
-  private readonly room: { lease: Id; name: string; room: number }[];
+  private readonly room: (LiveExecutor & { room: number })[];
   private readonly specs: ReadonlyMap<string, Demand>;
 
   constructor(
@@ -384,7 +407,7 @@ class Openings {
     const instruments = units.asked(this.demand(demandKey)?.requirement ?? '', host.instruments);
     if (units.busy(instruments) !== undefined || limits.full(way.chain.steps) !== undefined) return undefined;
     const [executor] = this.room
-      .filter((x) => x.room > 0 && (host.executor === undefined || host.executor === x.name))
+      .filter((x) => x.room > 0 && doesReach(x, host) && tooNew(way.chain.steps, x) === undefined)
       .sort((a, b) => b.room - a.room);
     return executor === undefined ? undefined : { way, host, seat, executor, instruments };
   }

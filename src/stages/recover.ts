@@ -2,10 +2,11 @@ import type { Target } from '../domain/demand.js';
 import type { Decision } from '../domain/judge/judge.js';
 import { fitOf } from '../domain/plan/fit.js';
 import { doesCover, PACE, stepOf, type Work } from '../domain/recover/cause.js';
-import { telling } from '../domain/recover/experiment.js';
+import { hasShown, showing, telling } from '../domain/recover/experiment.js';
 import { isLater, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
 import { checkDelayS } from '../domain/recover/limits.js';
 import { signatureOf } from '../domain/recover/signature.js';
+import type { StepSpec } from '../domain/step.js';
 import { seatsTaken } from '../store/assigning.js';
 import {
   addEvidence,
@@ -238,9 +239,15 @@ async function hostsToLookAt(
   );
   const maybe = [...wantLook, ...changed];
   if (unseen.length === 0 && wantCanary.length === 0 && maybe.length === 0) return [];
+  const lately = await lookedAtSince(store, LOOK_AGAIN_S);
+  const all = [
+    // One that could not be looked at, for a reason that is not its own, is no sooner seen by asking all the time.
+    ...unseen.filter((h) => lately.get(h.id) !== 'failed'),
+    ...wantCanary,
+    ...maybe.filter((h) => !lately.has(h.id)),
+  ];
+  if (all.length === 0) return [];
   const underWay = await hostsBeingLookedAt(store);
-  const lately = maybe.length === 0 ? new Set() : await lookedAtSince(store, LOOK_AGAIN_S);
-  const all = [...unseen, ...wantCanary, ...maybe.filter((h) => !lately.has(h.id))];
   return [...new Map(all.filter((h) => !underWay.has(h.name)).map((h) => [h.name, h])).values()];
 }
 
@@ -289,8 +296,12 @@ async function findOut(
     (trial) => !known.some((cause) => doesCover(cause, trial, world)),
   );
   const worth = telling(able, suspects, world);
+  // However likely it is: nobody is told before it has shown itself, where that can be had.
+  const isShown = hasShown(top, canarySince(incident, records));
+  const wanted = isShown ? worth : [...worth, ...showing(able, top, world)];
+  const tells = ({ target, host }: (typeof able)[number]) => canTell(target, host, records, world);
   const busy = await seatsTaken(tx);
-  const trial = worth.find(({ host, target }) => !busy.has(host) && canDo(target, host, world));
+  const trial = wanted.find((one) => !busy.has(one.host) && tells(one));
   if (trial !== undefined) {
     await nextCheck(tx, incident.id, ASKED_S, false);
     const said = suspects.map(({ cause, probability }) => sayCause(cause, probability, world));
@@ -298,11 +309,14 @@ async function findOut(
     await tellWhyNot(tx, incident.id, { why, suspects: said });
     return ask(tx, incident, trial.target, `${why} (i${incident.id})`);
   }
-  const later = worth.some(({ host, target }) => canDo(target, host, world));
-  if (later && incident.ageS < NO_LONGER_S) return nextCheck(tx, incident.id, NO_HOST_S, false);
+  if (incident.ageS < NO_LONGER_S && wanted.some(tells)) return nextCheck(tx, incident.id, NO_HOST_S, false);
   const ofTest = suspects.find(({ cause }) => cause.kind === 'test')?.probability ?? 0;
-  if (ofTest > MAYBE_TEST) return lookAgain(tx, incident, top, records, world, settings);
-  return settle(tx, incident, top, world, settings);
+  if (ofTest <= MAYBE_TEST) return settle(tx, incident, top, world, settings);
+  // What keeps it down for a reason that is known is told already: nothing is learnt of it before that is over.
+  const canary = { host: incident.failedOn, work: 'canary' };
+  if (known.some((cause) => doesCover(cause, canary, world)))
+    return nextCheck(tx, incident.id, LOOK_AGAIN_MOST_S, false);
+  return lookAgain(tx, incident, top, records, world, settings);
 }
 
 /**
@@ -318,15 +332,16 @@ async function lookAgain(
   settings: Settings,
 ): Promise<void> {
   const host = world.byId.get(incident.failedOn);
-  if (host === undefined || incident.ageS >= STAYS_DOWN_S) {
-    const cause = { kind: 'host', host: incident.failedOn } as const;
-    return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
-  }
-  const canary = records.find((one) => one.host === host.id && one.work === 'canary')?.bad;
+  const canary = records.find((one) => one.host === incident.failedOn && one.work === 'canary')?.bad;
   const lookedAgoS = incident.ageS - ((canary?.atMs ?? 0) - incident.failedAtMs) / 1000;
   const pauseS = Math.min(checkDelayS(incident.checks, settings.checkFirstS, 'host'), LOOK_AGAIN_MOST_S);
   // To the second: a pause of less would be over at once.
-  if (lookedAgoS < pauseS - 1) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
+  const isDown = lookedAgoS < pauseS - 1;
+  if (host === undefined || (isDown && incident.ageS >= STAYS_DOWN_S)) {
+    const cause = { kind: 'host', host: incident.failedOn } as const;
+    return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
+  }
+  if (isDown) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
   await nextCheck(tx, incident.id, ASKED_S, true);
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
 }
@@ -370,9 +385,25 @@ function trials(
 }
 
 function canDo(target: Target, host: string, world: World): boolean {
+  return chainFor(target, host, world) !== undefined;
+}
+
+/** Whether a check could be made whose chain does not break before it: where a host is to be put back first, and cannot be. */
+function canTell(target: Target, host: string, records: readonly WorkRecord[], world: World): boolean {
+  const chain = chainFor(target, host, world);
+  return (
+    chain?.every(
+      ({ name }) => name === target.step || !isFailing(records, { host, work: `step:${name}` }),
+    ) === true
+  );
+}
+
+function chainFor(target: Target, host: string, world: World): readonly StepSpec[] | undefined {
   const there = world.byId.get(host);
+  if (there === undefined) return undefined;
   const demand = { requirement: '', target, purpose: 'recovery' as const, fresh: false, avoid: [] };
-  return there !== undefined && fitOf(demand, there, world.steps, world.incidents).kind === 'yes';
+  const fit = fitOf(demand, there, world.steps, world.incidents);
+  return fit.kind === 'yes' ? fit.chain.steps : undefined;
 }
 
 function sayCause(cause: Suspect['cause'], probability: number, world: World): string {

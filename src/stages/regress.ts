@@ -3,8 +3,9 @@ import { type Id, showId } from '../domain/id.js';
 import { lineBetween } from '../domain/intake/between.js';
 import { dependsOn, isOfTest } from '../domain/intake/head.js';
 import { type LinkedChange, mayMend } from '../domain/intake/line.js';
+import { type LookBack, lookBack } from '../domain/intake/look-back.js';
 import { pastOf } from '../store/hunting.js';
-import { beginHunt, failureRecord, regressions } from '../store/seeking.js';
+import { beginHunt, movedBetween, ordinaryRuns, type Red, takeReds } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
 
@@ -12,38 +13,63 @@ import type { World } from '../store/world.js';
 const SHARE = 0.25;
 
 /**
- * Looks for what broke a test that passed before the baseline moved and fails now: what breaks it only now and then may
- * have held when it was tried. How many searches were begun.
+ * Looks for what broke a test that held before the baseline moved: it passed and fails now, or fails more often. What breaks
+ * it only now and then may have held when it was tried. How many searches were begun.
  */
 export async function regress(tx: Transaction, world: World): Promise<number> {
   let begun = 0;
-  for (const { projectId, run, testId, testName, requirement, signature, changes } of await regressions(tx)) {
-    const moved = changes.filter(
-      (change) =>
-        isOfTest(change, testName) || dependsOn(requirement, new Set([change.component]), world.steps),
-    );
-    const line = await commitByCommit(tx, projectId, moved);
-    if (line.length === 0) continue;
-    const record = await failureRecord(tx, projectId, testName);
-    const value = openSearch({
-      kind: 'line',
-      changes: line.length,
-      mends: mayMend(line),
-      ...(record === undefined ? {} : { record }),
-    });
-    const why = `${showId('run', run)} of ${testName} failed, which passed before ${line.length} changes went into the baseline`;
-    const hunt = {
-      projectId,
-      intakeId: null,
-      testId,
-      predicate: 'fails',
-      signature: signature ?? '',
-    } as const;
-    const rest = { line, beside: {}, partnerOf: null, parentId: null, value, share: SHARE };
-    await beginHunt(tx, { ...hunt, ...rest }, 'testyard', why);
-    begun++;
+  for (const red of await takeReds(tx)) {
+    const runs = await ordinaryRuns(tx, red);
+    const failed = runs.map((run) => run.failed);
+    for (const back of lookBack(failed, red.broken ?? undefined)) {
+      const [from, to] = [runs[back.after], runs.at(-1)];
+      if (from === undefined || to === undefined) continue;
+      const moved = await movedBetween(tx, red.projectId, from.createdAt, to.createdAt);
+      const line = await commitByCommit(
+        tx,
+        red.projectId,
+        moved.filter(
+          (change) =>
+            isOfTest(change, red.testName) ||
+            dependsOn(red.requirement, new Set([change.component]), world.steps),
+        ),
+      );
+      if (line.length === 0) continue;
+      await seekIn(tx, red, line, back);
+      begun++;
+      break;
+    }
   }
   return begun;
+}
+
+async function seekIn(
+  tx: Transaction,
+  { projectId, testId, testName, run, signature, broken }: Red,
+  line: readonly LinkedChange[],
+  { isRate, record }: LookBack,
+): Promise<void> {
+  const value = openSearch({
+    kind: 'line',
+    changes: line.length,
+    mends: mayMend(line),
+    ...(record.runs > 0 && { record }),
+    ...(broken !== null && { rule: broken }),
+  });
+  const came = `before ${line.length} changes went into the baseline`;
+  const why = isRate
+    ? `${testName} fails more often than ${came}, up to ${showId('run', run)}`
+    : `${showId('run', run)} of ${testName} failed, which passed ${came}`;
+  // Where only their number tells, every failure counts.
+  const hunt = {
+    projectId,
+    intakeId: null,
+    testId,
+    predicate: 'fails',
+    signature: isRate ? '' : (signature ?? ''),
+  } as const;
+  const rest = { line, beside: {}, partnerOf: null, parentId: null, value, share: SHARE };
+  await beginHunt(tx, { ...hunt, ...rest }, 'testyard', why);
 }
 
 /** The baseline of a branch moves by many commits at a time: each of them may be it. */

@@ -13,12 +13,14 @@ export interface LiveExecutor {
   readonly name: string;
   /** Attempts it can still take. */
   readonly room: number;
+  /** Of the protocol, as it speaks it. */
+  readonly version: string;
 }
 
 /** Executors whose lease lives and that take work. */
 export function liveExecutors(sql: Sql): Promise<LiveExecutor[]> {
   return sql.rows<LiveExecutor>(
-    `SELECT l.id AS lease, x.name,
+    `SELECT l.id AS lease, x.name, l.version,
        (l.capacity - (SELECT count(*) FROM queue q WHERE q.lease_id = l.id))::integer AS room
      FROM lease l JOIN executor x ON x.id = l.executor_id
      WHERE l.ended_at IS NULL AND NOT l.draining AND l.expires_at > grid_now() ORDER BY l.id`,

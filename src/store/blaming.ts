@@ -348,11 +348,14 @@ export async function hostsBeingLookedAt(sql: Sql): Promise<ReadonlySet<string>>
 }
 
 /** Hosts on which a canary was carried out within this time. */
-export async function lookedAtSince(sql: Sql, seconds: number): Promise<ReadonlySet<Id>> {
-  const rows = await sql.rows<{ host_id: Id }>(
-    `SELECT host_id FROM host_record
-     WHERE work = 'canary' AND greatest(ok_at, bad_at) > grid_now() - $1 * interval '1 s'`,
+export async function lookedAtSince(
+  sql: Sql,
+  seconds: number,
+): Promise<ReadonlyMap<Id, 'worked' | 'failed'>> {
+  const rows = await sql.rows<{ host: Id; came: 'worked' | 'failed' }>(
+    `SELECT host_id AS host, CASE WHEN bad_at > coalesce(ok_at, '-infinity') THEN 'failed' ELSE 'worked' END AS came
+     FROM host_record WHERE work = 'canary' AND greatest(ok_at, bad_at) > grid_now() - $1 * interval '1 s'`,
     [seconds],
   );
-  return new Set(rows.map((r) => r.host_id));
+  return new Map(rows.map(({ host, came }) => [host, came]));
 }

@@ -126,7 +126,7 @@ async function applyGrid(tx: Transaction, { grid }: Inventory): Promise<void> {
   await tx.rows(
     `UPDATE grid SET name = $1, admin = $2, default_requirement = $3, halt_policy = $4, sources = $5,
        lava_mapping = $6, handlers = $7, trusted_projects = $8, grid_steps = $9, people = $10, mail = $11,
-       web_hooks = $12, health_check = $13`,
+       web_hooks = $12, health_check = $13, inventory_edition = inventory_edition + 1`,
     [
       ...[grid.name, grid.admin, grid.default, JSON.stringify(grid.halt ?? {}), grid.sources ?? []],
       ...[JSON.stringify(grid.lava ?? {}), JSON.stringify(grid.handlers ?? {}), grid.trustedProjects ?? []],

@@ -393,6 +393,8 @@ export type StackChange =
       readonly restore: boolean;
       /** What its layer had is gone, whoever brought it there. */
       readonly clears: boolean;
+      /** Of these layers nothing that was there is known any more. */
+      readonly destroys: readonly Layer[];
     }
   | { readonly kind: 'step_failed'; readonly attempt: Id; readonly role: string }
   /** Somebody's work has begun there: the host is no longer fresh. */
@@ -440,7 +442,7 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
       }
       await sql.rows(
         `WITH dropped AS (
-           DELETE FROM host_stack WHERE host_id = ${host} AND (layer_rank(layer) > layer_rank($3) OR step = $4)
+           DELETE FROM host_stack WHERE host_id = ${host} AND (layer = ANY ($7::text[]) OR step = $4)
            RETURNING step, gives),
          forgotten AS (DELETE FROM host_probe p USING dropped d
            WHERE p.host_id = ${host} AND d.step <> $4 AND ${PROBE_OF_GIVEN}),
@@ -449,7 +451,7 @@ export async function changeStack(sql: Sql, change: StackChange): Promise<void> 
            SELECT h.id, coalesce((SELECT max(position) FROM host_stack WHERE host_id = h.id), 0) + 1, $3, $4, $5, $6, $1
            FROM host h WHERE h.id = ${host})
          UPDATE host SET step_layer = NULL, fingerprint = NULL, ${bump} WHERE id = ${host}`,
-        [...at, change.layer, change.step, change.key, change.gives],
+        [...at, change.layer, change.step, change.key, change.gives, change.destroys],
       );
       return;
     case 'used':

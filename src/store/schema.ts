@@ -167,6 +167,7 @@ export const SCHEMA = {
       webHooks: json<Readonly<Record<string, WebHookSpec>>>("'{}'"),
       healthCheck: text("''"),
       baselineEdition: bigint(0),
+      inventoryEdition: bigint(0),
     },
     {
       checks: { grid_one: 'one', grid_state_ck: oneOf('state', ['online', 'offline', 'halted']) },
@@ -1150,6 +1151,7 @@ export const SCHEMA = {
       tries: integer(0),
       probed: boolean('false'),
       seen: json<readonly SeenBad[]>("'[]'"),
+      held: bigints("'{}'"),
       openedAt: instant('grid_now()'),
       closedAt: orNull(instant()),
       why: text(),

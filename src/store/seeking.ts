@@ -1,4 +1,5 @@
 import type { Versions } from '../domain/baseline.js';
+import type { BrokenRule } from '../domain/culprit/broken-rule.js';
 import type { Outcome, Trial } from '../domain/culprit/question.js';
 import type { FailureRecord } from '../domain/culprit/rates.js';
 import type { Search } from '../domain/culprit/search.js';
@@ -29,12 +30,14 @@ export interface Intake {
   readonly probed: boolean;
   /** How earlier runs with what is left were bad, where no test was asked: of it all the next try goes by. */
   readonly seen: readonly SeenBad[];
+  /** Tests of which it was found that what is left holds by their own rule, though they fail now and then. */
+  readonly held: readonly Id[];
 }
 
 /** The intakes that are not over. */
 export function openIntakes(sql: Sql): Promise<readonly Intake[]> {
   return sql.rows<Intake>(
-    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries, probed, seen
+    `SELECT id, watch, project_id AS "projectId", line, tests, flaky, without, state, submission_id AS "submissionId", tries, probed, seen, held
      FROM intake WHERE closed_at IS NULL ORDER BY id`,
   );
 }
@@ -73,6 +76,7 @@ export async function changeIntake(
     readonly tries?: number;
     readonly probed?: boolean;
     readonly seen?: readonly SeenBad[];
+    readonly held?: readonly Id[];
   },
   why: string,
 ): Promise<void> {
@@ -81,6 +85,7 @@ export async function changeIntake(
        submission_id = CASE WHEN $4 THEN $5::bigint ELSE submission_id END,
        without = coalesce($6::bigint[], without), flaky = coalesce($7::bigint[], flaky), tries = coalesce($8, tries),
        probed = coalesce($9, probed AND $6 IS NULL), seen = coalesce($10::jsonb, CASE WHEN $6 IS NULL THEN seen ELSE '[]' END),
+       held = coalesce($11::bigint[], CASE WHEN $6 IS NULL THEN held ELSE '{}' END),
        closed_at = CASE WHEN $2 IN ('passed', 'stopped') THEN grid_now() END
      WHERE id = $1 AND closed_at IS NULL`,
     [
@@ -94,6 +99,7 @@ export async function changeIntake(
       change.tries ?? null,
       change.probed ?? null,
       change.seen === undefined ? null : JSON.stringify(change.seen),
+      change.held ?? null,
     ],
   );
   const { submissionId: submission, without, state } = change;
@@ -513,6 +519,15 @@ export async function failureRecord(sql: Sql, project: Id, test: string): Promis
   return row === undefined || row.runs === 0 ? undefined : row;
 }
 
+/** What a test says itself of when it is broken. */
+export async function ruleOf(sql: Sql, test: Id): Promise<BrokenRule | undefined> {
+  const [row] = await sql.rows<{ rule: BrokenRule | null }>(
+    `SELECT spec->'broken' AS rule FROM test WHERE id = $1`,
+    [test],
+  );
+  return row?.rule ?? undefined;
+}
+
 /** Changes that are still being tried are looked at anew when something else has come. */
 export async function stillTried(sql: Sql, changes: readonly Id[]): Promise<readonly Id[]> {
   const rows = await sql.rows<{ id: Id }>(
@@ -547,19 +562,20 @@ export async function lastBroken(
   return { run, tried: tried(rest) };
 }
 
-/** A test that was red of late and had passed before, with what of the baseline has changed between. */
-export interface Regression {
+/** A test that was red of late, and what it did before. */
+export interface Red {
   readonly projectId: Id;
   readonly run: Id;
   readonly testId: Id;
   readonly testName: string;
   readonly requirement: string;
+  /** What it says itself of when it is broken. */
+  readonly broken: BrokenRule | null;
   readonly signature: string | null;
-  readonly changes: readonly LinkedChange[];
 }
 
-/** Keeps these reds until `regressions` has asked for them, where anything is watched at all. */
-export async function keepNewReds(sql: Sql, runs: readonly Id[]): Promise<void> {
+/** Keeps these reds until `takeReds` has asked for them, where anything is watched at all. */
+export async function keepReds(sql: Sql, runs: readonly Id[]): Promise<void> {
   if (runs.length === 0) return;
   await sql.rows(
     `INSERT INTO new_red (run_id) SELECT unnest($1::bigint[])
@@ -568,30 +584,53 @@ export async function keepNewReds(sql: Sql, runs: readonly Id[]): Promise<void> 
   );
 }
 
-/**
- * The new reds, each with what of the baseline has moved between the last pass and it, oldest first; of tests that
- * nobody searches for, nor has within a day. They are asked for once.
- */
-export function regressions(sql: Sql): Promise<readonly Regression[]> {
-  return sql.rows<Regression>(
+/** The new reds, the last of each test; of tests that nobody searches for, nor has within a day. They are asked for once. */
+export function takeReds(sql: Sql): Promise<readonly Red[]> {
+  return sql.rows<Red>(
     `WITH red AS (DELETE FROM new_red RETURNING run_id),
-     known AS (
-       SELECT DISTINCT ON (r.project_id, r.test_name) r.*, (SELECT p.created_at FROM run p WHERE p.project_id = r.project_id
-           AND p.test_name = r.test_name AND p.purpose = 'test' AND p.verdict = 'passed' AND p.id < r.id
-         ORDER BY p.id DESC LIMIT 1) AS passed_at
-       FROM red JOIN run r ON r.id = red.run_id ORDER BY r.project_id, r.test_name, r.id DESC)
+     known AS (SELECT DISTINCT ON (r.project_id, r.test_name) r.* FROM red JOIN run r ON r.id = red.run_id
+       ORDER BY r.project_id, r.test_name, r.id DESC)
      SELECT k.project_id AS "projectId", k.id AS run, k.test_id AS "testId", k.test_name AS "testName", t.requirement,
-       k.failure_signature AS signature, moved.changes
-     FROM known k JOIN test t ON t.id = k.test_id CROSS JOIN LATERAL (
-       SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', c.id::text, 'componentId', m.id::text, 'component', m.name,
-           'kind', m.kind, 'from', b.version, 'to', e.version, 'facts', c.facts)) ORDER BY e.since, c.position) AS changes
-       FROM baseline_entry e JOIN change c ON c.id = e.change_id JOIN component m ON m.id = e.component_id
-       LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
-         ORDER BY o.id DESC LIMIT 1) b ON true
-       WHERE m.project_id = k.project_id AND e.since >= k.passed_at AND e.since <= k.created_at AND e.until IS NULL) moved
-     WHERE k.passed_at IS NOT NULL AND moved.changes IS NOT NULL
-       AND NOT EXISTS (SELECT FROM search s JOIN test o ON o.id = s.test_id WHERE o.project_id = k.project_id
+       t.spec->'broken' AS broken, k.failure_signature AS signature
+     FROM known k JOIN test t ON t.id = k.test_id
+     WHERE NOT EXISTS (SELECT FROM search s JOIN test o ON o.id = s.test_id WHERE o.project_id = k.project_id
          AND o.name = k.test_name AND (s.closed_at IS NULL OR s.opened_at > grid_now() - interval '1 day'))
      ORDER BY k.id`,
   );
+}
+
+/** Verdicts that count when a test is looked back at. */
+const LOOKED_BACK = 400;
+
+/** What the ordinary runs of a test came to up to one of them, the last one last. */
+export async function ordinaryRuns(
+  sql: Sql,
+  { projectId, testName, run }: Pick<Red, 'projectId' | 'testName' | 'run'>,
+): Promise<readonly { readonly failed: boolean; readonly createdAt: Date }[]> {
+  const rows = await sql.rows<{ failed: boolean; createdAt: Date }>(
+    `SELECT verdict = 'failed' AS failed, created_at AS "createdAt" FROM run
+     WHERE project_id = $1 AND test_name = $2 AND id <= $3 AND purpose = 'test' AND verdict IN ('passed', 'failed')
+     ORDER BY id DESC LIMIT ${LOOKED_BACK}`,
+    [projectId, testName, run],
+  );
+  return rows.reverse();
+}
+
+/** What of the baseline has moved from one moment on until another and is there still, in the order in which it did. */
+export async function movedBetween(
+  sql: Sql,
+  project: Id,
+  since: Date,
+  until: Date,
+): Promise<readonly LinkedChange[]> {
+  const rows = await sql.rows<Omit<LinkedChange, 'from'> & { from: string | null }>(
+    `SELECT c.id, m.id AS "componentId", m.name AS component, m.kind, b.version AS from, e.version AS to, c.facts
+     FROM component m JOIN baseline_entry e ON e.component_id = m.id AND e.until IS NULL AND e.since >= $2 AND e.since <= $3
+     JOIN change c ON c.id = e.change_id
+     LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
+       ORDER BY o.id DESC LIMIT 1) b ON true
+     WHERE m.project_id = $1 ORDER BY e.since, c.position`,
+    [project, since, until],
+  );
+  return rows.map(({ from, ...change }) => ({ ...change, ...(from !== null && { from }) }));
 }

@@ -35,6 +35,12 @@ export async function waitingDemands(sql: Sql): Promise<WaitingDemand[]> {
   );
 }
 
+/** Whether any run waits to be served. */
+export async function isAnythingWaiting(sql: Sql): Promise<boolean> {
+  const rows = await sql.rows(`SELECT FROM queue WHERE state = 'waiting' LIMIT 1`);
+  return rows.length > 0;
+}
+
 /**
  * The first runs of demands in the order they will be served: by effective priority, which is priority + age /
  * ageing time - `fairShare` * the owner's share. The share, from 0 to 1, is what the owner has used hosts lately and uses

@@ -92,7 +92,7 @@ export class WorldReader {
   private steps: readonly StepSpec[] = [];
   private catalogue: KnownCatalogue | undefined;
   private signature = '';
-  /** Of the baseline that the steps are at. */
+  /** Of the inventory that catalogue and steps are of, and of the baseline that the steps are at. */
   private edition = '';
   private hosts: readonly KnownHost[] = [];
   private byId: ReadonlyMap<Id, KnownHost> = new Map();
@@ -106,7 +106,7 @@ export class WorldReader {
     const [seen] = await sql.rows<
       World['grid'] & { hosts: string; incidents: OpenIncident[]; edition: string }
     >(
-      `SELECT baseline_edition AS edition, state, why, admin, default_requirement AS "defaultRequirement",
+      `SELECT inventory_edition || ':' || baseline_edition AS edition, state, why, admin, default_requirement AS "defaultRequirement",
          cardinality(halted_by) > 0 AS "byIncident",
          (SELECT count(*) || ':' || coalesce(sum(version), 0) FROM host WHERE removed_at IS NULL AND NOT draining) || ':' ||
            coalesce((SELECT string_agg(id || state || coalesce(why, '') || coalesce(projects::text, ''), ',' ORDER BY id) FROM pool), '') AS hosts,
@@ -118,13 +118,14 @@ export class WorldReader {
     );
     if (seen === undefined) throw new Error('there is one row of grid');
     const { hosts, incidents, edition, ...grid } = seen;
+    const known = this.catalogue;
+    if (edition !== this.edition || known === undefined) await this.readDeclared(sql);
+    this.edition = edition;
     // Versions only grow: their sum tells whether any has changed, however many hosts there are.
-    if (hosts !== this.signature) {
+    if (hosts !== this.signature || this.catalogue !== known) {
       await this.readHosts(sql);
       this.signature = hosts;
     }
-    if (edition !== this.edition) await this.readSteps(sql);
-    this.edition = edition;
     this.catalogue ??= await readCatalogue(sql);
     const { catalogue, visible } = this.catalogue;
     return {
@@ -161,6 +162,15 @@ export class WorldReader {
     }
   }
 
+  /** Catalogue and steps: they change with the inventory and the baseline alone. */
+  private async readDeclared(sql: Sql): Promise<void> {
+    const { catalogue } = this.catalogue ?? {};
+    this.catalogue = await readCatalogue(sql, this.catalogue);
+    // Every host's tags are read by the catalogue.
+    if (this.catalogue.catalogue !== catalogue) for (const entry of this.cached.values()) delete entry.host;
+    await this.readSteps(sql);
+  }
+
   /** The steps, at the versions of the baseline. */
   private async readSteps(sql: Sql): Promise<void> {
     const [{ versions }, rows] = await Promise.all([
@@ -184,11 +194,6 @@ export class WorldReader {
     if (changed.size > 0) {
       for (const row of await hostRows(sql, [...changed.keys()]))
         this.cached.set(row.id, { version: changed.get(row.id) ?? '', row });
-      const { catalogue } = this.catalogue ?? {};
-      this.catalogue = await readCatalogue(sql, this.catalogue);
-      // Every host's tags are read by the catalogue.
-      if (this.catalogue.catalogue !== catalogue) for (const entry of this.cached.values()) delete entry.host;
-      await this.readSteps(sql);
       if (this.reads++ % COSTS_EVERY === 0) await this.readCosts(sql);
     }
     this.catalogue ??= await readCatalogue(sql);

@@ -54,6 +54,7 @@ describe('an executable says what it needs in comments at its top', () => {
 # testyard: commands: curl, /usr/bin/dig
 # testyard: under-test: mytool
 # testyard: network: yes
+# testyard: broken: 9/10
 # testyard: env: GREETING=hello, world = you
 # testyard: env: EMPTY=
 exit 0
@@ -74,6 +75,7 @@ exit 0
       commands: ['curl', '/usr/bin/dig'],
       underTest: ['mytool'],
       network: true,
+      broken: { bad: 9, of: 10 },
     });
   });
 
@@ -124,6 +126,10 @@ exit 0
     ['# testyard: timeout: 200h', "2:22 '200h' is out of range: a duration is from 1s to 168h"],
     ['# testyard: dirties: all', "2:22 'all' is none of nothing, use, boot, packages, image (dirties)"],
     ['# testyard: network: maybe', "2:22 'maybe' is none of true, false, yes, no (network)"],
+    [
+      '# testyard: broken: 10/10',
+      "2:21 '10/10' is no rule: write 9/10 where it is broken once more than 9 of 10 runs fail (64 runs at most)",
+    ],
     ['# testyard: labels: net, net', "2:26 'net' stands twice in 'labels'"],
     ['# testyard: env: HELLO', "2:18 'HELLO' sets nothing: write env: NAME=value"],
     [

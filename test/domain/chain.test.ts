@@ -56,6 +56,33 @@ describe('the chain for a host', () => {
       ['dear'],
     ],
     [
+      'what a step may have destroyed above it is made again',
+      'b & c',
+      facts({}, { stack: [entry(aStep('make-c', 'c', { layer: 'build' }))] }),
+      [aStep('make-b', 'b', { layer: 'packages' }), aStep('make-c', 'c', { layer: 'build' })],
+      ['make-b', 'make-c'],
+    ],
+    [
+      'what it says that it leaves alone is kept',
+      'b & c',
+      facts({}, { stack: [entry(aStep('make-c', 'c', { layer: 'build' }))] }),
+      [
+        aStep('make-b', 'b', { layer: 'packages', destroys: ['boot'] }),
+        aStep('make-c', 'c', { layer: 'build' }),
+      ],
+      ['make-b'],
+    ],
+    [
+      'what clears its layer leaves nothing above it, whatever it says',
+      'b & c',
+      facts({}, { stack: [entry(aStep('make-c', 'c', { layer: 'build' }))] }),
+      [
+        aStep('make-b', 'b', { layer: 'packages', destroys: [], clears: true }),
+        aStep('make-c', 'c', { layer: 'build' }),
+      ],
+      ['make-b', 'make-c'],
+    ],
+    [
       'one step that gives both is cheaper than two',
       'a & b',
       facts(),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
-import { driftAfter, failsNineOfTen, hasRisen, NO_DRIFT } from '../../src/domain/culprit/drift-up.js';
+import { type BrokenRule, isBrokenBy, readBrokenRule } from '../../src/domain/culprit/broken-rule.js';
+import { driftAfter, hasRisen, NO_DRIFT, risenSince } from '../../src/domain/culprit/drift-up.js';
 import { rateOf, UNKNOWN_RATE, withRun } from '../../src/domain/culprit/failure-rate.js';
 import { classOf, nextReruns, type Reruns } from '../../src/domain/culprit/rerun.js';
 
@@ -92,8 +93,30 @@ describe('ordinary runs', () => {
 
   test('more than nine of ten is all ten', () => {
     const ten = Array.from({ length: 10 }, () => true);
-    expect(failsNineOfTen(ten)).toBe(true);
-    expect(failsNineOfTen([...ten.slice(1), false])).toBe(false);
-    expect(failsNineOfTen(ten.slice(1))).toBe(false);
+    const rule = readBrokenRule('9/10') as BrokenRule;
+    expect(isBrokenBy(rule, ten)).toBe(true);
+    expect(isBrokenBy(rule, [...ten.slice(1), false])).toBe(false);
+    expect(isBrokenBy(rule, ten.slice(1))).toBe(false);
+    const seen = { before: runs(ten), rule, controlsPassed: 3 };
+    expect(classOf(reruns({ ...seen, failed: 9, passed: 0 }))).toBe(undefined);
+    expect(classOf(reruns({ ...seen, failed: 10, passed: 0 }))).toBe('broken');
+    expect(classOf(reruns({ ...seen, failed: 5, passed: 1 }))).toBe('flaky');
+  });
+
+  test('tell from where on it fails more often, as long as that is news', () => {
+    const roll = dice(9);
+    const some = (count: number, rate: number) => Array.from({ length: count }, () => roll() < rate);
+    const before = some(150, 0.05);
+    expect(risenSince(before)).toBe(undefined);
+    let alarms = 0;
+    for (let n = 0; n < 20; n++) {
+      const after = some(300, 0.6);
+      const at = after.findIndex((_, k) => risenSince([...before, ...after.slice(0, k + 1)]) !== undefined);
+      if (at > 0 && at < 25) alarms++;
+      const from = risenSince([...before, ...after.slice(0, at + 1)]) ?? 0;
+      expect(from).toBeGreaterThan(120);
+      expect(from).toBeLessThanOrEqual(151);
+    }
+    expect(alarms).toBe(20);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Cause, Lab } from '../../src/domain/recover/cause.js';
-import { isSure, telling } from '../../src/domain/recover/experiment.js';
+import { hasShown, isSure, showing, telling } from '../../src/domain/recover/experiment.js';
 import { infer, type WorkRecord } from '../../src/domain/recover/infer.js';
 import type { StepSpec } from '../../src/domain/step.js';
 import { aStep } from '../stages/parts.js';
@@ -192,8 +192,53 @@ describe('what would tell the suspects apart', () => {
     expect(telling([trial('3 step:c', 900), trial('4 step:c', 10)], found, lab)[0]?.host).toBe('4');
   });
 
+  it('is, of a host, all that it shares with others: it is not certain before a neighbour in each was seen to be well', () => {
+    const found = suspects(0, '1 reach -10', '1 canary -11', '2 canary +12');
+    expect(found[0]?.cause).toEqual({ kind: 'host', host: '1' });
+    expect(found[0]?.probability).toBeGreaterThan(0.95);
+    expect(isSure(found)).toBe(false);
+    expect(telling([trial('3 canary'), trial('4 canary')], found, lab).map(({ host }) => host)).toEqual([
+      '4',
+    ]);
+    expect(isSure(suspects(0, '1 reach -10', '1 canary -11', '2 canary +12', '4 canary +13'))).toBe(true);
+  });
+
   it('is nothing once it is certain', () => {
     const found = suspects(0, '1 step:s -10', '2 step:s -11', '3 step:s -12');
     expect(isSure(found)).toBe(true);
+  });
+});
+
+describe('what several hosts share', () => {
+  const mirror = { kind: 'resource', resource: 'mirror' } as const;
+  const three = ['1 step:a -10', '1 step:b -11', '1 step:c -12', '1 canary +13', '1 step:s +14'];
+  const trial = (text: string, costS = 1) => {
+    const [host = '', work = ''] = text.split(' ');
+    return { host, work, costS };
+  };
+
+  it('has not shown itself before it has failed on two, however likely it is', () => {
+    const [top] = suspects(0, ...three);
+    expect(top?.cause).toEqual(mirror);
+    expect(top?.probability).toBeGreaterThan(0.95);
+    expect(top && hasShown(top, 'ok')).toBe(false);
+    const [onTwo] = suspects(0, ...three, '2 step:c -14');
+    expect(onTwo?.cause).toEqual(mirror);
+    expect(onTwo && hasShown(onTwo, 'ok')).toBe(true);
+  });
+
+  it('shows itself in work on another host that it covers, however little else that would tell', () => {
+    const [top] = suspects(0, ...three);
+    const trials = [trial('1 step:a'), trial('2 canary'), trial('2 step:c', 20), trial('3 step:c', 5)];
+    const found = top === undefined ? [] : showing(trials, top, lab);
+    expect(found.map(({ host, work }) => `${host} ${work}`)).toEqual(['3 step:c', '2 step:c']);
+  });
+
+  it('is more than a host and more than a step on it: of those a canary, and the failure, have told', () => {
+    const suspect = (cause: Cause) => ({ cause, probability: 1, explains: [{ host: '1', work: 'step:s' }] });
+    expect(hasShown(suspect({ kind: 'host', host: '1' }), 'not yet')).toBe(false);
+    expect(hasShown(suspect({ kind: 'host', host: '1' }), 'bad')).toBe(true);
+    expect(hasShown(suspect({ kind: 'step_on_host', step: 's', host: '1' }), 'ok')).toBe(true);
+    expect(hasShown(suspect({ kind: 'step', step: 's' }), 'ok')).toBe(false);
   });
 });

@@ -19,11 +19,23 @@ const someStep = fc.record({
   needs: fc.subarray(TAGS, { maxLength: 1 }).map(([tag = '']) => tag),
   costS: fc.integer({ min: 1, max: 9 }),
   clears: fc.boolean(),
+  destroys: fc.subarray<Layer>(['packages', 'build', 'boot', 'use']),
 });
+/** A step destroys only what is above it, and needs nothing that all lies above it: no order of steps would do. */
+function sensible(step: StepSpec, all: readonly StepSpec[]): StepSpec {
+  const { destroys, layer, needs } = step;
+  const canHave = all.some((other) => other.gives.includes(needs) && reaches(other.layer, layer));
+  return {
+    ...step,
+    needs: canHave ? needs : '',
+    ...(destroys && { destroys: destroys.filter((one) => one !== layer && reaches(layer, one)) }),
+  };
+}
 const life = fc.record({
   steps: fc
     .array(someStep, { minLength: 2, maxLength: 5 })
-    .map((list) => [restore, ...list.map((step, i) => aStep(`s${i}`, '', step))]),
+    .map((list) => [restore, ...list.map((step, i) => aStep(`s${i}`, '', step))])
+    .map((list) => list.map((step) => sensible(step, list))),
   days: fc.array(
     fc.record({
       wanted: fc.subarray(TAGS, { minLength: 1, maxLength: 3 }),

@@ -320,6 +320,189 @@ describe('what had begun before', () => {
   });
 });
 
+describe('what several hosts share', () => {
+  const names = ['a', 'b', 'c'];
+  const open = async () => {
+    grid = await TestGrid.open({
+      hosts: [aHost('one'), aHost('two')],
+      tags: [...names.map((name) => aTag(`svc-${name}`)), aTag('other')],
+      steps: [
+        ...names.map((name) => aStep(`make-${name}`, `svc-${name}`, { uses: ['mirror'] })),
+        aStep('make-other', 'other'),
+      ],
+      resources: [{ name: 'mirror', meaning: 'the mirror', owner: 'keeper' }],
+      tests: [
+        aTest('plain'),
+        aTest('needs-other', { requirement: 'other' }),
+        ...names.map((name) => aTest(`needs-${name}`, { requirement: `svc-${name}` })),
+      ],
+    });
+    for (const host of ['one', 'two'])
+      grid.sees.set(host, {
+        other: 'absent',
+        ...Object.fromEntries(names.map((name) => [`svc-${name}`, 'absent'])),
+      });
+    await grid.lookAtHosts();
+  };
+  /** Carries out whatever there is to do for some time: canaries work, and what a step does fails where `fails` says so. */
+  const goOn = async (rounds: number, fails: (host: string) => boolean) => {
+    for (let i = 0; i < rounds; i++) {
+      for (const work of await grid.take()) {
+        const place = work.places[0];
+        const step = place?.chain[0]?.name;
+        const isBroken = step !== undefined && step !== 'make-other' && fails(place?.host.name ?? '');
+        await grid.end(work, isBroken ? { ...broken, step } : exit(0));
+      }
+      await grid.pass(16);
+      await grid.beat();
+    }
+  };
+
+  it("is nobody's failure while it has failed on one host only, and the other can not be asked yet", async () => {
+    await open();
+    const [long = ''] = await grid.submit('plain', { targets: [{ host: 'two' }] });
+    const busy = await grid.takeRun(long);
+    await grid.report(busy, [{ kind: 'begun' }]);
+    for (const name of names) {
+      await grid.submit(`needs-${name}`, { targets: [{ host: 'one' }] });
+      await goOn(3, () => true);
+    }
+    // All else works there: the host is hardly to blame, and the mirror all the likelier.
+    await grid.submit(['plain', 'needs-other'], { targets: [{ host: 'one' }] });
+    await goOn(10, () => true);
+    expect(await told()).toEqual([]);
+    await grid.end(busy, exit(0));
+    await goOn(6, () => true);
+    expect(await told()).toEqual(['resource: keeper']);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it('is not what fails on one host and not on the other, however often it has failed there', async () => {
+    await open();
+    const [long = ''] = await grid.submit('plain', { targets: [{ host: 'two' }] });
+    const busy = await grid.takeRun(long);
+    await grid.report(busy, [{ kind: 'begun' }]);
+    for (const name of names) {
+      await grid.submit(`needs-${name}`, { targets: [{ host: 'one' }] });
+      await goOn(3, (host) => host === 'one');
+    }
+    await grid.end(busy, exit(0));
+    await goOn(20, (host) => host === 'one');
+    expect(await told()).toEqual(['host: one-owner']);
+  });
+
+  it('is told where nothing more can be learnt: no other host could show it', async () => {
+    await open();
+    await grid.declare({ hosts: [aHost('one')] });
+    for (const name of names) {
+      await grid.submit(`needs-${name}`, { targets: [{ host: 'one' }] });
+      await goOn(3, () => true);
+    }
+    await goOn(10, () => true);
+    expect(await told()).toHaveLength(1);
+  });
+});
+
+let down: readonly string[] = [];
+/** Carries out whatever there is to do for some time, but on the hosts that are down. */
+const goOnWithout = async (rounds: number) => {
+  for (let i = 0; i < rounds; i++) {
+    for (const work of await grid.take())
+      await grid.end(work, down.includes(work.places[0]?.host.name ?? '') ? lostIn('connect') : exit(0));
+    await grid.pass(16);
+    await grid.beat();
+  }
+};
+
+describe('a key that has expired', () => {
+  const expires = async () => {
+    const resources = ['key'];
+    grid = await TestGrid.open({
+      hosts: [
+        aHost('one', { pool: 'near', resources }),
+        aHost('two', { pool: 'near' }),
+        aHost('three', { pool: 'far', resources }),
+        aHost('four', { pool: 'far' }),
+      ],
+      pools: [{ name: 'near' }, { name: 'far' }],
+      resources: [{ name: 'key', meaning: 'the key', owner: 'keeper' }],
+      tags: [aTag('svc')],
+    });
+    await grid.lookAtHosts();
+    down = ['one', 'three'];
+    const [run = ''] = await grid.submit('plain', { targets: [{ host: 'one' }] });
+    await grid.end(await grid.takeRun(run), lostIn('connect'));
+    await goOnWithout(6);
+  };
+
+  it('is no failure of the host that showed it first: others that have it are asked before its owner is told', async () => {
+    await expires();
+    expect(await told()).toEqual(['resource: keeper']);
+    for (const name of down) expect(await grid.host(name)).toMatchObject({ health: 'good' });
+  });
+
+  it('keeps its hosts from being looked at, which is not tried all the time; when it is over it is at once', async () => {
+    await expires();
+    const looks = async () => {
+      const [row] = await grid.store.rows<{ n: number }>(
+        `SELECT count(*)::integer AS n FROM submission WHERE purpose = 'canary' AND targets @> '[{"host": "one"}]'`,
+      );
+      return row?.n ?? 0;
+    };
+    await grid.store.rows(`DELETE FROM host_probe WHERE probe = 'svc'`);
+    await grid.store.rows(`UPDATE host SET version = nextval('host_version_seq')`);
+    const before = await looks();
+    await goOnWithout(20);
+    expect((await looks()) - before).toBeLessThanOrEqual(1);
+    down = [];
+    await goOnWithout(24);
+    expect((await looks()) - before).toBeGreaterThanOrEqual(1);
+    const seen = await grid.store.rows(
+      `SELECT FROM host_probe p JOIN host h ON h.id = p.host_id WHERE h.name = 'one' AND p.probe = 'svc'`,
+    );
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe('a host that a test may have taken down', () => {
+  /** It goes down under a test, and then all that its pool has, of which the pool's owner is told. */
+  const thenItsPoolIsDown = async () => {
+    const near = ['one', 'two', 'four'].map((name) => aHost(name, { pool: 'near' }));
+    grid = await TestGrid.open({
+      hosts: [...near, aHost('three', { pool: 'far' }), aHost('five', { pool: 'far' })],
+      pools: [{ name: 'near', owner: 'near-owner' }, { name: 'far' }],
+    });
+    await grid.lookAtHosts();
+    const [run = ''] = await grid.submit('plain', { targets: [{ host: 'one' }] });
+    await grid.end(await grid.takeRun(run), lostIn('test'));
+    down = ['one'];
+    await goOnWithout(4);
+    expect(await told()).toEqual([]);
+    down = near.map(({ name }) => name);
+    await grid.submit('plain', { targets: [{ host: 'two' }, { host: 'four' }] });
+    await goOnWithout(8);
+    expect(await told()).toEqual(['pool: near-owner']);
+  };
+
+  it('is told to nobody while it is down for a reason that is known', async () => {
+    await thenItsPoolIsDown();
+    await goOnWithout(30);
+    expect(await told()).toEqual(['pool: near-owner']);
+    down = [];
+    await goOnWithout(24);
+    expect(await told()).toEqual(['pool: near-owner']);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it("is its owner's once that is over and it is still down", async () => {
+    await thenItsPoolIsDown();
+    await goOnWithout(24);
+    down = ['one'];
+    await goOnWithout(40);
+    expect(await told()).toEqual(['pool: near-owner', 'host: one-owner']);
+  });
+});
+
 describe("a test's own setup", () => {
   const fails = { kind: 'setup_failed', result: 'failed', message: 'exit 1: no disk' } as const;
   const tests = [aTest('s', { setup: 'prepare', owner: 'sue' })];

@@ -179,6 +179,7 @@ describe('reports', () => {
         gives,
         restore: false,
         clears: false,
+        destroys: [],
       });
       other = grid.report(two, [ended]);
       await waitingForALock(1);

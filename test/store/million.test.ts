@@ -152,6 +152,7 @@ describe('the heartbeat', () => {
   look('', leader.decide, ['0', async () => undefined]);
 
   look('', waiting.waitingDemands, [], { rowsEach: 4 });
+  look('', waiting.isAnythingWaiting, []);
   look('of all demands', waiting.headOfDemand, [Array.from({ length: 10 }, (_, n) => `demand ${n}`), 50, 5]);
   look('that is as before', waiting.keepAgeing, [3600]);
   look('that is another', waiting.keepAgeing, [60], { queue: true });
@@ -356,7 +357,16 @@ describe('the desk that records', () => {
   look('', recording.seeTags, [batch]);
   for (const change of [
     { kind: 'step_started', layer: 'boot' },
-    { kind: 'step_ok', layer: 'boot', step: 's', key: 'k', gives: [], restore: true, clears: true },
+    {
+      kind: 'step_ok',
+      layer: 'boot',
+      step: 's',
+      key: 'k',
+      gives: [],
+      restore: true,
+      clears: true,
+      destroys: [],
+    },
     { kind: 'step_failed' },
     { kind: 'used' },
     { kind: 'dirtied', layer: 'boot' },

@@ -1,4 +1,4 @@
-import { type FailureRate, rateOf } from './failure-rate.js';
+import { type FailureRate, rateOf, UNKNOWN_RATE, withRun } from './failure-rate.js';
 
 /**
  * Watches ordinary runs for a test that begins to fail more often: a generalised likelihood ratio in the manner of
@@ -32,7 +32,30 @@ export function hasRisen({ sums }: DriftUp): boolean {
   return sums.some((sum) => sum >= ALARM);
 }
 
-/** The plain rule, for those who ask for it: more than nine of the last ten runs failed. */
-export function failsNineOfTen(failed: readonly boolean[]): boolean {
-  return failed.length >= 10 && failed.slice(-10).filter(Boolean).length > 9;
+/** An alarm is acted on by one of the next reds. */
+const LATELY = 10;
+/** A test that has begun to fail at one of these rates may have passed by chance so often first: once in a hundred times. */
+const PASSES_BEFORE = RISEN_TO.map((rate) => Math.ceil(Math.log(0.01) / Math.log(1 - rate)));
+
+/**
+ * From which of these runs on a test may have failed more often than before, where that was lately found; undefined: it
+ * does as it did. The newest last, as many of them as are to count.
+ */
+export function risenSince(failed: readonly boolean[]): number | undefined {
+  let [drift, rate] = [NO_DRIFT, UNKNOWN_RATE];
+  let began = RISEN_TO.map(() => 0);
+  let found: { readonly at: number; readonly from: number } | undefined;
+  for (const [n, one] of failed.entries()) {
+    const next = driftAfter(drift, one, rate);
+    began = began.map((from, k) => (drift.sums[k] === 0 ? n : from));
+    rate = withRun(rate, one);
+    drift = next;
+    if (!hasRisen(drift)) continue;
+    const likely = began.filter((_, k) => (next.sums[k] as number) >= ALARM / 2);
+    const passed = PASSES_BEFORE.filter((_, k) => (next.sums[k] as number) >= ALARM / 2);
+    found = { at: n, from: Math.max(0, Math.min(...likely) - Math.max(...passed)) };
+    // What it does from now on is held against what it has come to.
+    drift = NO_DRIFT;
+  }
+  return found !== undefined && failed.length - found.at <= LATELY ? found.from : undefined;
 }

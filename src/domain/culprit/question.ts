@@ -1,3 +1,4 @@
+import type { BrokenRule } from './broken-rule.js';
 import type { FailureRecord, Rates } from './rates.js';
 
 /** What is to be found out: which of some changes broke a test. Changes are numbered from 1. */
@@ -23,6 +24,8 @@ export interface Question {
   readonly rates?: Rates;
   /** How often the test failed while it was thought to be in order. */
   readonly record?: FailureRecord;
+  /** What the test says itself of when it is broken; the reruns before a search go by it. */
+  readonly rule?: BrokenRule;
   /** How likely it is that the test only flakes, before any trial: .30 unless said. */
   readonly flaky?: number;
   /** How likely it is that what it runs on is bad today: .10 unless said. */

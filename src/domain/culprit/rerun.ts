@@ -1,3 +1,4 @@
+import type { BrokenRule } from './broken-rule.js';
 import { type FailureRate, rateOf } from './failure-rate.js';
 
 /** Reruns of a first failure: of the state in which it failed, and of the last good state as controls. */
@@ -8,6 +9,8 @@ export interface Reruns {
   readonly passed: number;
   readonly controlsFailed: number;
   readonly controlsPassed: number;
+  /** What the test says itself of when it is broken. */
+  readonly rule?: BrokenRule;
 }
 
 /**
@@ -34,7 +37,8 @@ const MOST_RERUNS = 64;
 export function nextReruns(reruns: Reruns, hosts: number): RerunPlan {
   const done = reruns.failed + reruns.passed;
   if (classOf(reruns) !== undefined || hosts === 0) return { reruns: 0, controls: 0 };
-  const together = Math.min(hosts, MOST_AT_ONCE, MOST_RERUNS - done);
+  const most = reruns.rule?.of ?? MOST_RERUNS;
+  const together = Math.min(hosts, MOST_AT_ONCE, Math.max(1, most - done));
   // One at a time takes turns: three times the new state, once the good one.
   if (together === 1) {
     const controls = done % 4 === 3 && !isControlled(reruns) ? 1 : 0;
@@ -52,6 +56,11 @@ function isControlled({ failed, passed, controlsFailed, controlsPassed }: Reruns
 export function classOf(reruns: Reruns): Class | undefined {
   const { before, failed, passed, controlsFailed, controlsPassed } = reruns;
   const usual = rateOf(before);
+  if (reruns.rule !== undefined) {
+    const { bad, of } = reruns.rule;
+    if (passed >= of - bad) return 'flaky';
+    return failed > bad ? blamed(logMixture(controlsFailed, controlsPassed, usual), reruns) : undefined;
+  }
   const log = logMixture(failed, passed, usual);
   if (log >= DECIDES) return blamed(logMixture(controlsFailed, controlsPassed, usual), reruns);
   if (log <= -DECIDES) return 'flaky';

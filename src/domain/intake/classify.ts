@@ -52,7 +52,7 @@ function hasBegun({ question, tallies, pending, phase }: Search): boolean {
   return phase !== 'search' || tallies.some(isBetween) || pending.some(isBetween);
 }
 
-function rerunsOf({ question: { changes, record }, tallies }: Search): Reruns {
+function rerunsOf({ question: { changes, record, rule }, tallies }: Search): Reruns {
   const [last, first] = [tallyOf(tallies, changes), tallyOf(tallies, 0)];
   return {
     before:
@@ -63,5 +63,6 @@ function rerunsOf({ question: { changes, record }, tallies }: Search): Reruns {
     passed: last.good,
     controlsFailed: first.bad + first.other,
     controlsPassed: first.good,
+    ...(rule === undefined ? {} : { rule }),
   };
 }

@@ -1,6 +1,6 @@
 import type { HostFacts, StackEntry } from '../host.js';
 import { reaches } from '../layer.js';
-import { clearsItsLayer, doesGive, givenBy, isRestore, type StepSpec } from '../step.js';
+import { clearsItsLayer, destroyedLayers, doesGive, givenBy, isRestore, type StepSpec } from '../step.js';
 import type { Decay, Sighting, TagFacts } from '../tag.js';
 
 const ABSENT: Sighting = { presence: 'absent' };
@@ -89,5 +89,5 @@ export function stackAfter(
 /** Whether carrying out a step takes an entry off the stack. */
 export function voids(step: StepSpec, entry: StackEntry): boolean {
   if (step.layer === entry.layer) return clearsItsLayer(step) || step.name === entry.step;
-  return reaches(step.layer, entry.layer);
+  return destroyedLayers(step).includes(entry.layer);
 }

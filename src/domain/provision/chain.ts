@@ -1,4 +1,4 @@
-import { digestOf } from '../digest.js';
+import { canonicalJson, digestOfText } from '../digest.js';
 import type { HostFacts, StackEntry } from '../host.js';
 import { type Layer, reaches } from '../layer.js';
 import { factTagsOf, holds } from '../match/holds.js';
@@ -206,7 +206,18 @@ export function keyOf(step: StepSpec, standing: readonly Standing[], catalogue: 
         (e.layer !== step.layer && reaches(e.layer, step.layer)) || needs.some((tag) => doesGive(e, tag)),
     )
     .map((entry) => entry.key);
-  return digestOf({ step, under });
+  return digestOfText(`{"step":${textOf(step)},"under":${canonicalJson(under)}}`);
+}
+
+/** The canonical JSON of steps: a chain is looked for on every host, and steps are the same for all. */
+const texts = new WeakMap<StepSpec, string>();
+
+function textOf(step: StepSpec): string {
+  const known = texts.get(step);
+  if (known !== undefined) return known;
+  const text = canonicalJson(step);
+  texts.set(step, text);
+  return text;
 }
 
 function withKeys(steps: readonly StepSpec[], host: HostFacts): PlannedStep[] {

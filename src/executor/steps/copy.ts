@@ -29,18 +29,21 @@ mv -f "$new" "$to"
   };
 }
 
-/** Shell text that keeps what is at a place, the first time. */
+/** Shell text that keeps what is at a place, the first time, and which folders above it are not there yet. */
 export function keepBefore(step: string, to: string): string {
   return `to=${quote(to)} record=${quote(recordOf(step))}
 if [ ! -e "$record/kept" ]; then
   rm -rf "$record"
   mkdir -p "$record"
   if [ -e "$to" ] || [ -L "$to" ]; then cp -a "$to" "$record/before"; fi
+  above=$(dirname "$to") made=
+  while [ ! -d "$above" ]; do made=$above above=$(dirname "$above"); done
+  if [ -n "$made" ]; then printf %s "$made" >"$record/made"; fi
   : >"$record/kept"
 fi`;
 }
 
-/** Shell text that puts back what was at a place, once. */
+/** Shell text that puts back what was at a place, once, and takes away the folders that were made for it unless others use them. */
 export function putBack(step: string, to: string): string {
   return `set -eu
 to=${quote(to)} record=${quote(recordOf(step))}
@@ -48,6 +51,10 @@ rm -rf "$to.testyard-new"
 [ -e "$record/kept" ] || { rm -rf "$record"; exit 0; }
 rm -rf "$to"
 if [ -e "$record/before" ] || [ -L "$record/before" ]; then cp -a "$record/before" "$to.testyard-new"; mv "$to.testyard-new" "$to"; fi
+if [ -e "$record/made" ]; then
+  made=$(cat "$record/made") above=$(dirname "$to")
+  while rmdir "$above" 2>/dev/null && [ "$above" != "$made" ]; do above=$(dirname "$above"); done
+fi
 rm -rf "$record"
 `;
 }

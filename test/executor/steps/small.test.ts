@@ -45,6 +45,23 @@ describe.skipIf(canRunLightHosts())('small steps', () => {
     state,
   });
 
+  stepContract('copy into folders that are not there', {
+    bench: () => bench,
+    host: () => host,
+    step: () => copy({ text: 'deep' }, '/opt/lab/a b/c/file'),
+    isDone: '[ "$(cat "/opt/lab/a b/c/file")" = deep ]',
+    state: 'find /opt',
+  });
+
+  it('leaves the folders that it made where somebody has put something into them', async () => {
+    const step = copy({ text: 'deep' }, '/opt/shared/own/file');
+    await bench.run(host, [step]);
+    await host.exec('echo >/opt/shared/others');
+    await bench.undo(host, step);
+    expect((await host.exec('find /opt/shared')).stdout).toBe('/opt/shared\n/opt/shared/others\n');
+    await host.exec('rm -r /opt/shared');
+  });
+
   it('copies an artefact of the submission', async () => {
     const bytes = Buffer.from('of this submission\n');
     const blob = createHash('sha256').update(bytes).digest('hex');
