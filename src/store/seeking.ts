@@ -8,7 +8,8 @@ import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
 import type { Predicate, SeenBad, Tried } from '../domain/intake/reading.js';
 import type { WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
-import type { Sql } from './store.js';
+import type { Sql, Transaction } from './store.js';
+import { cancelSubmission } from './submission.js';
 
 /** Changes of one watch that came together. */
 export interface Intake {
@@ -222,6 +223,21 @@ export async function keepHunt(
       data: { why: over, conclusion: value.conclusion, trials: value.spent },
     },
   ]);
+}
+
+/** Trials of a search that is over tell nobody anything: those that wait or run are given up. */
+export async function endTrials(
+  tx: Transaction,
+  search: { readonly id: Id; readonly projectId: Id },
+  actor = 'testyard',
+): Promise<void> {
+  const open = await tx.rows<{ submission: Id }>(
+    `SELECT submission_id AS submission FROM trial WHERE search_id = $1 AND told_at IS NULL ORDER BY id`,
+    [search.id],
+  );
+  const why = `${showId('search', search.id)} is over`;
+  for (const { submission } of open)
+    await cancelSubmission(tx, { id: submission, projectId: search.projectId }, actor, why);
 }
 
 /** Notes that a trial was asked for, as the run of a submission. */

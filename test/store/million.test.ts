@@ -727,13 +727,14 @@ describe('changes', () => {
   look('', hunting.giveConsequences, ['1']);
   look('', hunting.askerOf, ['1']);
   look('', hunting.wasAsked, ['1']);
-  look('', hunting.guideSearch, ['1', [{ kind: 'stop' }], 'ann']);
+  look('', tx(hunting.guideSearch), ['1', [{ kind: 'stop' }], 'ann']);
   look('', answering.accusationsIn, [all, '1']);
   look('', answering.accusationById, ['1']);
   look('', answering.pinsFor, ['1', '1']);
   look('', answering.withdrawnLately, [{ testName: 'boot', projectId: '3' }, ['1', '2']]);
   look('', answering.fixesIn, ['debs']);
   look('', answering.gridNow, []);
+  look('', answering.holdLetters, ['1', 'ann', new Date()]);
   look('to an accusation', answering.noteAnswer, [
     {
       ...{ id: '1', search: '1', projectId: '3', test: 'boot', change: '1', component: 'a', version: '1' },
