@@ -114,6 +114,32 @@ describe('steps at versions', () => {
     expect(stepsAt(steps, OLD)[1]).toBe(app);
   });
 
+  it('put the image on that counts, and a host with another one is restored', () => {
+    const component = 'images/base';
+    const base = aStep('base', 'os', {
+      layer: 'image',
+      action: { kind: 'restore', image: 'base', component },
+    });
+    const ask = (host: Candidate, version: string) => {
+      const found = fitOf(
+        {
+          ...{ requirement: 'os', target: {}, purpose: 'trial', fresh: false, avoid: [] },
+          versions: { [component]: version },
+        },
+        host,
+        [base],
+        [],
+      );
+      if (found.kind !== 'yes') throw new Error(found.why);
+      return found.chain.steps;
+    };
+    const [first] = ask(candidate(), 'one');
+    expect(first?.action).toMatchObject({ image: 'base', version: 'one' });
+    const there = carrying(candidate(), ask(candidate(), 'one'));
+    expect(ask(there, 'one')).toEqual([]);
+    expect(ask(there, 'two')[0]?.action).toMatchObject({ version: 'two' });
+  });
+
   it('fetch the commit that counts', () => {
     const git = { url: 'https://x.org/a', ref: 'main', submodules: false, component: 'kernel' };
     const fetch = aStep('src', 'src', { action: { kind: 'fetch', git, into: '/srv/a' } });
