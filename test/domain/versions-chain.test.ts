@@ -87,6 +87,7 @@ describe('what is planned at versions', () => {
       const fixed = seen({ expendable: [] });
       expect(names(chainFor('distro', fixed))).toEqual([]);
       expect(() => chainFor('distro', fixed, NEW)).toThrow();
+      expect(names(chainFor('distro', fixed, { 'other/foo': '9' }))).toEqual([]);
     });
   });
 
