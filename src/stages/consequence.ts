@@ -10,7 +10,7 @@ import {
   versionBefore,
   versionsAt,
 } from '../domain/intake/line.js';
-import type { WatchSpec } from '../domain/watch.js';
+import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
 import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
@@ -367,13 +367,22 @@ async function pinAll(
 function saidOf({ held, partners }: Found, hunt: Hunt): string {
   const named = (some: readonly LinkedChange[]) => some.map(({ component, to }) => `${component} ${to}`);
   const who = held.length > 1 ? `one of ${named(held).join(', ')}` : named(held).join();
-  return `${who} ${harmOf(hunt)}${partners.length === 0 ? '' : `, together with ${named(partners).join(' and ')}`}`;
+  return `${who} ${harmOf(hunt, held[0]?.kind)}${partners.length === 0 ? '' : `, together with ${named(partners).join(' and ')}`}`;
 }
 
-function harmOf({ predicate, testName }: Hunt): string {
-  if (predicate === 'refused') return 'cannot be installed';
+function harmOf({ predicate, testName }: Hunt, kind: ComponentKind | undefined): string {
+  if (predicate === 'refused') return REFUSED[kind ?? 'apt'];
   return predicate === 'lost' ? 'takes its host down' : `breaks ${testName}`;
 }
+
+/** That a version cannot be put in, by what it is a version of. */
+const REFUSED: Readonly<Record<ComponentKind, string>> = {
+  apt: 'cannot be installed',
+  dnf: 'cannot be installed',
+  git: 'cannot be built',
+  image: 'cannot be put on a host',
+  test: 'cannot be set up',
+};
 
 /** Why a verified culprit is not held back; undefined: it is. */
 async function whyNot(
