@@ -1,14 +1,19 @@
 import { Lab } from './lab.js';
-import { playChanges, playStory } from './story.js';
+import { playBranch, playChanges, playKinds, playStory } from './story.js';
 
-const stories: Readonly<Record<string, typeof playStory>> = { story: playStory, changes: playChanges };
+const stories: Readonly<Record<string, typeof playStory>> = {
+  story: playStory,
+  changes: playChanges,
+  branch: playBranch,
+  kinds: playKinds,
+};
 const story = stories[process.argv[2] ?? ''];
 if (story !== undefined) process.exit((await story((line) => console.log(line))) === 0 ? 0 : 1);
 
 const count = Number(process.argv[2] ?? 3);
 if (!Number.isInteger(count) || count < 1 || count > 100) {
   console.error(
-    `usage: npm run lab -- [HOSTS | story | changes]: a number of hosts from 1 to 100, or a story, not '${process.argv[2]}'`,
+    `usage: npm run lab -- [HOSTS | ${Object.keys(stories).join(' | ')}]: a number of hosts from 1 to 100, or a story, not '${process.argv[2]}'`,
   );
   process.exit(2);
 }

@@ -1,5 +1,7 @@
 import { openBranch } from '../test/journeys/changes-branch-scene.js';
 import { BRANCH_STORY } from '../test/journeys/changes-branch-story.js';
+import { openKinds } from '../test/journeys/changes-kinds-scene.js';
+import { KINDS } from '../test/journeys/changes-kinds-story.js';
 import { openChanges } from '../test/journeys/changes-scene.js';
 import { CHANGES } from '../test/journeys/changes-story.js';
 import { openScene } from '../test/journeys/scene.js';
@@ -19,12 +21,25 @@ export function playStory(print: Print): Promise<number> {
   return play(openScene, CHAPTERS, print);
 }
 
-/** Plays the story of changes: three hundred commits of a branch, then forty updates of a signed mirror, and what becomes of each. */
+/** Plays the story of changes: a branch, then images, tests and pushed packages, then forty updates of a mirror. */
 export async function playChanges(print: Print): Promise<number> {
-  print('setting the scene: three light hosts, a git server, and a grid');
-  const failed = await play(openBranch, BRANCH_STORY, print);
+  let failed = await playBranch(print);
+  print('');
+  failed += await playKinds(print);
   print('\nsetting the scene: five light hosts, one of them bad, a mirror of forty packages, and a grid');
   return failed + (await play(openChanges, CHANGES, print));
+}
+
+/** Plays the part of it that is about a branch: three hundred commits, of which some break its build. */
+export function playBranch(print: Print): Promise<number> {
+  print('setting the scene: three light hosts, a git server, and a grid');
+  return play(openBranch, BRANCH_STORY, print);
+}
+
+/** Plays the part of it that is about images, tests of the project and packages that somebody pushes. */
+export function playKinds(print: Print): Promise<number> {
+  print('setting the scene: two light hosts, an image, a mirror, and a grid');
+  return play(openKinds, KINDS, print);
 }
 
 async function play<Scene>(

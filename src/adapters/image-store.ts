@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
@@ -106,7 +106,7 @@ export class ImageStore {
 
   /** A file where it was declared, or one that was kept while it was there. */
   private async file(
-    { image: { name }, keeps }: Preparing,
+    { image: { name }, keeps, onOutput }: Preparing,
     { path: declared, digest }: { readonly path: string; readonly digest: string },
   ): Promise<Prepared> {
     const found = await this.checked(name, declared, digest);
@@ -116,16 +116,23 @@ export class ImageStore {
       return kept.ok ? kept : found;
     }
     if (keeps === true && (await stat(at).catch(() => undefined)) === undefined)
-      await this.keep(declared, at);
+      await this.keep(declared, at).catch((error: Error) => {
+        onOutput(Buffer.from(`[testyard: image '${name}' could not be kept: ${error.message}]\n`));
+      });
     return found;
   }
 
   /** Where the disk can, both are one as long as neither is written to. */
   private async keep(file: string, at: string): Promise<void> {
     await this.place();
-    const part = `${at}.part-${process.pid}`;
-    await copyFile(file, part, constants.COPYFILE_FICLONE);
-    await rename(part, at);
+    // Several hosts may be given it at once: each of them makes a copy of its own, and the last one counts.
+    const part = `${at}.part-${randomUUID()}`;
+    try {
+      await copyFile(file, part, constants.COPYFILE_FICLONE);
+      await rename(part, at);
+    } finally {
+      await rm(part, { force: true });
+    }
   }
 
   /** A file whose bytes are what the catalogue says. */

@@ -1,5 +1,5 @@
 import { type Answer, comesBefore } from '../domain/answer/answer.js';
-import { type Accusation, fixesIn, gridNow, noteAnswer, pinsFor } from '../store/answering.js';
+import { type Accusation, fixesIn, gridNow, holdLetters, noteAnswer, pinsFor } from '../store/answering.js';
 import { type Change, setChangeState } from '../store/changing.js';
 import { liftPin } from '../store/seeking.js';
 import type { Sql, Transaction } from '../store/store.js';
@@ -28,6 +28,7 @@ export async function giveAnswer(
   }
   if (!(await noteAnswer(tx, accusation, answer, by)))
     return 'it was withdrawn before: there is nothing to answer any more';
+  if (answer.kind === 'snoozed') await holdLetters(tx, search, accusation.owner, answer.until);
   if (answer.kind === 'not_mine') {
     const why = `${by} says that it is not this change: withdrawn`;
     for (const pin of await pinsFor(tx, search, change)) await liftPin(tx, pin, why, by);

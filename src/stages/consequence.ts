@@ -1,4 +1,5 @@
 import type { Cause, Conclusion } from '../domain/culprit/question.js';
+import type { FailureRecord } from '../domain/culprit/rates.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
@@ -9,7 +10,7 @@ import {
   versionBefore,
   versionsAt,
 } from '../domain/intake/line.js';
-import type { WatchSpec } from '../domain/watch.js';
+import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
 import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
@@ -18,6 +19,7 @@ import {
   accuse,
   beginHunt,
   changeIntake,
+  endTrials,
   type Hunt,
   huntOf,
   type Intake,
@@ -51,22 +53,25 @@ export async function concluded(
   if (conclusion === undefined) throw new Error(`search ${hunt.id} is over and says nothing`);
   const found = inWords(conclusion, hunt);
   await keepHunt(tx, hunt, hunt.value, found);
-  const isOver = await tellBeginner(tx, hunt, found, evidenceOf(hunt), world);
+  await endTrials(tx, hunt);
+  const only = hunt.partnerOf === null ? onlyOne(hunt, conclusion) : undefined;
+  if (only !== undefined && mayHavePartner(hunt, only)) return await seekPartner(tx, hunt, only);
+  const pair = await pairOf(tx, hunt, conclusion);
+  // What is told of both searches is told in the thread of the first.
+  const told = pair === undefined ? found : saidOf(pair.found, pair.hunt);
+  const isOver = await tellBeginner(tx, pair?.hunt ?? hunt, told, evidenceOf(pair?.hunt ?? hunt), world);
   if (isOver) return;
   const intake = (await openIntakes(tx)).find(({ id }) => id === hunt.intakeId);
   if (await isUnmended(tx, hunt, conclusion)) return await stillBroken(tx, hunt, intake, found);
   const isNone = conclusion.kind === 'flaky' || conclusion.kind === 'environment';
   if ((isNone || conclusion.kind === 'smallest set') && (await seekOther(tx, hunt, intake, world))) return;
   if (isNone && hunt.predicate !== 'fails') return await noChange(tx, hunt, intake, world, settings);
-  if (hunt.partnerOf !== null) return await partnerFound(tx, hunt, conclusion, intake, world);
+  if (pair !== undefined) return await blame(tx, pair.hunt, pair.found, intake, world);
   switch (conclusion.kind) {
     case 'culprit':
     case 'several': {
-      const found = changesOf(hunt, conclusion.changes);
-      const [only] = found;
-      if (found.length === 1 && only !== undefined && mayHavePartner(hunt, only))
-        return await seekPartner(tx, hunt, only);
-      return await blame(tx, hunt, { held: found, partners: [] }, intake, world);
+      const held = changesOf(hunt, conclusion.changes);
+      return await blame(tx, hunt, { held, partners: [] }, intake, world);
     }
     case 'flaky':
       return await undecided(tx, hunt, intake, world, `${hunt.testName} fails now and then in any state`);
@@ -138,8 +143,15 @@ function inWords(conclusion: Conclusion, hunt: Hunt): string {
   }
 }
 
+/** The one change that a search names. */
+function onlyOne(hunt: Hunt, conclusion: Conclusion): LinkedChange | undefined {
+  if (conclusion.kind !== 'culprit') return undefined;
+  const [only] = changesOf(hunt, conclusion.changes);
+  return only;
+}
+
 /** Changes of a hunt's line, by their numbers in it. */
-function changesOf({ line }: Hunt, numbers: readonly number[]): readonly LinkedChange[] {
+function changesOf({ line }: Pick<Hunt, 'line'>, numbers: readonly number[]): readonly LinkedChange[] {
   return numbers.flatMap((number) => line[number - 1] ?? []);
 }
 
@@ -159,13 +171,12 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
     ...versionsAt(hunt.line.slice(hunt.line.indexOf(found) + 1), 0),
     ...versionsAt(needed, needed.length),
   };
-  const { question } = hunt.value;
   const value = openSearch({
     kind: 'line',
     changes: before.length,
     environment: ALONE,
     flaky: 0.001,
-    ...(question.record === undefined ? {} : { record: question.record }),
+    ...recordsOf(hunt, found),
   });
   const partnerOf = found.id;
   const why = `whether ${found.component} ${found.to} does harm by itself, or together with one before it`;
@@ -177,21 +188,38 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
   );
 }
 
-/** `partnerOf` does harm by itself where even the state without any other is bad. */
-async function partnerFound(
+/** How often the test failed in all that a search has tried: before what it found, and from there on. */
+function recordsOf(
+  { line, value: { question, tallies } }: Hunt,
+  found: LinkedChange,
+): { readonly record: FailureRecord; readonly brokenRecord: FailureRecord } {
+  const at = line.indexOf(found) + 1;
+  const sum = (of: (state: number) => boolean, from: FailureRecord = { failures: 0, runs: 0 }) =>
+    tallies
+      .filter(({ state }) => of(state))
+      .reduce(
+        ({ failures, runs }, { good, bad }) => ({ failures: failures + bad, runs: runs + good + bad }),
+        from,
+      );
+  return {
+    record: sum((state) => state < at, question.record),
+    brokenRecord: sum((state) => state >= at, question.brokenRecord),
+  };
+}
+
+/** What two searches have found, of which the second asked for a partner: there is none where even the state without any is bad. */
+async function pairOf(
   tx: Transaction,
-  hunt: Hunt,
+  { parentId, partnerOf, ...hunt }: Hunt,
   conclusion: Conclusion,
-  intake: Intake | undefined,
-  world: World,
-): Promise<void> {
-  const { changes } = conclusion as { changes?: readonly number[] };
-  const partners = conclusion.kind === 'culprit' || conclusion.kind === 'several' ? (changes ?? []) : [];
-  // What speaks for it is what the search before has seen, and it is told in its thread.
-  const before = hunt.parentId === null ? undefined : await huntOf(tx, hunt.parentId);
-  const found = before?.line.find(({ id }) => id === hunt.partnerOf);
-  if (before === undefined || found === undefined) return;
-  await blame(tx, before, { held: [found], partners: changesOf(hunt, partners) }, intake, world);
+): Promise<{ readonly hunt: Hunt; readonly found: Found } | undefined> {
+  if (partnerOf === null || parentId === null) return undefined;
+  const isFound = conclusion.kind === 'culprit' || conclusion.kind === 'several';
+  const partners = isFound ? changesOf(hunt, conclusion.changes) : [];
+  // What speaks for it is what the search before has seen.
+  const before = await huntOf(tx, parentId);
+  const held = before?.line.filter(({ id }) => id === partnerOf) ?? [];
+  return before === undefined || held.length === 0 ? undefined : { hunt: before, found: { held, partners } };
 }
 
 /** What a search found: what is held back for it, and how that is said. */
@@ -339,13 +367,22 @@ async function pinAll(
 function saidOf({ held, partners }: Found, hunt: Hunt): string {
   const named = (some: readonly LinkedChange[]) => some.map(({ component, to }) => `${component} ${to}`);
   const who = held.length > 1 ? `one of ${named(held).join(', ')}` : named(held).join();
-  return `${who} ${harmOf(hunt)}${partners.length === 0 ? '' : `, together with ${named(partners).join(' and ')}`}`;
+  return `${who} ${harmOf(hunt, held[0]?.kind)}${partners.length === 0 ? '' : `, together with ${named(partners).join(' and ')}`}`;
 }
 
-function harmOf({ predicate, testName }: Hunt): string {
-  if (predicate === 'refused') return 'cannot be installed';
+function harmOf({ predicate, testName }: Hunt, kind: ComponentKind | undefined): string {
+  if (predicate === 'refused') return REFUSED[kind ?? 'apt'];
   return predicate === 'lost' ? 'takes its host down' : `breaks ${testName}`;
 }
+
+/** That a version cannot be put in, by what it is a version of. */
+const REFUSED: Readonly<Record<ComponentKind, string>> = {
+  apt: 'cannot be installed',
+  dnf: 'cannot be installed',
+  git: 'cannot be built',
+  image: 'cannot be put on a host',
+  test: 'cannot be set up',
+};
 
 /** Why a verified culprit is not held back; undefined: it is. */
 async function whyNot(

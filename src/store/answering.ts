@@ -70,6 +70,15 @@ export async function noteAnswer(
   return true;
 }
 
+/** Letters of a search to somebody that wait to be sent wait until then. */
+export async function holdLetters(sql: Sql, search: Id, recipient: string, until: Date): Promise<void> {
+  await sql.rows(
+    `UPDATE message SET due_at = greatest(due_at, $3) WHERE thread = 'q' || $1::bigint AND recipient = $2 AND via = 'mail'
+       AND sent_at IS NULL AND given_up_at IS NULL`,
+    [search, recipient, until],
+  );
+}
+
 const KINDS = {
   not_mine: 'accusation.withdrawn',
   fixed_in: 'accusation.fixed_in',

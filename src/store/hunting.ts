@@ -5,7 +5,8 @@ import { type Id, showId } from '../domain/id.js';
 import type { Past, Recorded } from '../domain/intake/between.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
-import type { Sql } from './store.js';
+import { endTrials } from './seeking.js';
+import type { Sql, Transaction } from './store.js';
 
 /** A run that is over, with the versions that were in it. */
 export interface RunWithVersions {
@@ -102,7 +103,7 @@ export async function wasAsked(sql: Sql, search: Id): Promise<boolean> {
 
 /** Within a transaction: a search is guided by what a person knows; false where it is over. What ends by it is concluded by the scheduler. */
 export async function guideSearch(
-  tx: Sql,
+  tx: Transaction,
   search: Id,
   guidance: readonly Guidance[],
   actor: string,
@@ -115,6 +116,8 @@ export async function guideSearch(
   if (row?.open !== true) return false;
   const value = guidance.reduce(guided, row.value);
   await tx.rows(`UPDATE search SET value = $2 WHERE id = $1`, [search, JSON.stringify(value)]);
+  if (guidance.some(({ kind }) => kind === 'stop'))
+    await endTrials(tx, { id: search, projectId: row.projectId }, actor);
   const subject = showId('search', search);
   await chronicle(
     tx,

@@ -87,6 +87,7 @@ describe('what is planned at versions', () => {
       const fixed = seen({ expendable: [] });
       expect(names(chainFor('distro', fixed))).toEqual([]);
       expect(() => chainFor('distro', fixed, NEW)).toThrow();
+      expect(names(chainFor('distro', fixed, { 'other/foo': '9' }))).toEqual([]);
     });
   });
 
@@ -112,6 +113,32 @@ describe('steps at versions', () => {
     expect(stepsAt(steps, { 'other/foo': '1' })).toBe(steps);
     expect(stepsAt(steps, OLD)).toBe(stepsAt(steps, OLD));
     expect(stepsAt(steps, OLD)[1]).toBe(app);
+  });
+
+  it('put the image on that counts, and a host with another one is restored', () => {
+    const component = 'images/base';
+    const base = aStep('base', 'os', {
+      layer: 'image',
+      action: { kind: 'restore', image: 'base', component },
+    });
+    const ask = (host: Candidate, version: string) => {
+      const found = fitOf(
+        {
+          ...{ requirement: 'os', target: {}, purpose: 'trial', fresh: false, avoid: [] },
+          versions: { [component]: version },
+        },
+        host,
+        [base],
+        [],
+      );
+      if (found.kind !== 'yes') throw new Error(found.why);
+      return found.chain.steps;
+    };
+    const [first] = ask(candidate(), 'one');
+    expect(first?.action).toMatchObject({ image: 'base', version: 'one' });
+    const there = carrying(candidate(), ask(candidate(), 'one'));
+    expect(ask(there, 'one')).toEqual([]);
+    expect(ask(there, 'two')[0]?.action).toMatchObject({ version: 'two' });
   });
 
   it('fetch the commit that counts', () => {

@@ -106,6 +106,7 @@ export const BRANCH_STORY: readonly BranchChapter[] = [
       const bad = scene.commits[BREAKS_AGAIN - 1] ?? '';
       assert.match(letter?.text ?? '', new RegExp(`^Change: +${BRANCH} [0-9a-f]{40} -> ${bad}$`, 'm'));
       assert.match(letter?.text ?? '', new RegExp(`^ +git checkout ${bad} && .*build.sh`, 'm'));
+      assert.match(letter?.headers['subject'] ?? '', /: engine [0-9a-f]{40} cannot be built$/);
       assert.match(letter?.text ?? '', /parts\/core: No such file/);
       const { out } = await scene.yard.grid.cli(
         'logs',

@@ -139,7 +139,10 @@ describe('snooze', () => {
     const in3Days = new Date(now.getTime() + 3 * 86_400_000);
     expect(await answer({ kind: 'snoozed', until: new Date(now.getTime() - 1e6) })).toMatch(/is over/);
     expect(await answer({ kind: 'snoozed', until: new Date(now.getTime() + 1e11) })).toMatch(/90 days/);
+    expect((await letters())[0]?.wait).toBeLessThan(1);
     expect(await answer({ kind: 'snoozed', until: in3Days })).toBeUndefined();
+    // What was to go out at once waits too.
+    expect((await letters())[0]?.wait).toBeGreaterThan(2.9 * 86_400);
     grid.arrive(grid.sim.nowS + 60, [arriving('p3', '3')]);
     await grid.runUntilQuiet(grid.sim.nowS + 300, 9_000);
     // The pin is lifted all the same; its owner hears of it later.

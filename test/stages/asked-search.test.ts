@@ -14,10 +14,12 @@ const all = (version: string) => PACKAGES.map((name) => arriving(name, version))
 const versions = (version: string) => Object.fromEntries(PACKAGES.map((name) => [`lab/${name}`, version]));
 const isOwn = ({ what, assignment }: Piece) => what === 'test' && assignment.test.name !== 'canary';
 
-/** `p4` 2 is bad from `sinceS` on, so that it got into the baseline while nobody saw it. */
-async function open(sinceS = 5_000, dryRun = true) {
+/** `p4` 2 is bad from `sinceS` on, so that it got into the baseline while nobody saw it; with `partner` only together. */
+async function open(sinceS = 5_000, dryRun = true, partner = 'p4') {
   const fate: Fate = (piece) =>
-    isOwn(piece) && piece.atS > sinceS && has(piece, 'p4', '2') ? { exit: 1 } : undefined;
+    isOwn(piece) && piece.atS > sinceS && [partner, 'p4'].every((name) => has(piece, name, '2'))
+      ? { exit: 1 }
+      : undefined;
   grid = await openChanging(changing(PACKAGES, 6, ['one']), fate, { dryRun });
   grid.arrive(10, all('1'));
   grid.sim.submit(100, { test: 'one', actor: 'qe' });
@@ -67,6 +69,18 @@ describe('a search that a person began', () => {
     expect(await store.rows(`SELECT 1 FROM accusation`)).toEqual([]);
   });
 
+  it('names the other change too without which the one does no harm', async () => {
+    await open(5_000, true, 'p2');
+    const made = await start({ from: versions('1'), to: versions('2') });
+    expect(made).toHaveProperty('id');
+    await grid.sim.run({ untilS: 12_000 });
+    expect((await grid.told()).filter(({ owner }) => owner === 'pia')).toMatchObject([
+      { title: 'the search of pia with one: lab/p4 2 breaks one, together with lab/p2 2' },
+    ]);
+    expect(await grid.sim.store.rows(`SELECT FROM search WHERE closed_at IS NULL`)).toEqual([]);
+    expect(await grid.sim.store.rows(`SELECT 1 FROM accusation`)).toEqual([]);
+  });
+
   it('with consequences puts the baseline back, and tells the owner', async () => {
     await open(5_000, false);
     const made = await start(
@@ -99,8 +113,25 @@ describe('a search that a person began', () => {
       [id],
     );
     expect(row?.weights).toEqual([0, 0, 1, 5, 1, 1]);
+    // A switch takes a chain of 30 s, a run of the test two.
+    const [asked] = await store.rows<{ switching: number }>(
+      `SELECT (value->'question'->>'switching')::integer AS switching FROM search WHERE id = $1`,
+      [id],
+    );
+    expect(asked?.switching).toBeGreaterThan(10);
+    await grid.sim.run({ untilS: 5_065 });
+    const underWay = () =>
+      store.rows<{ by: string | null }>(
+        `SELECT q.cancelled_by AS by FROM trial t JOIN run r ON r.submission_id = t.submission_id
+         JOIN queue q ON q.run_id = r.id WHERE t.search_id = $1`,
+        [id],
+      );
+    const trials = await underWay();
+    expect(trials.length).toBeGreaterThan(0);
     expect(await say([{ kind: 'stop' }])).toBe(true);
+    expect(await underWay()).toEqual(trials.map(() => ({ by: 'pia' })));
     await grid.sim.run({ untilS: 5_400 });
+    expect(await underWay()).toEqual([]);
     const [over] = await store.rows<{ why: string; open: boolean }>(
       `SELECT why, closed_at IS NULL AS open FROM search WHERE id = $1`,
       [id],

@@ -6,11 +6,13 @@ import * as answering from '../../src/store/answering.js';
 import * as assigning from '../../src/store/assigning.js';
 import * as blaming from '../../src/store/blaming.js';
 import * as blob from '../../src/store/blob.js';
+import * as brokenOff from '../../src/store/broken-off.js';
 import * as changeLists from '../../src/store/change-lists.js';
 import * as changing from '../../src/store/changing.js';
 import * as comingBack from '../../src/store/coming-back.js';
 import * as drifting from '../../src/store/drifting.js';
 import * as environment from '../../src/store/environment.js';
+import * as equipping from '../../src/store/equipping.js';
 import * as explaining from '../../src/store/explaining.js';
 import * as failing from '../../src/store/failing.js';
 import * as grid from '../../src/store/grid.js';
@@ -183,7 +185,7 @@ describe('the heartbeat', () => {
         requirement: '',
         fresh: false,
         handOver: i % 2 === 0,
-        place: { host: { name: 'h' } } as never,
+        place: { host: { name: 'h' }, chain: [] } as never,
       })),
     ],
     { partitions: 2, rowsEach: 12, queue: true },
@@ -712,6 +714,11 @@ describe('changes', () => {
   look('newest first', searches.listPins, [list]);
   look('of a search', searches.listPins, [{ ...list, search: '1' }]);
   look('newest first', searches.listIntakes, [list]);
+  look('', brokenOff.lastWordsOf, ['1']);
+  look('', brokenOff.buildsOf, ['debs/package 1']);
+  const put = { kind: 'packages', install: [{ name: 'a', component: 'debs/package 1', version: '2' }] };
+  const restored = { kind: 'restore', image: 'base', component: 'images/base', version: '2' };
+  look('of 2 steps', equipping.equip, [[[{ action: put }, { action: restored }] as never]]);
   look('', searches.accusationsOf, ['1']);
   look('', searches.toldOfSearch, ['1']);
   look('', hunting.runWithVersions, [all, runId(middle)]);
@@ -720,13 +727,14 @@ describe('changes', () => {
   look('', hunting.giveConsequences, ['1']);
   look('', hunting.askerOf, ['1']);
   look('', hunting.wasAsked, ['1']);
-  look('', hunting.guideSearch, ['1', [{ kind: 'stop' }], 'ann']);
+  look('', tx(hunting.guideSearch), ['1', [{ kind: 'stop' }], 'ann']);
   look('', answering.accusationsIn, [all, '1']);
   look('', answering.accusationById, ['1']);
   look('', answering.pinsFor, ['1', '1']);
   look('', answering.withdrawnLately, [{ testName: 'boot', projectId: '3' }, ['1', '2']]);
   look('', answering.fixesIn, ['debs']);
   look('', answering.gridNow, []);
+  look('', answering.holdLetters, ['1', 'ann', new Date()]);
   look('to an accusation', answering.noteAnswer, [
     {
       ...{ id: '1', search: '1', projectId: '3', test: 'boot', change: '1', component: 'a', version: '1' },
@@ -758,9 +766,11 @@ test('every function of the store that speaks to the database has been looked at
     assigning,
     blaming,
     blob,
+    brokenOff,
     changeLists,
     changing,
     comingBack,
+    equipping,
     explaining,
     failing,
     grid,

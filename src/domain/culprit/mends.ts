@@ -14,7 +14,7 @@ export interface Mending {
 }
 
 /** How much better 'it is good' must explain the trials of a state than 'it is bad', and the other way round. */
-const GOOD = 10;
+const GOOD = 100;
 const BAD = 1 / 3;
 /** States after a change that are looked at before it is named, spread evenly. */
 const MOST_LOOKS = 32;
@@ -79,7 +79,10 @@ function questionFrom(question: Question, first: number): Question {
 
 /** How much better a state's trials are explained by its being good, over the rates that the bad end leaves likely. */
 function goodOdds(question: Question, tallies: readonly Tally[]): (tally: Tally) => number {
-  const points = question.rates === undefined ? rateGrid(question.record) : knownRates(question.rates);
+  const points =
+    question.rates === undefined
+      ? rateGrid(question.record, question.brokenRecord)
+      : knownRates(question.rates);
   const last = tallyOf(tallies, question.changes);
   const weights = points.map((point) => point.prior * Math.exp(logOf(point, last, 'bad')));
   return (tally) => {

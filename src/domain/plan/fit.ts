@@ -67,7 +67,7 @@ export function fitOf(
   if (outside !== undefined) return { kind: 'never', host, why: outside };
   const wish = wishOf(demand);
   const steps = stepsAt(declared, demand.versions);
-  const asCounted = withoutOutdated(host, steps, steps !== declared);
+  const asCounted = withoutOutdated(host, steps, demand.versions);
   const ever = settled ?? planChain(wish, asCounted, steps);
   if (!ever.ok && ever.presence === 'absent') return withWhyOf(ever, { kind: 'never', host });
 

@@ -1,4 +1,4 @@
-import { versionedSteps } from '../baseline.js';
+import { componentsOf, type Versions, versionedSteps } from '../baseline.js';
 import type { HostFacts, StackEntry } from '../host.js';
 import { reaches } from '../layer.js';
 import { factTagsOf } from '../match/holds.js';
@@ -11,29 +11,42 @@ export function carriesVersions({ stack, facts }: HostFacts, steps: readonly Ste
   if (versioned.size === 0) return false;
   return (
     stack.some(({ step }) => versioned.has(step)) ||
-    [...versioned.values()].some(({ gives }) =>
-      gives.some((item) => facts(givenBy(item).tag).presence === 'present'),
-    )
+    tagsAtVersions(steps).some((tag) => facts(tag).presence === 'present')
   );
+}
+
+const tagsOf = new WeakMap<readonly StepSpec[], readonly string[]>();
+
+/** What steps that take versions from components give; every host is asked for it, and it is read once. */
+function tagsAtVersions(steps: readonly StepSpec[]): readonly string[] {
+  const known = tagsOf.get(steps);
+  if (known !== undefined) return known;
+  const given = [...versionedSteps(steps).values()].flatMap(({ gives }) =>
+    gives.map((item) => givenBy(item).tag),
+  );
+  const tags = [...new Set(given)];
+  tagsOf.set(steps, tags);
+  return tags;
 }
 
 /**
  * A host as it counts for these steps, whose versions are said: what it carries of a step at other versions is not
  * what the step would give now, nor is what stands on that. What is there by no step, or by one of which nothing is
- * known any more, has no version: where `saysVersions`, or where the step can put it right, it is as if it were not
+ * known any more, has no version: where `asked` says one, or where the step can put it right, it is as if it were not
  * there. The same host where all of it counts.
  */
 export function withoutOutdated<Host extends HostFacts>(
   host: Host,
   steps: readonly StepSpec[],
-  saysVersions: boolean,
+  asked: Versions = {},
 ): Host {
   if (!carriesVersions(host, steps)) return host;
   const kept: StackEntry[] = [];
   const outdated: StackEntry[] = [];
   for (const entry of host.stack)
     (isOutdated(entry, kept, outdated, host, steps) ? outdated : kept).push(entry);
-  const putting = [...versionedSteps(steps).values()].filter((step) => saysVersions || mayRun(step, host));
+  const isAsked = (step: StepSpec) => componentsOf(step).some((name) => asked[name] !== undefined);
+  const putting = [...versionedSteps(steps).values()].filter((step) => isAsked(step) || mayRun(step, host));
   const isKept = (tag: string) => kept.some((entry) => doesGive(entry, tag));
   const isLost = (tag: string) =>
     !isKept(tag) && [...outdated, ...putting].some((giver) => doesGive(giver, tag));
