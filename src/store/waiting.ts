@@ -35,9 +35,9 @@ export async function waitingDemands(sql: Sql): Promise<WaitingDemand[]> {
   );
 }
 
-/** Whether any run waits to be served. */
+/** Whether any run waits to be served; by the index, in which the first is found at once. */
 export async function isAnythingWaiting(sql: Sql): Promise<boolean> {
-  const rows = await sql.rows(`SELECT FROM queue WHERE state = 'waiting' LIMIT 1`);
+  const rows = await sql.rows(`SELECT FROM queue WHERE state = 'waiting' ORDER BY demand LIMIT 1`);
   return rows.length > 0;
 }
 
