@@ -38,6 +38,11 @@ export class RpmRepository {
     await this.signing.detachSign(path.join(root, 'repodata/repomd.xml'));
   }
 
+  /** The path of a package that `publish` has built. */
+  fileOf({ name, version }: Pick<LabPackage, 'name' | 'version'>): string {
+    return path.join(this.folder, 'root/noarch', `${name}-${version}-1.noarch.rpm`);
+  }
+
   async stop(): Promise<void> {
     await this.server.down();
     await this.signing.end();
@@ -74,7 +79,7 @@ export class RpmRepository {
       one,
     ]);
     await program('rpmbuild', ['-bb', '--quiet', ...defines, spec]);
-    const file = path.join(root, 'noarch', `${name}-${version}-1.noarch.rpm`);
+    const file = this.fileOf({ name, version });
     const sign = [
       '--define',
       '__gpg /usr/bin/gpg',

@@ -22,6 +22,7 @@ import { addressless } from './inventory-telling.js';
 import type { InventoryFiles, InventoryProblem, Thing } from './inventory-thing.js';
 import { GRID_KEYS, POOL_KEYS, RESOURCE_KEYS, readGrid, readPool, readResource } from './inventory-things.js';
 import { unprovided } from './inventory-unprovided.js';
+import { doubtfulVersions } from './inventory-versioned.js';
 import { readWatch, WATCH_KEYS } from './inventory-watches.js';
 import { Fields, NAME } from './source-fields.js';
 import { MAX_TEST_FILE_BYTES, readTestFile } from './test-file.js';
@@ -99,6 +100,7 @@ export function readInventoryFiles(files: InventoryFiles, options: ReadingOption
   const warnings = [
     ...reading.warnings(grid.admin),
     ...unprovided(inventory, catalogue, where),
+    ...doubtfulVersions(inventory, catalogue, where),
     ...addressless(inventory, where),
   ];
   return { ok: true, inventory, warnings: inPlace(warnings) };

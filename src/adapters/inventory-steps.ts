@@ -33,7 +33,7 @@ export function readStep({ name, fields }: Thing, catalogue: Catalogue, around: 
   if (!fields.has('layer')) fields.wrong(fields.start, `'layer' is missing: one of ${LAYERS.join(', ')}`);
   const layer = fields.oneOf('layer', LAYERS) ?? 'use';
   const action = readAction(fields, around);
-  const gives = givesOf(readGives(fields, 'gives', catalogue), action);
+  const gives = givesOf(readGives(fields, 'gives', catalogue), action, around);
   if (gives.length === 0 && fields.list('gives').length === 0)
     fields.wrong(fields.at('gives'), `'${name}' gives no tag, so that no chain would ever use it`);
   checkLayer(fields, action, layer);
@@ -62,9 +62,14 @@ export function readStep({ name, fields }: Thing, catalogue: Catalogue, around: 
 }
 
 /** What an image has is there once it was put back; the step's own word on a tag takes the place of the image's. */
-function givesOf(said: readonly string[], action: StepAction): readonly string[] {
+function givesOf(
+  said: readonly string[],
+  action: StepAction,
+  { images }: StepSurroundings,
+): readonly string[] {
   const own = new Set(said.map((item) => givenBy(item).tag));
-  const tags = action.kind === 'restore' ? (action.spec?.tags ?? []) : [];
+  const tags =
+    action.kind === 'restore' ? (images.find(({ name }) => name === action.image)?.tags ?? []) : [];
   return [...said, ...tags.filter((item) => !own.has(givenBy(item).tag))].sort();
 }
 

@@ -23,6 +23,8 @@ export async function atHome(
     const command = `testyard bisect --good ${before ?? `${change.version}^`} --bad ${change.version} -- ./${test}.sh`;
     return [[command, `in a clone of it (${test}.sh is your copy of the test)`]];
   }
+  if (change.kind === 'test')
+    return [[`testyard run ${test}.sh`, 'on a machine of yours: your copy of the test, as it is now']];
   const put = (version: string) =>
     `${putIn(change, version)}${predicate === 'refused' ? '' : ` && testyard run ${test}.sh`}`;
   if (putIn(change, '') === '') return [];
@@ -33,8 +35,13 @@ export async function atHome(
   ];
 }
 
-function putIn({ kind, component, facts }: Change, version: string): string {
+function putIn({ kind, component, facts, blob, version: pushed }: Change, version: string): string {
   const name = facts.name ?? component.split('/').at(-1) ?? component;
+  // No repository has what was pushed: whoever pushed it has the file.
+  if (blob !== null && version === pushed) {
+    if (kind === 'apt') return `sudo apt-get install --allow-downgrades ./${name}_${version}_*.deb`;
+    if (kind === 'dnf') return `sudo dnf install ./${name}-${version}.*.rpm`;
+  }
   switch (kind) {
     case 'apt':
       return `sudo apt-get install --allow-downgrades ${name}=${version}`;

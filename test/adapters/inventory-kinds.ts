@@ -31,6 +31,7 @@ ${KEY.split('\n')
 `,
   'steps/kinds.yaml': `steps:
   top: {layer: image, owner: Sue, gives: [win_fresh_install], restore: top}
+  watched: {layer: image, owner: Sue, gives: [vendor:w], restore: {image: middle, watch: images}}
   here: {layer: use, owner: Sue, gives: [vendor:a], script: touch x, on: grid, artefacts: [kernel.deb], no_undo: none}
   debs:
     layer: packages

@@ -535,4 +535,19 @@ describe('warnings', () => {
     ]);
     expect(warnings(tag('  mars: {meaning: far away}'))).toEqual([]);
   });
+
+  it('tell of a step at versions what no probe looks at, and a watch that nobody declared', () => {
+    const step = (gives: string, watch: string) => ({
+      'watches.yaml':
+        'watches:\n  debs: {apt: {url: "https://d.example.org/", suite: s, component: main, unsigned: yes}}\n',
+      'steps/z.yaml': `steps:\n  z:\n    {owner: Z, layer: packages, gives: ${gives}, packages: {install: [a], watch: ${watch}}}\n`,
+    });
+    expect(warnings(step('[disk-space]', 'debs'))).toEqual([]);
+    expect(warnings(step('[disk-space, win_fresh_install]', 'debs'))).toEqual([
+      "steps/z.yaml:2:3 step 'z' takes its versions from watch 'debs' and gives 'win_fresh_install', which no probe looks at: give the tag a 'probe:', so that a version with which it is not there is seen",
+    ]);
+    expect(warnings(step('[disk-space]', 'dabs'))).toEqual([
+      "steps/z.yaml:2:3 step 'z' takes its versions from watch 'dabs', which is declared nowhere: did you mean 'debs'?",
+    ]);
+  });
 });

@@ -29,10 +29,9 @@ beforeAll(async () => {
   ]);
   const own = { key: await readFile(key), cert: await readFile(cert) };
   const onAuth: NonNullable<Parameters<typeof MailServer.start>[0]>['onAuth'] = (auth, session, done) => {
-    const { username, password = '' } = auth;
-    const user = username ?? '';
-    logins.push({ user, password: password ?? '', secure: session.secure });
-    if (password === 'right') done(null, { user });
+    const user = auth.username ?? '';
+    logins.push({ user, password: auth.password ?? '', secure: session.secure });
+    if (auth.password === 'right') done(null, { user });
     else done(Object.assign(new Error('wrong password'), { responseCode: 535 }));
   };
   const asked = { authOptional: false, onAuth };

@@ -105,7 +105,7 @@ describe('a candidate that is pushed', () => {
         pushedBy: 'developer',
         blob,
       },
-      ...{ author: 'Lab <lab@testyard.invalid>', owner: 'ann@example.org', state: 'new' },
+      ...{ author: 'Lab <lab@testyard.invalid>', owner: 'developer', state: 'new' },
       why: 'pushed by developer, signed by dan',
       facts: { depends: [{ package: 'libc6' }] },
     });
@@ -174,7 +174,7 @@ describe('a candidate that is pushed', () => {
     const answer = await push({ component: 'source', commit });
     expect(answer.status, answer.text).toBe(201);
     expect(answer.json).toMatchObject({
-      ...{ version: commit, title: 'a commit of the lab', owner: 'lab@testyard.invalid' },
+      ...{ version: commit, title: 'a commit of the lab', owner: 'developer' },
       facts: { files: ['second'] },
     });
     const unsigned = await push({ component: 'signed', commit });

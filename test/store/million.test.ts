@@ -364,7 +364,7 @@ describe('the desk that records', () => {
       gives: [],
       restore: true,
       clears: true,
-      destroys: [],
+      destroys: ['use'],
     },
     { kind: 'step_failed' },
     { kind: 'used' },

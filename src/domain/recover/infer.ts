@@ -59,6 +59,9 @@ const NOISE = 0.02;
 /** How often work fails that is covered by a cause that is at fault: of a host other work and a canary, of all else. */
 const FAILS = { host: 0.7, canary: 0.9, other: 0.95 } as const;
 
+/** The share of sick hosts that are sick in one thing only. */
+const SICK_IN_ONE = 0.05;
+
 /** What began to fail longer ago than this before a failure is of another time. */
 const WINDOW_MS = 30 * 60_000;
 
@@ -147,18 +150,20 @@ function doesClear(cause: Cause, failed: Failing, { work }: Work): boolean {
   return stepOf(failed.work) === undefined && (work === 'canary' || work === 'test');
 }
 
-/** How likely a sick host is to have done well what it has done well since. */
+/**
+ * How likely a sick host is to have done well what it has done well since: one that is sick all over hardly; one in so many
+ * is sick in one thing only, a clock or a BMC, and does everything else.
+ */
 function shareWell(cause: Cause, failed: Failing, records: readonly WorkRecord[]): number {
   if (cause.kind !== 'host') return 1;
-  return (
-    records
-      .filter(({ host, ok }) => host === cause.host && ok !== undefined && isLater(ok, failed.moment))
-      // A canary that took far too long is none that worked.
-      .filter(({ work }) => work !== 'canary' || !isSlowSince(failed, records))
-      // That it could be reached is known of a host on which anything failed.
-      .filter(({ work }) => stepOf(work) !== undefined || work === 'canary' || work === 'test')
-      .reduce((share, { work }) => share * (1 - (work === 'canary' ? FAILS.canary : FAILS.host)), 1)
-  );
+  const allOver = records
+    .filter(({ host, ok }) => host === cause.host && ok !== undefined && isLater(ok, failed.moment))
+    // A canary that took far too long is none that worked.
+    .filter(({ work }) => work !== 'canary' || !isSlowSince(failed, records))
+    // That it could be reached is known of a host on which anything failed.
+    .filter(({ work }) => stepOf(work) !== undefined || work === 'canary' || work === 'test')
+    .reduce((share, { work }) => share * (1 - (work === 'canary' ? FAILS.canary : FAILS.host)), 1);
+  return (1 - SICK_IN_ONE) * allOver + SICK_IN_ONE;
 }
 
 /** Whether work took its host far too long: in this failure, or since. */

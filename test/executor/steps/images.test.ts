@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AptRepository } from '../../../lab/apt-repository.js';
 import { program } from '../../../lab/run-program.js';
 import type { ImageSpec } from '../../../src/domain/image.js';
+import type { RestoreAction } from '../../../src/domain/step-action.js';
 import { canRunLightHosts, type LightHost, lightHostProgram, lightHosts } from '../../lab.js';
 import { aStep, StepBench } from './step-bench.js';
 
@@ -103,5 +104,39 @@ rm "$TESTYARD_OUT/tool.deb"`;
       message: expect.stringContaining("image 'disk' is not what the catalogue says"),
     });
     expect(await readFile(mark, 'utf8')).toBe('');
+  });
+
+  it('that are watched are kept, and put back when their file is another one by now', async () => {
+    const [first] = hosts as [LightHost];
+    const file = path.join(bench.folder, 'watched.img');
+    const mark = path.join(bench.folder, 'seen');
+    const shown = 'cat "$TESTYARD_IMAGE_PATH" >"$0"';
+    const host = { ...first, restore: { kind: 'command' as const, command: ['/bin/sh', '-c', shown, mark] } };
+    const watched = (bytes: string) => {
+      const digest = createHash('sha256').update(bytes).digest('hex');
+      const spec: ImageSpec = {
+        ...{ name: 'watched', meaning: 'a disk', tags: [] },
+        source: { kind: 'file', path: file, digest },
+      };
+      return aStep(
+        'put back',
+        { kind: 'restore', image: 'watched', spec, component: 'images/watched', version: digest },
+        { layer: 'image', undo: { none: '' } },
+      );
+    };
+    for (const bytes of ['one', 'two']) {
+      await writeFile(file, bytes);
+      expect((await bench.run(host, [watched(bytes)])).outcome.kind).toBe('ended');
+      expect(await readFile(mark, 'utf8')).toBe(bytes);
+    }
+    expect((await bench.run(host, [watched('one')])).outcome.kind).toBe('ended');
+    expect(await readFile(mark, 'utf8')).toBe('one');
+    const { outcome } = await bench.run(host, [watched('three')]);
+    expect(outcome).toMatchObject({ message: expect.stringContaining('is not what the catalogue says') });
+    const lost = { ...watched('two').action, spec: undefined } as RestoreAction;
+    const unknown = aStep('unknown', lost, { layer: 'image', undo: { none: '' } });
+    expect((await bench.run(host, [unknown])).outcome).toMatchObject({
+      message: expect.stringContaining("nobody knows image 'watched' as it was at version"),
+    });
   });
 });

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AptRepository } from '../../../lab/apt-repository.js';
 import type { PackagesAction } from '../../../src/domain/step-action.js';
@@ -190,10 +193,36 @@ describe.skipIf(canRunLightHosts())('packages by apt, from a signed repository',
     expect((await bench.undo(host, step)).outcome.kind).toBe('ended');
   });
 
+  it('come as candidates that were pushed, as upgrades too, at the version that was asked for', async () => {
+    const pushed = async (version: string) => {
+      const bytes = await readFile(repository.fileOf({ name: 'lab-lib', version }));
+      const blob = createHash('sha256').update(bytes).digest('hex');
+      bench.grid.blobs.set(blob, () => Readable.from([bytes]));
+      return { name: 'lab-lib', version, file: { blob } };
+    };
+    const older = packages('candidate', { install: [await pushed('1.5')], from: [] });
+    const newer = packages('candidate', { install: [await pushed('2.5')], from: [] });
+    for (const [step, version] of [
+      [older, '1.5'],
+      [newer, '2.5'],
+      [older, '1.5'],
+    ] as const) {
+      const ran = await bench.run(host, [step]);
+      expect([ran.outcome.kind, ran.dirtied, ran.text]).toEqual(['ended', undefined, expect.any(String)]);
+      expect(await versions()).toEqual([`lab-lib ${version}`]);
+    }
+    const wrong = packages('candidate', {
+      install: [{ ...(await pushed('2.5')), version: '2.6' }],
+      from: [],
+    });
+    expect((await bench.run(host, [wrong])).outcome).toMatchObject({
+      message: expect.stringContaining('not what was asked for'),
+    });
+    expect((await bench.undo(host, older)).outcome.kind).toBe('ended');
+    expect(await versions()).toEqual([]);
+  });
+
   it("come as an artefact of a submission, and are nobody else's environment", async () => {
-    const { readFile } = await import('node:fs/promises');
-    const { createHash } = await import('node:crypto');
-    const { Readable } = await import('node:stream');
     const bytes = await readFile(repository.fileOf({ name: 'lab-lib', version: '1.5' }));
     const blob = createHash('sha256').update(bytes).digest('hex');
     bench.grid.blobs.set(blob, () => Readable.from([bytes]));

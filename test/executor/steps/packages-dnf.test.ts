@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RpmRepository } from '../../../lab/rpm-repository.js';
 import type { PackagesAction } from '../../../src/domain/step-action.js';
@@ -92,6 +94,29 @@ describe.skipIf(obstacle())('packages by dnf, below a folder', () => {
     }
     expect((await bench.undo(host, newer)).outcome.kind).toBe('ended');
     expect((await host.exec(state())).stdout).toBe(empty);
+  });
+
+  it('come as candidates that were pushed, newer or older than what is there', async () => {
+    const pushed = async (version: string) => {
+      const bytes = await readFile(repository.fileOf({ name: 'lab-lib', version }));
+      const blob = createHash('sha256').update(bytes).digest('hex');
+      bench.grid.blobs.set(blob, () => Readable.from([bytes]));
+      return packages('candidate', {
+        install: [{ name: 'lab-lib', version: `${version}-1`, file: { blob } }],
+        from: [],
+      });
+    };
+    const [older, newer] = [await pushed('1.5'), await pushed('2.5')];
+    for (const [step, version] of [
+      [older, '1.5'],
+      [newer, '2.5'],
+      [older, '1.5'],
+    ] as const) {
+      expect(await went(step)).toBe('well');
+      expect(await versions()).toEqual([`lab-lib-${version}-1.noarch`]);
+    }
+    expect((await bench.undo(host, older)).outcome.kind).toBe('ended');
+    expect(await versions()).toEqual([]);
   });
 
   it('tell whose failure it is', async () => {
