@@ -1,4 +1,5 @@
 import type { Cause, Conclusion } from '../domain/culprit/question.js';
+import type { FailureRecord } from '../domain/culprit/rates.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
@@ -170,13 +171,12 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
     ...versionsAt(hunt.line.slice(hunt.line.indexOf(found) + 1), 0),
     ...versionsAt(needed, needed.length),
   };
-  const { question } = hunt.value;
   const value = openSearch({
     kind: 'line',
     changes: before.length,
     environment: ALONE,
     flaky: 0.001,
-    ...(question.record === undefined ? {} : { record: question.record }),
+    ...recordsOf(hunt, found),
   });
   const partnerOf = found.id;
   const why = `whether ${found.component} ${found.to} does harm by itself, or together with one before it`;
@@ -186,6 +186,25 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
     'testyard',
     why,
   );
+}
+
+/** How often the test failed in all that a search has tried: before what it found, and from there on. */
+function recordsOf(
+  { line, value: { question, tallies } }: Hunt,
+  found: LinkedChange,
+): { readonly record: FailureRecord; readonly brokenRecord: FailureRecord } {
+  const at = line.indexOf(found) + 1;
+  const sum = (of: (state: number) => boolean, from: FailureRecord = { failures: 0, runs: 0 }) =>
+    tallies
+      .filter(({ state }) => of(state))
+      .reduce(
+        ({ failures, runs }, { good, bad }) => ({ failures: failures + bad, runs: runs + good + bad }),
+        from,
+      );
+  return {
+    record: sum((state) => state < at, question.record),
+    brokenRecord: sum((state) => state >= at, question.brokenRecord),
+  };
 }
 
 /** What two searches have found, of which the second asked for a partner: there is none where even the state without any is bad. */

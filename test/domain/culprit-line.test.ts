@@ -76,6 +76,25 @@ describe('a line of changes', () => {
   });
 });
 
+describe('what another search has seen of the same failure', () => {
+  test('spares trials of one that goes on from it', () => {
+    const trialsOf = (known: Partial<Question>) => {
+      const roll = dice(5);
+      let sum = 0;
+      for (let n = 0; n < 20; n++) {
+        const question: Question = { kind: 'line', changes: 18, environment: 0.85, flaky: 0.001, ...known };
+        // It does harm by itself: nothing before it matters.
+        const { conclusion, spent } = play(openSearch(question), () => (roll() < 0.7 ? 'bad' : 'good'));
+        expect(conclusion?.kind).toBe('environment');
+        sum += spent.search;
+      }
+      return sum;
+    };
+    const record = { failures: 0, runs: 20 };
+    expect(trialsOf({ record, brokenRecord: { failures: 7, runs: 10 } })).toBeLessThan(0.6 * trialsOf({}));
+  });
+});
+
 describe('several hosts', () => {
   test('look at different states, and fewer rounds are needed', () => {
     const trials = nextTrials(openSearch(LINE), hosts(8));

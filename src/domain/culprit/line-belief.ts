@@ -44,7 +44,10 @@ export function linePrior(question: Question): LinePrior {
   before[changes + 2] = (before[changes + 1] as number) + flaky;
   const all = before[changes + 2] as number;
   for (let n = 1; n < before.length; n++) before[n] = (before[n] as number) / all;
-  const points = question.rates === undefined ? rateGrid(question.record) : knownRates(question.rates);
+  const points =
+    question.rates === undefined
+      ? rateGrid(question.record, question.brokenRecord)
+      : knownRates(question.rates);
   const prior = { points, before };
   priors.set(question, prior);
   return prior;

@@ -79,7 +79,10 @@ function questionFrom(question: Question, first: number): Question {
 
 /** How much better a state's trials are explained by its being good, over the rates that the bad end leaves likely. */
 function goodOdds(question: Question, tallies: readonly Tally[]): (tally: Tally) => number {
-  const points = question.rates === undefined ? rateGrid(question.record) : knownRates(question.rates);
+  const points =
+    question.rates === undefined
+      ? rateGrid(question.record, question.brokenRecord)
+      : knownRates(question.rates);
   const last = tallyOf(tallies, question.changes);
   const weights = points.map((point) => point.prior * Math.exp(logOf(point, last, 'bad')));
   return (tally) => {

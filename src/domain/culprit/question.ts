@@ -24,6 +24,8 @@ export interface Question {
   readonly rates?: Rates;
   /** How often the test failed while it was thought to be in order. */
   readonly record?: FailureRecord;
+  /** How often it failed where it is known to be broken in the way that is searched for. */
+  readonly brokenRecord?: FailureRecord;
   /** What the test says itself of when it is broken; the reruns before a search go by it. */
   readonly rule?: BrokenRule;
   /** How likely it is that the test only flakes, before any trial: .30 unless said. */

@@ -23,16 +23,29 @@ const MOST_PSEUDO_COUNTS = 20;
 /** A rate of nought would make one lucky pass final. */
 const LEAST_RATE = 1e-6;
 
-/** All pairs of rates with their prior: flat over `b`, over `a` by the test's own record. */
-export function rateGrid(record: FailureRecord = { failures: 0, runs: 0 }): readonly RatePoint[] {
-  const weight = record.runs === 0 ? 0 : Math.min(1, MOST_PSEUDO_COUNTS / record.runs);
-  const fails = record.failures * weight;
-  const passes = (record.runs - record.failures) * weight;
-  const ofA = FAILS_THOUGH_GOOD.map((a) => Math.exp(fails * Math.log(a) + passes * Math.log(1 - a)));
-  const sum = ofA.reduce((all, one) => all + one, 0) * PASSES_THOUGH_BAD.length;
+const NO_RECORD: FailureRecord = { failures: 0, runs: 0 };
+
+/** All pairs of rates with their prior: by the test's own record while it was in order, and by that of when it was known to be broken. */
+export function rateGrid(
+  good: FailureRecord = NO_RECORD,
+  bad: FailureRecord = NO_RECORD,
+): readonly RatePoint[] {
+  const ofA = FAILS_THOUGH_GOOD.map((a) => likelihood(a, good));
+  const ofB = PASSES_THOUGH_BAD.map((b) => likelihood(1 - b, bad));
+  const sum = sumOf(ofA) * sumOf(ofB);
   return FAILS_THOUGH_GOOD.flatMap((a, n) =>
-    PASSES_THOUGH_BAD.map((b) => point({ a, b }, (ofA[n] as number) / sum)),
+    PASSES_THOUGH_BAD.map((b, m) => point({ a, b }, ((ofA[n] as number) * (ofB[m] as number)) / sum)),
   );
+}
+
+/** Of a record, of what fails at this rate. */
+function likelihood(rate: number, { failures, runs }: FailureRecord): number {
+  const weight = runs === 0 ? 0 : Math.min(1, MOST_PSEUDO_COUNTS / runs);
+  return Math.exp(weight * (failures * Math.log(rate) + (runs - failures) * Math.log(1 - rate)));
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
 }
 
 /** The one pair of rates that is known. */

@@ -20,7 +20,10 @@ export function setBelief(
   sets: readonly (readonly number[])[],
 ): SetBelief {
   const known = setCauses(question);
-  const points = question.rates === undefined ? rateGrid(question.record) : knownRates(question.rates);
+  const points =
+    question.rates === undefined
+      ? rateGrid(question.record, question.brokenRecord)
+      : knownRates(question.rates);
   const tried = tallies.filter(({ good, bad }) => good + bad > 0);
   const holding = tried.map(({ state }) => membersOf(sets[state] ?? [], question.changes));
   const total = { good: 0, bad: 0 };

@@ -368,5 +368,5 @@ export const LOGS = `d=\${0%/.probe.*}
 home=
 [ -s "$d/.home" ] && IFS= read -r home <"$d/.home"
 find "\${home:-$d/work}" "$d/tmp" -maxdepth 6 -type f -size -4000k -newer "$d/test" -print 2>/dev/null | head -n 300 | tr '\\n' '\\0' |
-  xargs -0 grep -hE ': not found$|command not found$|No space left on device|No such (file or directory|device)' /dev/null 2>/dev/null | head -n 1000 | cut -c 1-500
+  xargs -0 grep -hE ': not found$|command not found$|required file not found$|bad interpreter: |No space left on device|No such (file or directory|device)' /dev/null 2>/dev/null | head -n 1000 | cut -c 1-500
 `;

@@ -48,6 +48,13 @@ describe.skipIf(obstacle)(
         /needs cmd:iperf3/,
       ],
       [
+        'one whose interpreter is gone, and whose message goes into a log before it is seen',
+        `printf '#!/opt/gone/interpreter\n' >/usr/local/bin/wavegone; chmod 755 /usr/local/bin/wavegone
+bash -c 'wavegone write' >log 2>&1 && report a pass || report a fail
+bash -c 'wavegone read' && report b pass || report b fail`,
+        /^could_not_run: cases a, b for want of the command \/opt\/gone\/interpreter/,
+      ],
+      [
         'one whose message goes into a variable',
         'x=$(iperf3 -c x 2>&1)\n[ "$x" = ok ] && report a pass || report a fail',
         /needs cmd:iperf3/,
