@@ -33,6 +33,7 @@ import type { World } from '../store/world.js';
 import { waitingForFix } from './answer.js';
 import { beginningOf, newFirst, UNMENDED, unmended } from './branch.js';
 import { stop, takeIn } from './intake-end.js';
+import { knownBefore } from './known-before.js';
 import { lookInto, putBack } from './look-into.js';
 import type { Settings } from './settings.js';
 
@@ -161,7 +162,7 @@ async function answered(
   const versioned = new Set(versionedSteps(world.steps).keys());
   const read = runs.map((run) => ({ run, is: predicateOf(run.tried, versioned) }));
   for (const { run, is } of read) if (is === 'lost') await putBack(tx, run.tried, world);
-  if (!intake.probed) return await probed(tx, intake, line, read[0]);
+  if (!intake.probed) return await probed(tx, intake, line, read[0], world);
   if (read.every(({ is }) => is === undefined)) {
     const count = intake.tests.length - intake.flaky.length;
     const why = `held on ${count === 1 ? 'the one test' : `all ${count} tests`} that can tell`;
@@ -190,7 +191,7 @@ async function answered(
     return await stop(tx, intake, `tried ${MOST_TRIES + 1} times, and it came to nothing: ${last}`);
   }
   const is = first.is === 'refused' && seen.some((one) => one.is === 'lost') ? 'lost' : first.is;
-  await seek(tx, { ...intake, seen }, line, first.run, is as Predicate);
+  await seek(tx, { ...intake, seen }, line, first.run, is as Predicate, world);
 }
 
 type Read = { readonly run: EndedRun; readonly is: ReturnType<typeof predicateOf> };
@@ -209,6 +210,7 @@ async function probed(
   intake: Intake,
   line: readonly LinkedChange[],
   one: Read | undefined,
+  world: World,
 ): Promise<void> {
   if (one === undefined || one.is === undefined || one.is === 'fails') {
     const change = { submissionId: null, probed: true, tries: 0 };
@@ -227,7 +229,7 @@ async function probed(
   if (one.is === 'nothing')
     return await stop(tx, intake, `tried ${intake.tries + 1} times, and it came to nothing: ${why}`);
   const is = seen.some((before) => before.is === 'lost') ? 'lost' : one.is;
-  await seek(tx, { ...intake, seen }, line, one.run, is);
+  await seek(tx, { ...intake, seen }, line, one.run, is, world);
 }
 
 async function seek(
@@ -236,6 +238,7 @@ async function seek(
   all: readonly LinkedChange[],
   { run, test, testName, tried }: EndedRun,
   predicate: Predicate,
+  { steps }: World,
 ): Promise<void> {
   const beginning = await beginningOf(tx, all, testName, predicate);
   if (beginning === 'not mended')
@@ -253,6 +256,7 @@ async function seek(
     changes: line.length,
     mends: mayMend(line),
     predicate: predicate === 'lost' ? 'lost' : 'fails',
+    ...(await knownBefore(tx, test, line, steps)),
     ...(record === undefined ? {} : { record }),
     ...(rule === undefined ? {} : { rule }),
     ...(since === undefined ? {} : { environment: UNMENDED, flaky: (1 - UNMENDED) / 4 }),

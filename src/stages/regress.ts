@@ -8,6 +8,7 @@ import { pastOf } from '../store/hunting.js';
 import { beginHunt, movedBetween, ordinaryRuns, type Red, takeReds } from '../store/seeking.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
+import { knownBefore } from './known-before.js';
 
 /** The share of the grid that searches have which no watch says it for. */
 const SHARE = 0.25;
@@ -35,7 +36,7 @@ export async function regress(tx: Transaction, world: World): Promise<number> {
         ),
       );
       if (line.length === 0) continue;
-      await seekIn(tx, red, line, back);
+      await seekIn(tx, red, line, back, world);
       begun++;
       break;
     }
@@ -48,11 +49,13 @@ async function seekIn(
   { projectId, testId, testName, run, signature, broken }: Red,
   line: readonly LinkedChange[],
   { isRate, record }: LookBack,
+  { steps }: World,
 ): Promise<void> {
   const value = openSearch({
     kind: 'line',
     changes: line.length,
     mends: mayMend(line),
+    ...(await knownBefore(tx, testId, line, steps)),
     ...(record.runs > 0 && { record }),
     ...(broken !== null && { rule: broken }),
   });

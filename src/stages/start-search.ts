@@ -10,6 +10,7 @@ import { readChanges } from '../store/changing.js';
 import { giveConsequences, pastOf, type RunWithVersions, trustedIn } from '../store/hunting.js';
 import { beginHunt, failureRecord, watchOf } from '../store/seeking.js';
 import { type Transaction, wake } from '../store/store.js';
+import { knownBefore } from './known-before.js';
 
 /** What a person wants to have searched. */
 export interface WantedSearch {
@@ -64,6 +65,7 @@ export async function startSearch(
     kind: 'line',
     changes: line.length,
     mends: mayMend(line),
+    ...(await knownBefore(tx, test.id, line, steps)),
     predicate: predicate === 'lost' ? 'lost' : 'fails',
     ...(record === undefined ? {} : { record }),
   });

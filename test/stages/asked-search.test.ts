@@ -113,6 +113,12 @@ describe('a search that a person began', () => {
       [id],
     );
     expect(row?.weights).toEqual([0, 0, 1, 5, 1, 1]);
+    // A switch takes a chain of 30 s, a run of the test two.
+    const [asked] = await store.rows<{ switching: number }>(
+      `SELECT (value->'question'->>'switching')::integer AS switching FROM search WHERE id = $1`,
+      [id],
+    );
+    expect(asked?.switching).toBeGreaterThan(10);
     await grid.sim.run({ untilS: 5_065 });
     const underWay = () =>
       store.rows<{ by: string | null }>(

@@ -14,7 +14,7 @@ export interface Mending {
 }
 
 /** How much better 'it is good' must explain the trials of a state than 'it is bad', and the other way round. */
-const GOOD = 10;
+const GOOD = 100;
 const BAD = 1 / 3;
 /** States after a change that are looked at before it is named, spread evenly. */
 const MOST_LOOKS = 32;
