@@ -262,7 +262,7 @@ export async function tellTrial(sql: Sql, hunt: Id, trial: number, outcome: Outc
 /** SQL text: what a run `r` came to, as `Tried` has it; it counts once its last attempt has ended. */
 const TRIED = `r.verdict, r.no_verdict AS "noVerdict", r.reason, r.failure_signature AS signature, last.outcome,
   last.detail->'outcome'->>'step' AS step, last.detail->'outcome'->>'message' AS message,
-  (last.detail->'outcome'->>'refused')::boolean AS refused,
+  (last.detail->'outcome'->>'refused')::boolean AS refused, last.detail->'outcome'->>'resource' AS resource,
   last.host_id AS host, last.id AS attempt`;
 const LAST = `LEFT JOIN LATERAL (SELECT a.id, a.outcome, a.detail, p.host_id FROM attempt a
     LEFT JOIN place p ON p.run_id = a.run_id AND p.attempt_id = a.id
@@ -278,6 +278,7 @@ interface TriedRow {
   step: string | null;
   message: string | null;
   refused: boolean | null;
+  resource: string | null;
   host: Id | null;
   attempt: Id | null;
 }

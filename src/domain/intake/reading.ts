@@ -30,6 +30,8 @@ export interface Tried {
   readonly message?: string;
   /** The step's own word that what is asked for cannot be put in: no trial more will change that. */
   readonly refused?: boolean;
+  /** The resource that failed the step: what it says is of no change. */
+  readonly resource?: string;
   readonly host?: Id;
   readonly attempt?: Id;
 }
@@ -45,7 +47,7 @@ export function readTrial(
   versioned: ReadonlySet<string>,
 ): Outcome {
   if (tried.noVerdict === 'cancelled') return 'withdrawn';
-  const isOfChange = tried.step !== undefined && versioned.has(tried.step);
+  const isOfChange = isOfChanges(tried, versioned);
   if (tried.outcome === 'host_lost') return 'lost';
   const hasRun = tried.verdict !== 'none' || tried.outcome === 'ended' || tried.outcome === 'timed_out';
   if (predicate === 'refused') return hasRun ? 'good' : isOfChange ? 'bad' : 'error';
@@ -61,5 +63,10 @@ export function predicateOf(tried: Tried, versioned: ReadonlySet<string>): Predi
   if (tried.verdict === 'failed') return 'fails';
   if (tried.verdict !== 'none') return undefined;
   if (tried.outcome === 'host_lost') return 'lost';
-  return tried.step !== undefined && versioned.has(tried.step) ? 'refused' : 'nothing';
+  return isOfChanges(tried, versioned) ? 'refused' : 'nothing';
+}
+
+/** Whether a chain broke off where changes are put in, and by no failure of what they come from. */
+function isOfChanges({ step, resource }: Tried, versioned: ReadonlySet<string>): boolean {
+  return step !== undefined && versioned.has(step) && resource === undefined;
 }
