@@ -168,7 +168,12 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
   const before = hunt.line.slice(0, hunt.line.indexOf(found)).filter((one) => !needed.includes(one));
   const beside = {
     ...hunt.beside,
-    ...versionsAt(hunt.line.slice(hunt.line.indexOf(found) + 1), 0),
+    ...versionsAt(
+      hunt.line
+        .slice(hunt.line.indexOf(found) + 1)
+        .filter((one) => before.every(({ component }) => component !== one.component)),
+      0,
+    ),
     ...versionsAt(needed, needed.length),
   };
   const value = openSearch({

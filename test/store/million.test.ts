@@ -33,6 +33,7 @@ import * as recording from '../../src/store/recording.js';
 import * as reserving from '../../src/store/reserving.js';
 import * as run from '../../src/store/run.js';
 import * as searches from '../../src/store/searches.js';
+import * as seeking from '../../src/store/seeking.js';
 import * as sending from '../../src/store/sending.js';
 import { type Plans, Store } from '../../src/store/store.js';
 import * as submission from '../../src/store/submission.js';
@@ -735,6 +736,16 @@ describe('changes', () => {
   look('', answering.fixesIn, ['debs']);
   look('', answering.gridNow, []);
   look('', answering.holdLetters, ['1', 'ann', new Date()]);
+  const red = { projectId: '3', testName: 'test 7', run: runId(middle) };
+  look('of a red test', seeking.ordinaryRuns, [red], { partitions: 20, rowsEach: 400, blocksEach: 500 });
+  look('', seeking.movedBetween, ['3', new Date(0), new Date()]);
+  look('', seeking.takeReds, []);
+  look('', seeking.keepReds, [[runId(middle)]]);
+  look('', seeking.ruleOf, ['1']);
+  look('', seeking.wasSought, ['1', [], 'lost']);
+  look('', seeking.heldOn, [['1', '2']]);
+  look('', seeking.harmOf, [['1', '2']]);
+  look('', seeking.whatItTakes, ['1', ['restore']]);
   look('to an accusation', answering.noteAnswer, [
     {
       ...{ id: '1', search: '1', projectId: '3', test: 'boot', change: '1', component: 'a', version: '1' },
