@@ -1,10 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { arriving, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Fate, Piece } from '../../bench/sim/fate.js';
 import { startSearch, type WantedSearch } from '../../src/stages/start-search.js';
 import { guideSearch, runWithVersions } from '../../src/store/hunting.js';
 import { WorldReader } from '../../src/store/world.js';
 import { type OpenedGrid, openChanging } from './opened-changing.js';
+
+/** Each plays hours of a grid. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let grid: OpenedGrid;
 afterEach(() => grid?.close());

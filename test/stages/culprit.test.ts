@@ -1,10 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
 import { arriving, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
 import type { Fate } from '../../bench/sim/fate.js';
 import type { Inventory } from '../../src/domain/inventory.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
 import { type OpenedGrid, openChanging } from './opened-changing.js';
+
+/** Each plays hours of a grid. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let grid: OpenedGrid;
 afterEach(() => grid?.close());
