@@ -1,7 +1,7 @@
 import { type Answer, comesBefore } from '../domain/answer/answer.js';
 import { type Accusation, fixesIn, gridNow, holdLetters, noteAnswer, pinsFor } from '../store/answering.js';
 import { type Change, setChangeState } from '../store/changing.js';
-import { liftPin } from '../store/seeking.js';
+import { liftPin } from '../store/holding-back.js';
 import type { Sql, Transaction } from '../store/store.js';
 import { wake } from '../store/store.js';
 

@@ -1,7 +1,7 @@
 import { showId } from '../domain/id.js';
 import { chronicle } from '../store/chronicle.js';
 import { askerOf } from '../store/hunting.js';
-import type { Hunt } from '../store/seeking.js';
+import type { Hunt } from '../store/hunts.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
 

@@ -2,7 +2,8 @@ import type { Conclusion } from '../domain/culprit/question.js';
 import type { Id } from '../domain/id.js';
 import type { LinkedChange } from '../domain/intake/line.js';
 import type { Predicate } from '../domain/intake/reading.js';
-import { type Hunt, heldOn } from '../store/seeking.js';
+import { heldOn } from '../store/holding-back.js';
+import type { Hunt } from '../store/hunts.js';
 import type { Transaction } from '../store/store.js';
 
 /** Where on a line a search begins. */

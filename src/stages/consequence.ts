@@ -14,23 +14,12 @@ import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
 import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
+import { accuse, pinComponent, pinsOfDay } from '../store/holding-back.js';
 import { wasAsked } from '../store/hunting.js';
-import {
-  accuse,
-  beginHunt,
-  changeIntake,
-  endTrials,
-  type Hunt,
-  huntOf,
-  type Intake,
-  keepHunt,
-  lastBroken,
-  openIntakes,
-  pinComponent,
-  pinsOfDay,
-  watchOf,
-} from '../store/seeking.js';
+import { beginHunt, endTrials, type Hunt, huntOf, keepHunt } from '../store/hunts.js';
+import { changeIntake, type Intake, openIntakes, watchOf } from '../store/intakes.js';
 import type { Transaction } from '../store/store.js';
+import { lastBroken } from '../store/trials.js';
 import type { World } from '../store/world.js';
 import { tellBeginner } from './asked-search.js';
 import { isUnmended, unmended } from './branch.js';

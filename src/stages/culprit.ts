@@ -10,16 +10,9 @@ import { readTrial } from '../domain/intake/reading.js';
 import { fitsOf } from '../domain/plan/fit.js';
 import { joined } from '../domain/submit/joined.js';
 import { seatsTaken } from '../store/assigning.js';
-import {
-  endedTrials,
-  type Hunt,
-  keepHunt,
-  noteTrial,
-  openHunts,
-  submitTrials,
-  tellTrial,
-} from '../store/seeking.js';
+import { type Hunt, keepHunt, noteTrial, openHunts, tellTrial } from '../store/hunts.js';
 import { type Transaction, wake } from '../store/store.js';
+import { endedTrials, submitTrials } from '../store/trials.js';
 import type { World } from '../store/world.js';
 import { concluded } from './consequence.js';
 import { lookInto, putBack } from './look-into.js';

@@ -1,6 +1,7 @@
 import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
 import { moveBaseline, setChangeState } from '../store/changing.js';
-import { changeIntake, type Intake, liftPin, passedPins, stillTried } from '../store/seeking.js';
+import { liftPin, passedPins } from '../store/holding-back.js';
+import { changeIntake, type Intake, stillTried } from '../store/intakes.js';
 import type { Transaction } from '../store/store.js';
 
 /** What held goes into the baseline; what was held back at an earlier version of it may go on. */

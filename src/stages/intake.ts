@@ -12,23 +12,20 @@ import {
 import { type Predicate, predicateOf, type SeenBad } from '../domain/intake/reading.js';
 import { newChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
+import { beginHunt } from '../store/hunts.js';
 import {
-  beginHunt,
   changeIntake,
-  type EndedRun,
-  endedRuns,
-  failureRecord,
   type Intake,
   openIntake,
   openIntakes,
-  ruleOf,
   standingOf,
-  submitTrials,
   testsFor,
   watchesWithNews,
   watchOf,
-} from '../store/seeking.js';
+} from '../store/intakes.js';
+import { failureRecord, ruleOf } from '../store/known-before.js';
 import { type Transaction, wake } from '../store/store.js';
+import { type EndedRun, endedRuns, submitTrials } from '../store/trials.js';
 import type { World } from '../store/world.js';
 import { waitingForFix } from './answer.js';
 import { beginningOf, newFirst, UNMENDED, unmended } from './branch.js';

@@ -30,8 +30,8 @@ import {
 } from '../store/judging.js';
 import { decide } from '../store/leader.js';
 import { learn } from '../store/learning.js';
+import { keepReds } from '../store/new-reds.js';
 import { keepForFailure } from '../store/reserving.js';
-import { keepReds } from '../store/seeking.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';

@@ -4,7 +4,7 @@ import type { Id } from '../domain/id.js';
 import type { LinkedChange } from '../domain/intake/line.js';
 import { scoresOf, switchingOf } from '../domain/intake/scores.js';
 import type { StepSpec } from '../domain/step.js';
-import { harmOf, whatItTakes } from '../store/seeking.js';
+import { harmOf, whatItTakes } from '../store/known-before.js';
 import type { Transaction } from '../store/store.js';
 
 /** What is known of a question before any trial: which changes are likelier, and what a switch of a host costs. */

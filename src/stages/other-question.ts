@@ -1,8 +1,10 @@
 import { versionedSteps } from '../domain/baseline.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { showId } from '../domain/id.js';
-import { beginHunt, changeIntake, type Hunt, type Intake, lastBroken, wasSought } from '../store/seeking.js';
+import { beginHunt, type Hunt, wasSought } from '../store/hunts.js';
+import { changeIntake, type Intake } from '../store/intakes.js';
 import type { Transaction } from '../store/store.js';
+import { lastBroken } from '../store/trials.js';
 import type { World } from '../store/world.js';
 
 /**

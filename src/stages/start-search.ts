@@ -8,7 +8,9 @@ import type { Predicate } from '../domain/intake/reading.js';
 import type { StepSpec } from '../domain/step.js';
 import { readChanges } from '../store/changing.js';
 import { giveConsequences, pastOf, type RunWithVersions, trustedIn } from '../store/hunting.js';
-import { beginHunt, failureRecord, watchOf } from '../store/seeking.js';
+import { beginHunt } from '../store/hunts.js';
+import { watchOf } from '../store/intakes.js';
+import { failureRecord } from '../store/known-before.js';
 import { type Transaction, wake } from '../store/store.js';
 import { knownBefore } from './known-before.js';
 

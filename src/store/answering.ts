@@ -3,7 +3,7 @@ import type { ChangeState } from '../domain/change.js';
 import { type Id, showId } from '../domain/id.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
-import type { Hunt } from './seeking.js';
+import type { Hunt } from './hunts.js';
 import type { Sql } from './store.js';
 
 /** Whose change a search found it to be. */

@@ -5,7 +5,7 @@ import { type Id, showId } from '../domain/id.js';
 import type { Past, Recorded } from '../domain/intake/between.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
-import { endTrials } from './seeking.js';
+import { endTrials } from './hunts.js';
 import type { Sql, Transaction } from './store.js';
 
 /** A run that is over, with the versions that were in it. */
