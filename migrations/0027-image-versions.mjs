@@ -5,7 +5,7 @@ const statements = [
      version text NOT NULL,
      spec jsonb NOT NULL,
      seen_at timestamptz NOT NULL DEFAULT grid_now(),
-     PRIMARY KEY (name, version))`,
+     CONSTRAINT image_version_pk PRIMARY KEY (name, version))`,
 ];
 
 export class ImageVersions1700000000027 {
