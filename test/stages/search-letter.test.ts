@@ -82,7 +82,7 @@ it('tells the owner what speaks for it, how to see it at home and how to answer;
 });
 
 it("tells a test's owner once a week that it fails now and then in any state", async () => {
-  const roll = dice(5);
+  const roll = dice(7);
   const inventory = changing(PACKAGES, 6, ['one', 'two']);
   const tests = inventory.tests.map((test) => ({ ...test, owner: 'tom@example.org' }));
   grid = await openChanging({ ...inventory, tests }, (piece) =>
