@@ -125,7 +125,7 @@ describe('what is said of a run, and what becomes of it', () => {
           }
         },
       ),
-      { numRuns: 15, seed: 7 },
+      { numRuns: 25, seed: 7 },
     );
     // Grids on which all is the same would show nothing.
     for (const status of ['never', 'barred', 'not known', 'stopped', 'down', 'busy', 'ready'] as const)
