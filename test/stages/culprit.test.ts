@@ -48,6 +48,14 @@ describe('changes that arrive', () => {
     expect(await grid.baseline()).toEqual(at('2', { p5: '1' }));
     expect(await grid.told()).toMatchObject([{ owner: 'p5@example.org', title: 'lab/p5 2 breaks two' }]);
     expect(await grid.changes()).toMatchObject({ 'p5 2': 'blamed', 'p4 2': 'in_baseline' });
+    // Its trials go before the queue, and never want more than its share of six hosts.
+    const trials = await grid.sim.store.rows<{ priority: number; beside: string }>(
+      `SELECT s.priority, (SELECT count(*) FROM trial o WHERE o.asked_at <= t.asked_at AND o.told_at > t.asked_at) AS beside
+       FROM trial t JOIN submission s ON s.id = t.submission_id`,
+    );
+    expect(trials.length).toBeGreaterThan(3);
+    expect(new Set(trials.map(({ priority }) => priority))).toEqual(new Set([10]));
+    expect(Math.max(...trials.map(({ beside }) => Number(beside)))).toBe(3);
   });
 });
 
