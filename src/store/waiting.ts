@@ -54,7 +54,7 @@ export async function headOfDemand(
   limit: number,
   fairShare: number,
 ): Promise<(Head & { readonly takesS: number })[]> {
-  return sql.rows(
+  const rows = await sql.rows<Head & { readonly takesS: number }>(
     `WITH RECURSIVE heads AS (
        SELECT k.key, (SELECT owner FROM queue WHERE state = 'waiting' AND demand = k.key ORDER BY owner LIMIT 1) AS owner
        FROM unnest($1::text[]) AS k(key)
@@ -86,6 +86,7 @@ export async function headOfDemand(
      ORDER BY q.turn_at + coalesce(b.by, interval '0'), q.run_id`,
     [keys, limit, fairShare],
   );
+  return rows.map(({ dirties, ...row }) => ({ ...row, ...(dirties ? { dirties } : {}) }));
 }
 
 /** Keeps the time in which a waiting run gains a point of priority; where that is another than before, everybody's turn is. */

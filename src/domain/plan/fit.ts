@@ -30,9 +30,12 @@ export type Fit =
   /** It never could, as the host is declared. */
   | { readonly kind: 'never'; readonly host: Candidate; readonly why: string };
 
+/** How a host can serve a demand. */
+export type Way = Extract<Fit, { kind: 'yes' }>;
+
 /** What nothing can serve, or who can: the answer for one demand. */
 export interface Answer {
-  readonly fits: readonly Extract<Fit, { kind: 'yes' }>[];
+  readonly fits: readonly Way[];
   readonly laters: readonly Extract<Fit, { kind: 'later' }>[];
   readonly nevers: readonly Extract<Fit, { kind: 'never' }>[];
 }
@@ -115,7 +118,7 @@ function preferencesMet({ prefer = [] }: Demand, host: Candidate, steps: readonl
  * Cheap chains first; among equally dear ones a host that meets more preferences: they never make a run dearer. Then
  * one that is not fresh, so that fresh ones are kept for who needs them.
  */
-export function byCost(a: Extract<Fit, { kind: 'yes' }>, b: Extract<Fit, { kind: 'yes' }>): number {
+export function byCost(a: Way, b: Way): number {
   return (
     a.chain.costS - b.chain.costS ||
     b.preferred - a.preferred ||

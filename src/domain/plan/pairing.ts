@@ -1,9 +1,7 @@
 import type { Id } from '../id.js';
 import type { Dirties } from '../layer.js';
 import { destroyedBy, harmOf } from '../provision/left.js';
-import type { Fit } from './fit.js';
-
-type Way = Extract<Fit, { kind: 'yes' }>;
+import type { Way } from './fit.js';
 
 /** A run that waits and may begin, one of the first of its demand. */
 export interface Head {
@@ -16,7 +14,7 @@ export interface Head {
 }
 
 /** A point of effective priority outweighs so many seconds of provisioning: who waits long enough is served at any cost. */
-const POINT_S = 1000;
+export const POINT_S = 1000;
 /** What is taken away on a host that somebody might have used costs this share of what it would cost to bring it there. */
 const SPARED = 0.6;
 /** Likewise what a test will take away: of two that may begin there the one that leaves more goes first. */

@@ -2,7 +2,7 @@ import type { Demand } from '../demand.js';
 import type { Dirties } from '../layer.js';
 import { leftBy } from '../provision/left.js';
 import type { Candidate } from './candidate.js';
-import type { Fit } from './fit.js';
+import type { Fit, Way } from './fit.js';
 
 /** A host that is at work, as it should be left. */
 export interface Busy {
@@ -12,7 +12,7 @@ export interface Busy {
 }
 
 /** A second of waiting weighs as much as this of a second of provisioning. */
-const WAITING = 0.4;
+export const WAITING = 0.4;
 /** Hosts that are asked for one run. */
 const MOST_ASKED = 200;
 
@@ -26,9 +26,14 @@ export class Soon {
   /** `ask`: whether and how a host as it is left could serve a demand. */
   constructor(
     busy: readonly Busy[],
-    private readonly ask: (demand: Demand, host: Candidate) => Fit,
+    readonly ask: (demand: Demand, host: Candidate) => Fit,
   ) {
     this.busy = busy.map((one) => ({ ...one })).sort((a, b) => a.inS - b.inS);
+  }
+
+  /** The hosts, who is free first at the front. */
+  get hosts(): readonly Busy[] {
+    return this.busy;
   }
 
   /**
@@ -43,7 +48,7 @@ export class Soon {
     let best:
       | {
           readonly one: Soon['busy'][number];
-          readonly fit: Extract<Fit, { kind: 'yes' }>;
+          readonly fit: Way;
           readonly cost: number;
         }
       | undefined;

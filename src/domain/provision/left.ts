@@ -45,6 +45,11 @@ export function harmOf(
   return worthOf(lost, host, chain);
 }
 
+/** What stands on a host, in expected seconds of provisioning. */
+export function standingWorth(host: HostFacts): number {
+  return worthOf(host.stack, host);
+}
+
 function worthOf(
   entries: readonly StackEntry[],
   host: HostFacts,
