@@ -12,6 +12,7 @@ import {
 } from '../domain/recover/infer.js';
 import { checkDelayS } from '../domain/recover/limits.js';
 import { signatureOf } from '../domain/recover/signature.js';
+import { takenBy } from '../domain/recover/taken.js';
 import {
   addEvidence,
   closeIncident,
@@ -57,7 +58,9 @@ export async function infrastructureFailed(
   const records = await recentRecords(tx);
   const moment = records.find(({ host, work }) => host === failure.host && work === failure.work)?.bad;
   const suspects =
-    moment === undefined ? [] : infer({ ...failure, moment }, records, world, takenBy(open, world));
+    moment === undefined
+      ? []
+      : infer({ ...failure, moment }, records, world, takenBy(told(open), records, world));
   const home = open
     .filter(
       (incident) =>
@@ -146,7 +149,7 @@ export function suspectsOf(
   world: World,
 ): readonly Suspect[] {
   const others = open.filter(({ id }) => id !== incident.id);
-  return infer(failingOf(incident), records, world, takenBy(others, world));
+  return infer(failingOf(incident), records, world, takenBy(told(others), records, world));
 }
 
 /** It is known whose failure it is, or nothing more can be learnt: the owner is told, once, and what is part of it joins. */
@@ -251,14 +254,9 @@ function overText({ work }: Incident): string {
   return `${stepOf(work) ?? 'a canary'} works there again`;
 }
 
-/** Failures that a settled incident accounts for count for no other cause that is not wider. */
-function takenBy(open: readonly Incident[], world: World) {
-  const causes = open.filter(({ settled, scope }) => settled && scope !== 'test').map(causeOf);
-  return (record: { readonly host: Id; readonly work: string }, cause: Cause): boolean =>
-    causes.some(
-      (other) =>
-        !isSameCause(other, cause) && width(other) >= width(cause) && doesCover(other, record, world),
-    );
+/** What is known to be at fault: causes whose owners have been told. */
+function told(open: readonly Incident[]): readonly Cause[] {
+  return open.filter(({ settled, scope }) => settled && scope !== 'test').map(causeOf);
 }
 
 function isPossible(cause: Cause, suspects: readonly Suspect[]): boolean {

@@ -1,5 +1,5 @@
 import type { Cause, Conclusion } from '../domain/culprit/question.js';
-import type { FailureRecord } from '../domain/culprit/rates.js';
+import { recordsAfter } from '../domain/culprit/records.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
@@ -23,7 +23,7 @@ import { lastBroken } from '../store/trials.js';
 import type { World } from '../store/world.js';
 import { tellBeginner } from './asked-search.js';
 import { isUnmended, unmended } from './branch.js';
-import { stop } from './intake-end.js';
+import { limitReached, stop } from './intake-end.js';
 import { lookInto } from './look-into.js';
 import { seekOther } from './other-question.js';
 import type { Settings } from './settings.js';
@@ -170,7 +170,7 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
     changes: before.length,
     environment: ALONE,
     flaky: 0.001,
-    ...recordsOf(hunt, found),
+    ...recordsAfter(hunt.value, hunt.line.indexOf(found) + 1),
   });
   const partnerOf = found.id;
   const why = `whether ${found.component} ${found.to} does harm by itself, or together with one before it`;
@@ -180,25 +180,6 @@ async function seekPartner(tx: Transaction, hunt: Hunt, found: LinkedChange): Pr
     'testyard',
     why,
   );
-}
-
-/** How often the test failed in all that a search has tried: before what it found, and from there on. */
-function recordsOf(
-  { line, value: { question, tallies } }: Hunt,
-  found: LinkedChange,
-): { readonly record: FailureRecord; readonly brokenRecord: FailureRecord } {
-  const at = line.indexOf(found) + 1;
-  const sum = (of: (state: number) => boolean, from: FailureRecord = { failures: 0, runs: 0 }) =>
-    tallies
-      .filter(({ state }) => of(state))
-      .reduce(
-        ({ failures, runs }, { good, bad }) => ({ failures: failures + bad, runs: runs + good + bad }),
-        from,
-      );
-  return {
-    record: sum((state) => state < at, question.record),
-    brokenRecord: sum((state) => state >= at, question.brokenRecord),
-  };
 }
 
 /** What two searches have found, of which the second asked for a partner: there is none where even the state without any is bad. */
@@ -254,7 +235,7 @@ async function blame(
   if (notActed !== undefined && watch?.dryRun !== true) {
     const why = `${said}; nothing was done: ${notActed}`;
     await tellAdmin(tx, hunt, world, why);
-    if (intake !== undefined) await changeIntake(tx, intake, { state: 'stopped' }, why);
+    if (intake !== undefined) await stop(tx, intake, why, true);
     return;
   }
   const state = hunt.predicate === 'refused' ? 'uninstallable' : 'blamed';
@@ -385,7 +366,7 @@ async function whyNot(
 ): Promise<string | undefined> {
   if (dryRun === true) return `watch ${name} is on trial itself (dry_run)`;
   if ((await pinsOfDay(tx, name)) < rollbacksPerDay) return undefined;
-  return `${rollbacksPerDay} roll-backs of ${name} were made within a day, and no more are made by themselves`;
+  return limitReached(name, rollbacksPerDay);
 }
 
 /** Each owner is told once for each search, all in its thread. */

@@ -26,6 +26,7 @@ import {
 import { type EndedAttempt, keepRecords } from '../store/judging.js';
 import { decide } from '../store/leader.js';
 import { canaryPace } from '../store/learning.js';
+import { failingOtherwise, hasFailedOtherwise } from '../store/other-words.js';
 import { type Store, type Transaction, wake } from '../store/store.js';
 import { submitOwnWork } from '../store/unfolding.js';
 import type { KnownHost, World } from '../store/world.js';
@@ -85,8 +86,21 @@ export async function checkEnded(
   if (passed && !isSlow) return checkPassed(tx, incident, attempt, world, settings);
   if (told && (await failsOnlyThere(tx, incident, attempt.hostId)))
     return worksElsewhere(tx, incident, world, settings);
-  const delayS = told ? checkDelayS(incident.checks + 1, settings.checkFirstS, incident.scope) : AGAIN_S;
-  await nextCheck(tx, incident.id, delayS, told);
+  await nextCheck(tx, incident.id, await untilNext(tx, incident, attempt, told, settings), told);
+}
+
+/** Seconds until an incident is looked at again after a check that failed, or told nothing. */
+async function untilNext(
+  tx: Transaction,
+  incident: Incident,
+  { attemptId }: EndedAttempt,
+  told: boolean,
+  { checkFirstS }: Settings,
+): Promise<number> {
+  if (!told) return AGAIN_S;
+  // Something else may fail there by now, and the incident be over: other work will tell.
+  if (await hasFailedOtherwise(tx, incident.id, attemptId)) return checkFirstS;
+  return checkDelayS(incident.checks + 1, checkFirstS, incident.scope);
 }
 
 /** Whether a canary took so much longer than on other hosts that its own is slow; written down where that tells something. */
@@ -152,7 +166,31 @@ async function checkPassed(
       return ask(tx, incident, target, `recovery check of i${incident.id}`);
     }
   }
+  const left = await failingOtherwise(tx, incident.id);
   await closeIncident(tx, incident.id, `${WORKS[incident.scope]} again on ${name}`);
+  await tryAgain(tx, incident, left, world);
+}
+
+/**
+ * What failed in the reach of an incident in other words than its own was taken for part of it, as nothing else can be learnt
+ * there while it lasts. Now that it is over it is tried again, before it costs another run. Words alone tell nobody of
+ * anything: a mirror that breaks off in the middle says something else than one that is gone.
+ */
+async function tryAgain(
+  tx: Transaction,
+  { id }: Incident,
+  left: readonly Work[],
+  { byId, steps }: World,
+): Promise<void> {
+  for (const { host, work } of left) {
+    const name = byId.get(host)?.name;
+    const step = stepOf(work);
+    // The inventory may have lost it meanwhile.
+    if (name === undefined || (step !== undefined && !steps.some((one) => one.name === step))) continue;
+    const why = `${step ?? 'a canary'} on ${name}: it failed in other words while i${id} was open`;
+    const target = { host: name, ...(step === undefined ? {} : { step }) };
+    await submitOwnWork(tx, { purpose: 'canary', target, why });
+  }
 }
 
 /** Whether what failed on a host has not worked there since. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Cause, Lab } from '../../src/domain/recover/cause.js';
 import { hasShown, isSure, showing, telling } from '../../src/domain/recover/experiment.js';
 import { infer, type WorkRecord } from '../../src/domain/recover/infer.js';
+import { takenBy } from '../../src/domain/recover/taken.js';
 import type { StepSpec } from '../../src/domain/step.js';
 import { aStep } from '../stages/parts.js';
 
@@ -25,6 +26,7 @@ const lab: Lab = {
     ['2', { pool: 'near' }],
     ['3', { pool: 'near' }],
     ['4', { pool: 'far', resources: ['key'] }],
+    ['5', { pool: 'far' }],
   ]),
   steps: [
     aStep('s', 'svc'),
@@ -180,6 +182,26 @@ describe('what a failure is due to', () => {
     if (failed?.bad === undefined || other === undefined) throw new Error('both have failed');
     const found = infer({ ...failed, moment: failed.bad }, [failed, other], lab, ({ host }) => host === '1');
     expect(found[0]?.cause).toMatchObject({ kind: 'host', host: '2' });
+  });
+
+  /** What the first of these failures is due to, while something is known to be at fault. */
+  const beside = (known: Cause, ...texts: readonly string[]): Cause | undefined => {
+    const all = records(...texts);
+    const [failed] = all;
+    if (failed?.bad === undefined) throw new Error('the first has failed');
+    return infer({ ...failed, moment: failed.bad }, all, lab, takenBy([known], all, lab))[0]?.cause;
+  };
+  const key: Cause = { kind: 'resource', resource: 'key' };
+
+  it('nor for a wider one, where what is known stands anyway: an expired key beside a host of the pool', () => {
+    // Host 4 has that key too, and is of another pool.
+    const failures = ['2 reach -11', '2 canary -12', '5 canary +10', '1 reach -9'];
+    expect(beside(key, ...failures, '4 reach -8')).toMatchObject({ kind: 'host', host: '2' });
+  });
+
+  it('a wider one takes over what it explains whole', () => {
+    const failures = ['2 reach -11', '2 canary -12', '1 reach -10'];
+    expect(beside({ kind: 'host', host: '1' }, ...failures)).toMatchObject({ kind: 'pool', pool: 'near' });
   });
 });
 

@@ -130,4 +130,75 @@ describe('what several hosts or steps share', () => {
       for (const run of struck) expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
     },
   );
+
+  /** The mirror is down and its owner told; then something breaks in its reach, and nobody submits anything more. */
+  const thenToo = async (second: Broken) => {
+    grid = await TestGrid.open(lab);
+    for (const { name } of lab.hosts) grid.sees.set(name, {});
+    await grid.lookAtHosts();
+    const mirror = stepFails(({ uses }) => uses?.includes('mirror') === true);
+    const struck = await grid.submit(['on-c', 'on-c']);
+    await live(mirror);
+    expect(await told()).toEqual(['resource: mirror-owner']);
+    for (let i = 0; i < 4; i++) await live((work) => second(work) ?? mirror(work));
+    expect(await told()).toEqual(['resource: mirror-owner']);
+    return struck;
+  };
+  const inWords =
+    (broken: Broken, message: string): Broken =>
+    (work) => {
+      const outcome = broken(work);
+      return outcome?.kind === 'chain_failed' ? { ...outcome, message } : undefined;
+    };
+
+  it('a second fault in its reach, in other words, is told of once the first is over: no run need meet it', async () => {
+    const version = inWords(
+      stepFails(({ name }) => name === 'a' || name === 'b'),
+      'exit 1 of its postinst',
+    );
+    const struck = await thenToo(version);
+    for (let i = 0; i < 2; i++) await live(version);
+    expect(await told()).toEqual(['resource: mirror-owner', 'change: a-owner']);
+    for (const run of struck) expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
+  });
+
+  it('a second fault in its reach does not keep the first open: other work is looked at soon', async () => {
+    const version = inWords(
+      stepFails(({ name }) => name === 'a' || name === 'b'),
+      'exit 1 of its postinst',
+    );
+    await thenToo(version);
+    const isOpen = async () => (await grid.incidents()).some(({ scope }) => scope === 'resource');
+    await grid.store.rows(`UPDATE incident SET checks = 6, next_check_at = grid_now()`);
+    await grid.beat();
+    // Much sooner than the five minutes after which it would be looked at anyhow.
+    for (let i = 0; i < 5 && (await isOpen()); i++) {
+      for (const work of await grid.take()) await grid.end(work, version(work) ?? exit(0));
+      await grid.pass(20);
+      await grid.beat();
+    }
+    expect(await isOpen()).toBe(false);
+  });
+
+  it("other words for the same are nobody else's failure: what works again when it is over is told to nobody", async () => {
+    const struck = await thenToo(
+      inWords(
+        stepFails(({ uses }) => uses?.includes('mirror') === true),
+        'the connection broke off',
+      ),
+    );
+    for (let i = 0; i < 2; i++) await live();
+    expect(await told()).toEqual(['resource: mirror-owner']);
+    expect(await grid.incidents()).toEqual([]);
+    for (const run of struck) expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
+    for (const { name } of lab.hosts) expect(await grid.host(name)).toMatchObject({ health: 'good' });
+  });
+
+  it('what it does not cover is told of at once: a host that goes away while the mirror is down', async () => {
+    await thenToo(() => undefined);
+    await grid.submit('plain', { targets: [{ host: 'n1' }] });
+    const mirror = stepFails(({ uses }) => uses?.includes('mirror') === true);
+    await live((work) => (work.places[0]?.host.name === 'n1' ? lostIn('connect') : mirror(work)));
+    expect(await told()).toEqual(['resource: mirror-owner', 'host: n1-owner']);
+  });
 });
