@@ -80,16 +80,43 @@ export async function changes({ client, screen, json }: Setting, options: Change
   return 0;
 }
 
-function row(one: ChangeView): readonly (string | Cell)[] {
-  const tones: Partial<Record<ChangeView['state'], Cell['tone']>> = {
+/** One change, and what has become of it. */
+export async function showChange({ client, screen, json }: Setting, id: string): Promise<number> {
+  const { items } = await client.changes({ id, limit: 1 });
+  const [one] = items;
+  if (one === undefined) throw new Failure(`there is no change ${id}, or none that you may see`);
+  if (json) {
+    screen.json(one);
+    return 0;
+  }
+  screen.line(`${one.id} ${screen.paint('strong', `${one.component} ${one.version}`)}: ${one.title}`);
+  screen.table([
+    ['state', stateCell(one.state)],
+    ['why', one.why],
+    ['since', ago(one.stateSince)],
+    ['before', one.previous ?? '-'],
+    ['seen', `${ago(one.seenAt)}${one.pushedBy === undefined ? '' : `, pushed by ${one.pushedBy}`}`],
+    ['owner', one.owner ?? '-'],
+    ...(one.author === undefined ? [] : [['author', one.author]]),
+    ...(one.link === undefined ? [] : [['link', one.link]]),
+  ]);
+  return 0;
+}
+
+function stateCell(state: ChangeView['state']): Exclude<Cell, string> {
+  const tones: Partial<Record<ChangeView['state'], Exclude<Cell, string>['tone']>> = {
     ...{ in_baseline: 'good', blamed: 'bad', uninstallable: 'bad', refused: 'bad', testing: 'strong' },
   };
-  const tone = tones[one.state];
+  const tone = tones[state];
+  return { text: state.replaceAll('_', ' '), ...(tone === undefined ? {} : { tone }) };
+}
+
+function row(one: ChangeView): readonly (string | Cell)[] {
   return [
     one.id,
     one.component,
     short(one.version),
-    { text: one.state.replaceAll('_', ' '), ...(tone === undefined ? {} : { tone }) },
+    stateCell(one.state),
     ago(one.seenAt),
     one.owner ?? '-',
     ['new', 'testing', 'superseded', 'in_baseline'].includes(one.state)

@@ -1,17 +1,22 @@
 import { sourceText } from '../domain/report/reported.js';
 import type { AttemptView, IncidentView, RunDetail, SubmissionView } from '../http/contract.js';
 import { about } from './attachments.js';
+import { showChange } from './changes.js';
 import { Failure } from './failure.js';
 import { showHost } from './hosts.js';
 import { showRuns } from './runs.js';
 import { ago, type Cell, plain, type Screen, size, span } from './screen.js';
+import { search } from './search.js';
 import type { Setting } from './setting.js';
 import { counted, reasonOf, standing, testOf } from './words.js';
 
-/** Whatever has an id: a run, a submission, a host or an incident. */
-export async function show({ client, screen, json }: Setting, id: string): Promise<number> {
-  if (!/^[rshi][1-9][0-9]*$/.test(id))
-    throw new Failure(`'${id}' is no id: runs are like r12, submissions s3, hosts h1, incidents i4`);
+/** Whatever has an id: a run, a submission, a host, an incident, a search or a change. */
+export async function show(setting: Setting, id: string): Promise<number> {
+  const { client, screen, json } = setting;
+  if (!/^[rshiqc][1-9][0-9]*$/.test(id))
+    throw new Failure(
+      `'${id}' is no id: runs are like r12, submissions s3, hosts h1, incidents i4, searches q5, changes c6`,
+    );
   switch (id[0]) {
     case 'r': {
       const run = await client.run(id);
@@ -35,6 +40,10 @@ export async function show({ client, screen, json }: Setting, id: string): Promi
       else showHost(screen, host);
       break;
     }
+    case 'q':
+      return await search(setting, id);
+    case 'c':
+      return await showChange(setting, id);
     default: {
       const incident = await client.incident(id);
       if (json) screen.json(incident);

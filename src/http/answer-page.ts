@@ -24,6 +24,27 @@ export function answeredPage(accusation: Accusation, refused: string | undefined
     : page('That cannot be answered', [`<p>${safe(refused)}.</p>`]);
 }
 
+/** What is shown of a link that came too late: nothing has happened, and how the same is said now. */
+export function expiredPage(accusation: Accusation, answer: Answer['kind']): string {
+  const { component, version, test } = accusation;
+  return page('This link is no longer good', [
+    `<p>It was made to answer that <b>${safe(`${component} ${version}`)}</b> breaks the test <b>${safe(test)}</b>. Nothing was changed.</p>`,
+    '<p>Whoever has a token for the grid can still say the same:</p>',
+    `<pre>${safe(insteadOf(accusation, answer))}</pre>`,
+    '<p>Without one, ask the admin of the grid to say it.</p>',
+  ]);
+}
+
+/** The command that says what a link would have said. */
+export function insteadOf({ search, change }: Accusation, answer: Answer['kind']): string {
+  return `testyard answer q${search} ${WORDS[answer]} --change c${change}`;
+}
+
+const WORDS: Readonly<Record<Answer['kind'], string>> = {
+  not_mine: 'not-mine',
+  fixed_in: 'fixed-in VERSION',
+  snoozed: 'snooze 3d',
+};
 const SAYS: Readonly<Record<Answer['kind'], string>> = {
   not_mine:
     'You say that it is not this change. The accusation is withdrawn, everybody who was told of it is told so, and the change is tried again.',

@@ -4,7 +4,7 @@ import { isSealed } from '../domain/answer/link.js';
 import { giveAnswer } from '../stages/answer.js';
 import { type Accusation, accusationById, gridNow } from '../store/answering.js';
 import type { Store } from '../store/store.js';
-import { answeredPage, askingPage } from './answer-page.js';
+import { answeredPage, askingPage, expiredPage, insteadOf } from './answer-page.js';
 import { INJECT } from './deps.js';
 import { notFound, Refusal, unprocessable } from './problem.js';
 import { wantId } from './reading.js';
@@ -45,7 +45,12 @@ export class AnswerController {
     const accusation = isOurs ? await accusationById(this.store, id) : undefined;
     if (accusation === undefined) throw notFound('such link');
     if (expires * 1000 <= (await gridNow(this.store)).getTime())
-      throw new Refusal(410, 'gone', 'This link is over 30 days old: testyard answer says the same');
+      throw new Refusal(
+        410,
+        'gone',
+        `This link was good for 30 days, and they are over; nothing was changed. What says the same: ${insteadOf(accusation, answer)}`,
+        { page: expiredPage(accusation, answer) },
+      );
     return accusation;
   }
 

@@ -15,7 +15,7 @@ import type { ChangeView } from './contract.js';
 import { INJECT } from './deps.js';
 import { withinProject } from './grid.controller.js';
 import { conflict, forbidden, notFound, unauthorized, unavailable, unprocessable } from './problem.js';
-import { IdKey, pageView, printable, readCursor } from './reading.js';
+import { IdKey, pageView, printable, readCursor, wantId } from './reading.js';
 import { Ask, type Asked, Serves } from './serve.js';
 
 /** What arrives, and what is trusted. */
@@ -60,10 +60,11 @@ export class ChangeController {
   @Serves('listChanges')
   async changes(@Ask() ask: Asked<'listChanges'>) {
     const { project, watch, component, state, limit, cursor } = ask.query;
+    const id = ask.query.id === undefined ? undefined : wantId('change', ask.query.id);
     const visible = await withinProject(this.store, ask.visible, project);
     const states = state === undefined ? undefined : [state];
     const before = readCursor(IdKey, cursor);
-    return pageView(await changesOf(this.store, { visible, watch, component, states, before, limit }));
+    return pageView(await changesOf(this.store, { visible, id, watch, component, states, before, limit }));
   }
 
   @Serves('readBaseline')

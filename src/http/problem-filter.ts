@@ -26,10 +26,19 @@ export function answerWith(error: unknown, request: FastifyRequest, reply: Fasti
     return;
   }
   for (const [name, value] of Object.entries(refusal.more.headers ?? {})) reply.header(name, value);
-  reply
-    .code(refusal.status)
-    .header('content-type', 'application/problem+json; charset=utf-8')
-    .send(JSON.stringify(problemOf(refusal)));
+  const { page } = refusal.more;
+  const [type, body] =
+    page !== undefined && wantsPages(request)
+      ? ['text/html', page]
+      : ['application/problem+json', JSON.stringify(problemOf(refusal))];
+  reply.code(refusal.status).header('content-type', `${type}; charset=utf-8`).send(body);
+}
+
+/** Whether it is a browser that asks: whatever takes everything alike is a program. */
+function wantsPages({ headers }: FastifyRequest): boolean {
+  return (headers.accept ?? '')
+    .split(',')
+    .some((one) => one.split(';')[0]?.trim().toLowerCase() === 'text/html');
 }
 
 /** What the framework says of a path that nobody serves, in our words. */

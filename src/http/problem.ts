@@ -17,6 +17,8 @@ export class Refusal extends Error {
     readonly more: {
       readonly errors?: readonly Mistake[];
       readonly headers?: Readonly<Record<string, string>>;
+      /** The same in HTML, for whoever asks for pages. */
+      readonly page?: string;
     } = {},
   ) {
     super(detail);

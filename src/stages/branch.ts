@@ -1,9 +1,10 @@
-import type { Conclusion } from '../domain/culprit/question.js';
+import type { Conclusion, Question } from '../domain/culprit/question.js';
+import { recordsAfter } from '../domain/culprit/records.js';
 import type { Id } from '../domain/id.js';
 import type { LinkedChange } from '../domain/intake/line.js';
 import type { Predicate } from '../domain/intake/reading.js';
 import { heldOn } from '../store/holding-back.js';
-import type { Hunt } from '../store/hunts.js';
+import { type Hunt, huntOf } from '../store/hunts.js';
 import type { Transaction } from '../store/store.js';
 
 /** Where on a line a search begins. */
@@ -14,7 +15,26 @@ export interface Beginning {
 }
 
 /** How likely it is, before any trial, that what is held back has not been mended. */
-export const UNMENDED = 0.8;
+const UNMENDED = 0.8;
+
+/**
+ * What is known before any trial where a search asks whether what an earlier one found was mended: how the test deceives,
+ * that one has seen; so a trial or two of the state it ended with show that it is as it was.
+ */
+export async function knownSince(
+  tx: Transaction,
+  since: Id,
+): Promise<Pick<Question, 'environment' | 'flaky' | 'record' | 'brokenRecord'>> {
+  const before = await huntOf(tx, since);
+  const conclusion = before?.value.conclusion;
+  const isFound = conclusion?.kind === 'culprit' || conclusion?.kind === 'several';
+  const found = isFound ? Math.min(...conclusion.changes) : undefined;
+  return {
+    environment: UNMENDED,
+    flaky: (1 - UNMENDED) / 4,
+    ...(before !== undefined && found !== undefined && recordsAfter(before.value, found)),
+  };
+}
 
 /** What is said where it has not. */
 export const unmended = (component: string) => `${component} has not been mended since what is held back`;

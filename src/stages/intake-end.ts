@@ -38,12 +38,21 @@ export async function takeIn(
   await changeIntake(tx, intake, { state: 'passed' }, why);
 }
 
-/** Nothing more is tried; what is not in the baseline waits for what comes next. */
-export async function stop(tx: Transaction, intake: Intake, why: string): Promise<void> {
+/** Nothing more is tried; what is not in the baseline waits for what comes next; `atLimit`: until more may be rolled back. */
+export async function stop(tx: Transaction, intake: Intake, why: string, atLimit = false): Promise<void> {
   const out = new Set(intake.without);
   const left = intake.line.filter(({ id }) => !out.has(id)).map(({ id }) => ({ change: id, why }));
   await letGo(tx, intake, left);
-  await changeIntake(tx, intake, { state: 'stopped' }, why);
+  await changeIntake(tx, intake, { state: 'stopped', ...(atLimit && { atLimit }) }, why);
+}
+
+/** That of a watch no more is rolled back on that day. */
+export function limitReached(watch: string, perDay: number): string {
+  const made =
+    perDay === 0
+      ? `nothing of ${watch} is rolled back by itself`
+      : `${perDay} ${perDay === 1 ? 'roll-back of' : 'roll-backs of'} ${watch} within a day`;
+  return `${made} (rollbacks_per_day)`;
 }
 
 async function letGo(tx: Transaction, { without }: Intake, left: readonly LeftBehind[]): Promise<void> {

@@ -19,6 +19,7 @@ import {
   openIntake,
   openIntakes,
   standingOf,
+  stoppedAtLimit,
   testsFor,
   watchesWithNews,
   watchOf,
@@ -28,8 +29,8 @@ import { type Transaction, wake } from '../store/store.js';
 import { type EndedRun, endedRuns, submitTrials } from '../store/trials.js';
 import type { World } from '../store/world.js';
 import { waitingForFix } from './answer.js';
-import { beginningOf, newFirst, UNMENDED, unmended } from './branch.js';
-import { stop, takeIn } from './intake-end.js';
+import { beginningOf, knownSince, newFirst, unmended } from './branch.js';
+import { limitReached, stop, takeIn } from './intake-end.js';
 import { knownBefore } from './known-before.js';
 import { lookInto, putBack } from './look-into.js';
 import type { Settings } from './settings.js';
@@ -65,11 +66,16 @@ export class Intakes {
     for (const watch of await watchesWithNews(tx)) {
       const news = await newChanges(tx, watch.name);
       const waiting = await waitingForFix(tx, watch.name, news);
-      const key = [news, waiting.map(({ change }) => change)]
-        .map((some) => some.map(({ id }) => id))
-        .join('|');
+      const limit = await stoppedAtLimit(tx, watch);
+      const ids = [news, waiting.map(({ change }) => change)].map((some) => some.map(({ id }) => id));
+      const key = [...ids, limit?.intake, limit?.isStill].join('|');
       if (this.seen.get(watch.name) === key) continue;
       this.seen.set(watch.name, key);
+      if (limit?.isStill === true) {
+        const why = limitReached(watch.name, watch.rollbacksPerDay);
+        for (const { id } of news) await setWhy(tx, id, why, watch.projectId);
+        continue;
+      }
       for (const { change, why } of waiting) await setWhy(tx, change.id, why, watch.projectId);
       const changes = news.filter((one) => !waiting.some(({ change }) => change === one));
       const all = changes.map(
@@ -86,9 +92,9 @@ export class Intakes {
         ({ name, requirement }) =>
           line.some((change) => isOfTest(change, name)) || dependsOn(requirement, components, world.steps),
       );
-      const ids = tests.map(({ id }) => id);
+      const asked = tests.map(({ id }) => id);
       const why = `${line.length} changes of ${watch.name} have arrived`;
-      await openIntake(tx, { watch: watch.name, projectId: watch.projectId, line, tests: ids }, why);
+      await openIntake(tx, { watch: watch.name, projectId: watch.projectId, line, tests: asked }, why);
       await setChangeState(
         tx,
         line.map(({ id }) => id),
@@ -256,7 +262,7 @@ async function seek(
     ...(await knownBefore(tx, test, line, steps)),
     ...(record === undefined ? {} : { record }),
     ...(rule === undefined ? {} : { rule }),
-    ...(since === undefined ? {} : { environment: UNMENDED, flaky: (1 - UNMENDED) / 4 }),
+    ...(since === undefined ? {} : await knownSince(tx, since)),
   });
   const components = new Set(line.map(({ component }) => component));
   const beside = versionsAt(

@@ -6,6 +6,7 @@ import { type LinkedChange, mayMend } from '../domain/intake/line.js';
 import { type LookBack, lookBack } from '../domain/intake/look-back.js';
 import { pastOf } from '../store/hunting.js';
 import { beginHunt } from '../store/hunts.js';
+import { failureRecord } from '../store/known-before.js';
 import { movedBetween, ordinaryRuns, type Red, takeReds } from '../store/new-reds.js';
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
@@ -52,12 +53,14 @@ async function seekIn(
   { isRate, record }: LookBack,
   { steps }: World,
 ): Promise<void> {
+  // How often it failed before it began to fail more often, the runs of the time before tell alone.
+  const known = isRate ? record : ((await failureRecord(tx, projectId, testName)) ?? record);
   const value = openSearch({
     kind: 'line',
     changes: line.length,
     mends: mayMend(line),
     ...(await knownBefore(tx, testId, line, steps)),
-    ...(record.runs > 0 && { record }),
+    ...(known.runs > 0 && { record: known }),
     ...(broken !== null && { rule: broken }),
   });
   const came = `before ${line.length} changes went into the baseline`;

@@ -2,14 +2,12 @@ import type { Demand } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { Dirties } from '../domain/layer.js';
 import type { Candidate } from '../domain/plan/candidate.js';
-import { type Fit, fitOf } from '../domain/plan/fit.js';
+import { type Fit, fitOf, type Way } from '../domain/plan/fit.js';
 import { type Busy, Soon } from '../domain/plan/soon.js';
 import { leftBy } from '../domain/provision/left.js';
 import { whoHasSeats } from '../store/assigning.js';
 import type { Sql } from '../store/store.js';
 import type { World } from '../store/world.js';
-
-type Way = Extract<Fit, { kind: 'yes' }>;
 
 /** What a scheduler knows of an attempt that it began. */
 interface Begun {

@@ -8,6 +8,8 @@ import { type Page, pageOf, shown } from './view.js';
 /** Which changes are wanted; what is not said does not matter. */
 export interface ChangeFilter {
   readonly visible: Visible;
+  /** This one alone. */
+  readonly id?: Id | undefined;
   readonly project?: Id | undefined;
   readonly watch?: string | undefined;
   readonly component?: string | undefined;
@@ -45,7 +47,7 @@ export async function changesOf(
   sql: Sql,
   filter: ChangeFilter,
 ): Promise<Page<ReturnType<typeof changeShown>, string>> {
-  const { visible, project, watch, component, states, before, limit } = filter;
+  const { visible, id, project, watch, component, states, before, limit } = filter;
   const rows = await sql.rows<ChangeRow>(
     `SELECT c.id, p.name AS project, k.name AS component, k.watch, c.version, c.previous, c.author,
        coalesce(c.owner, k.owner) AS owner, c.title, c.link, c.made_at AS "madeAt", c.seen_at AS "seenAt", c.source,
@@ -54,6 +56,7 @@ export async function changesOf(
      WHERE ($1::bigint[] IS NULL OR k.project_id = ANY ($1)) AND ($2::bigint IS NULL OR k.project_id = $2)
        AND ($3::text IS NULL OR k.watch = $3) AND ($4::text IS NULL OR k.name = $4)
        AND ($5::text[] IS NULL OR c.state = ANY ($5)) AND ($6::bigint IS NULL OR c.position < $6)
+       AND ($8::bigint IS NULL OR c.id = $8)
      ORDER BY c.position DESC LIMIT $7`,
     [
       ...[
@@ -64,7 +67,7 @@ export async function changesOf(
         states ?? null,
         before ?? null,
       ],
-      limit + 1,
+      ...[limit + 1, id ?? null],
     ],
   );
   const page = pageOf(rows, limit, ({ position }) => position);

@@ -3,6 +3,7 @@ import type { LinkedChange } from '../domain/intake/line.js';
 import type { SeenBad } from '../domain/intake/reading.js';
 import type { WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
+import { pinsOfDay } from './holding-back.js';
 import type { Sql } from './store.js';
 
 /** Changes of one watch that came together. */
@@ -72,6 +73,7 @@ export async function changeIntake(
     readonly probed?: boolean;
     readonly seen?: readonly SeenBad[];
     readonly held?: readonly Id[];
+    readonly atLimit?: boolean;
   },
   why: string,
 ): Promise<void> {
@@ -81,6 +83,7 @@ export async function changeIntake(
        without = coalesce($6::bigint[], without), flaky = coalesce($7::bigint[], flaky), tries = coalesce($8, tries),
        probed = coalesce($9, probed AND $6 IS NULL), seen = coalesce($10::jsonb, CASE WHEN $6 IS NULL THEN seen ELSE '[]' END),
        held = coalesce($11::bigint[], CASE WHEN $6 IS NULL THEN held ELSE '{}' END),
+       at_limit = at_limit OR $12,
        closed_at = CASE WHEN $2 IN ('passed', 'stopped') THEN grid_now() END
      WHERE id = $1 AND closed_at IS NULL`,
     [
@@ -95,6 +98,7 @@ export async function changeIntake(
       change.probed ?? null,
       change.seen === undefined ? null : JSON.stringify(change.seen),
       change.held ?? null,
+      change.atLimit === true,
     ],
   );
   const { submissionId: submission, without, state } = change;
@@ -121,6 +125,24 @@ export async function watchesWithNews(
      ORDER BY w.name`,
   );
   return rows.map(({ spec, projectId }) => ({ ...spec, projectId }));
+}
+
+/**
+ * The last intake of a watch that was stopped since no more could be rolled back on that day, and whether that is so still:
+ * a day has not passed, and not so many may be made now either.
+ */
+export async function stoppedAtLimit(
+  sql: Sql,
+  { name, rollbacksPerDay }: Pick<WatchSpec, 'name' | 'rollbacksPerDay'>,
+): Promise<{ readonly intake: Id; readonly isStill: boolean } | undefined> {
+  const [last] = await sql.rows<{ intake: Id; isToday: boolean }>(
+    `SELECT id AS intake, closed_at > grid_now() - interval '1 day' AS "isToday" FROM intake
+     WHERE watch = $1 AND at_limit ORDER BY id DESC LIMIT 1`,
+    [name],
+  );
+  if (last === undefined) return undefined;
+  const isStill = last.isToday && (await pinsOfDay(sql, name)) >= rollbacksPerDay;
+  return { intake: last.intake, isStill };
 }
 
 /** A watch of the inventory, or one that was there. */

@@ -4,13 +4,31 @@ import type { Id } from '../domain/id.js';
 import type { PastHarm } from '../domain/intake/scores.js';
 import type { Sql } from './store.js';
 
-/** How often a test failed and passed of late, in ordinary runs. */
+/** Runs that count of a test's record. */
+const OF_LATE = 200;
+
+/** Searches whose trials count, at most: a few give as many trials as count. */
+const SEARCHES = 40;
+
+/**
+ * How often a test failed and passed of late, in ordinary runs; where there are few, in trials too of states that turned out
+ * to be good: all of a search that found nothing but that it flakes, and those before the change that another one named. Of a
+ * test that hardly anybody runs nothing else is known; the newest count, so that it is not taken to flake for ever.
+ */
 export async function failureRecord(sql: Sql, project: Id, test: string): Promise<FailureRecord | undefined> {
   const [row] = await sql.rows<FailureRecord>(
-    `SELECT count(*) FILTER (WHERE verdict = 'failed')::integer AS failures,
-       count(*) FILTER (WHERE verdict IN ('passed', 'failed'))::integer AS runs
-     FROM (SELECT verdict FROM run WHERE project_id = $1 AND test_name = $2 AND purpose = 'test' AND verdict IS NOT NULL
-       ORDER BY id DESC LIMIT 200) r`,
+    `WITH ordinary AS (SELECT verdict FROM run
+       WHERE project_id = $1 AND test_name = $2 AND purpose = 'test' AND verdict IS NOT NULL ORDER BY id DESC LIMIT ${OF_LATE}),
+     over AS (SELECT f.* FROM test t CROSS JOIN LATERAL (SELECT id, (value #>> '{conclusion,changes,0}')::integer AS found FROM search
+         WHERE test_id = t.id AND predicate = 'fails' AND (value #>> '{conclusion,kind}' = 'flaky'
+           OR value #>> '{conclusion,kind}' = 'culprit' AND value #>> '{question,mends}' IS DISTINCT FROM 'true')
+         ORDER BY id DESC LIMIT ${SEARCHES}) f
+       WHERE t.project_id = $1 AND t.name = $2 ORDER BY f.id DESC LIMIT ${SEARCHES}),
+     known AS (SELECT verdict = 'failed' AS failed FROM ordinary WHERE verdict IN ('passed', 'failed')
+       UNION ALL (SELECT t.outcome <> 'good' FROM over f JOIN trial t ON t.search_id = f.id
+         WHERE t.outcome IN ('good', 'bad', 'other') AND (f.found IS NULL OR (t.asked->>'state')::integer < f.found) ORDER BY t.search_id DESC, t.id DESC
+         LIMIT greatest(0, ${OF_LATE} - (SELECT count(*) FROM ordinary))))
+     SELECT count(*) FILTER (WHERE failed)::integer AS failures, count(*)::integer AS runs FROM known`,
     [project, test],
   );
   return row === undefined || row.runs === 0 ? undefined : row;

@@ -1152,6 +1152,7 @@ export const SCHEMA = {
       probed: boolean('false'),
       seen: json<readonly SeenBad[]>("'[]'"),
       held: bigints("'{}'"),
+      atLimit: boolean('false'),
       openedAt: instant('grid_now()'),
       closedAt: orNull(instant()),
       why: text(),
@@ -1162,7 +1163,10 @@ export const SCHEMA = {
         intake_state_ck: oneOf('state', ['testing', 'searching', 'passed', 'stopped']),
         intake_closed_ck: "(closed_at IS NOT NULL) = (state IN ('passed', 'stopped'))",
       },
-      indices: { intake_open_uq: { columns: ['watch'], unique: true, where: 'closed_at IS NULL' } },
+      indices: {
+        intake_open_uq: { columns: ['watch'], unique: true, where: 'closed_at IS NULL' },
+        intake_at_limit_ix: { columns: ['watch', 'id'], where: 'at_limit' },
+      },
     },
   ),
 
@@ -1203,6 +1207,11 @@ export const SCHEMA = {
         search_open_ix: { columns: ['id'], where: 'closed_at IS NULL' },
         search_intake_ix: { columns: ['intakeId'] },
         search_test_ix: { columns: ['testId', 'id'] },
+        search_record_ix: {
+          columns: ['testId', 'id'],
+          where:
+            "predicate = 'fails' AND (value #>> '{conclusion,kind}' = 'flaky' OR value #>> '{conclusion,kind}' = 'culprit' AND value #>> '{question,mends}' IS DISTINCT FROM 'true')",
+        },
       },
     },
   ),

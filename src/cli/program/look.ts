@@ -28,7 +28,7 @@ export function addLooking(testyard: Command, does: Does): void {
     );
   testyard
     .command('show')
-    .description('a run (r12), submission (s3), host (h1) or incident (i4)')
+    .description('a run (r12), submission (s3), host (h1), incident (i4), search (q5) or change (c6)')
     .argument('<id>')
     .action(does(async (s: Setting, id: string) => (await import('../show.js')).show(s, id)));
   testyard

@@ -30,6 +30,10 @@ export interface RerunPlan {
 const BROKEN = [0.35, 0.5, 0.7, 0.9, 0.99];
 /** A mixture sequential probability ratio test: wrong once in a thousand in either way (Wald 1945; Robbins 1970). */
 const DECIDES = Math.log(999);
+/** The same for the controls, of whether they do as the reruns did. */
+const CONTROLS_DECIDE = Math.log(9);
+/** So many times the usual rate is told from it in some dozens of reruns; what is nearer would want hundreds. */
+const FAR = 1.5;
 const MOST_AT_ONCE = 16;
 const MOST_RERUNS = 64;
 
@@ -54,33 +58,43 @@ function isControlled({ failed, passed, controlsFailed, controlsPassed }: Reruns
 
 /** What the failure is, once the reruns say so. */
 export function classOf(reruns: Reruns): Class | undefined {
-  const { before, failed, passed, controlsFailed, controlsPassed } = reruns;
+  const { before, failed, passed } = reruns;
   const usual = rateOf(before);
   if (reruns.rule !== undefined) {
     const { bad, of } = reruns.rule;
     if (passed >= of - bad) return 'flaky';
-    return failed > bad ? blamed(logMixture(controlsFailed, controlsPassed, usual), reruns) : undefined;
+    return failed > bad ? blamed(reruns, usual) : undefined;
   }
   const log = logMixture(failed, passed, usual);
-  if (log >= DECIDES) return blamed(logMixture(controlsFailed, controlsPassed, usual), reruns);
+  const isOver = failed + passed >= MOST_RERUNS;
+  if (log >= DECIDES) return blamed(reruns, usual) ?? (isOver ? 'undecided' : undefined);
   if (log <= -DECIDES) return 'flaky';
-  return failed + passed >= MOST_RERUNS ? 'undecided' : undefined;
+  // A search has fewer trials for each state than that: what they do not tell from what is usual, it would not either.
+  return isOver ? (log < 0 ? 'flaky' : 'undecided') : undefined;
 }
 
-/** It fails more often: controls that do so too mean the environment; without any, one waits for them. */
-function blamed(controls: number, { controlsFailed, controlsPassed }: Reruns): Class | undefined {
-  if (controls >= Math.log(9)) return 'environment';
+/** It fails more often: controls that do as the reruns did mean the environment; without any, one waits for them. */
+function blamed(reruns: Reruns, usual: number): Class | undefined {
+  const { failed, passed, controlsFailed, controlsPassed } = reruns;
+  const controls =
+    logMixture(failed + controlsFailed, passed + controlsPassed, usual) - logMixture(failed, passed, usual);
+  if (controls >= CONTROLS_DECIDE) return 'environment';
   if (controlsFailed === 0 && controlsPassed > 0) return 'broken';
-  return controls <= -Math.log(9) ? 'broken' : undefined;
+  return controls <= -CONTROLS_DECIDE ? 'broken' : undefined;
+}
+
+/** Rates of a broken test that can be told in so few reruns from how often it fails anyhow. */
+function brokenRates(usual: number): readonly number[] {
+  return BROKEN.filter((rate) => rate > usual && (rate >= FAR * usual || rate === BROKEN.at(-1)));
 }
 
 /** The log of how much better 'it fails at one of the broken rates' explains this than 'it fails as usual'. */
-export function logMixture(failed: number, passed: number, usual: number): number {
-  const rates = BROKEN.filter((rate) => rate > usual);
+function logMixture(failed: number, passed: number, usual: number): number {
+  const rates = brokenRates(usual);
   if (rates.length === 0) return 0;
-  const likelihood = rates.reduce((sum, rate) => {
-    const log = failed * Math.log(rate / usual) + passed * Math.log((1 - rate) / (1 - usual));
-    return sum + Math.exp(log);
-  }, 0);
-  return Math.log(likelihood / rates.length);
+  const logs = rates.map(
+    (rate) => failed * Math.log(rate / usual) + passed * Math.log((1 - rate) / (1 - usual)),
+  );
+  const most = Math.max(...logs);
+  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / rates.length);
 }

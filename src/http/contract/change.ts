@@ -106,6 +106,7 @@ export type BaselineView = z.infer<typeof BaselineView>;
 
 export const ComponentQuery = Paging.extend({ project: name.optional(), watch: name.optional() });
 export const ChangeQuery = ComponentQuery.extend({
+  id: changeId.optional(),
   component: componentName.optional(),
   state: z.enum(CHANGE_STATES).optional(),
 });
