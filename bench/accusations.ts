@@ -1,14 +1,14 @@
 import { asked, nextTrials, openSearch, told as toldTrial } from '../src/domain/culprit/search.js';
 import { dice, asked as options, quantile, report } from './parts/report.js';
-import { arriving, ChangingGrid, changing, has, isOwn } from './sim/changing-grid.js';
+import { arriving, ChangingGrid, changing, commitOf, has, isOwn } from './sim/changing-grid.js';
 import { startSimDatabase } from './sim/database.js';
 import type { Fate, Piece } from './sim/fate.js';
 
 /**
  * Breakages whose cause whoever injects them knows, in a grid whose hosts are made up and whose scheduler, stages, desk
  * and database are the real ones, in set time. In each round every package has a new version; one round in two has a
- * change that breaks a test, the others a pair, a change that kills hosts or cannot be put in, or nothing that is a
- * change's fault at all. What the grid accuses, holds back and takes in is held against the truth.
+ * change that breaks a test, the others a pair, a change that kills hosts or cannot be put in, a bad commit of the test
+ * itself, or nothing that is a change's fault at all. What the grid accuses, holds back and takes in is held against the truth.
  */
 const { breakages, packages, hosts, seed, json } = options({ breakages: 60, packages: 24, hosts: 8 });
 const roll = dice(seed);
@@ -22,6 +22,7 @@ type Kind =
   | 'pair'
   | 'kills'
   | 'refused'
+  | 'own_commit'
   | 'flaky'
   | 'environment'
   | 'bad_host'
@@ -29,10 +30,11 @@ type Kind =
   | 'nothing';
 const KINDS: readonly (readonly [Kind, number])[] = [
   ...([
-    ['change', 0.45],
+    ['change', 0.38],
     ['pair', 0.1],
     ['kills', 0.08],
     ['refused', 0.07],
+    ['own_commit', 0.07],
     ['flaky', 0.1],
   ] as const),
   ...([
@@ -46,7 +48,7 @@ const KINDS: readonly (readonly [Kind, number])[] = [
 interface Truth {
   readonly kind: Kind;
   readonly version: string;
-  /** Packages that do harm, together. */
+  /** Packages that do harm, together; or the test whose own new commit does. */
   readonly culprits: readonly string[];
   readonly test: string;
   /** How often the test fails though all is good, and passes though it is bad. */
@@ -66,20 +68,24 @@ function rollTruth(round: number, fromS: number): Truth {
     })?.[0] ?? 'nothing';
   const first = pick(PACKAGES);
   const second = pick(PACKAGES.filter((name) => name !== first));
+  const test = pick(TESTS);
   const culprits =
     kind === 'pair'
       ? [first, second]
       : kind === 'change' || kind === 'kills' || kind === 'refused'
         ? [first]
-        : [];
+        : kind === 'own_commit'
+          ? [test]
+          : [];
   const rates = { a: pick([0, 0, 0.02, 0.05]), b: pick([0, 0, 0.1, 0.3, 0.5]) };
-  return { kind, version: String(round), culprits, test: pick(TESTS), rates, fromS };
+  return { kind, version: String(round), culprits, test, rates, fromS };
 }
 
 const fate: Fate = (piece: Piece) => {
   if (truth === undefined) return undefined;
   const { kind, version, culprits, test, rates, fromS } = truth;
-  const isBad = culprits.length > 0 && culprits.every((name) => has(piece, name, version));
+  const isOwnCommit = kind === 'own_commit' && commitOf(piece) === version;
+  const isBad = isOwnCommit || (culprits.length > 0 && culprits.every((name) => has(piece, name, version)));
   const puts = piece.what === 'chain' && piece.step?.action.kind === 'packages';
   if (puts && kind === 'bad_host' && piece.host.name === 'h2')
     return { result: 'failed', message: 'disk full' };
@@ -93,7 +99,7 @@ const fate: Fate = (piece: Piece) => {
   if (piece.assignment.test.name !== test) return undefined;
   if (kind === 'environment' && piece.atS < fromS + 4 * 3600) return { exit: 1 };
   if (kind === 'flaky') return roll() < 0.3 ? { exit: 1 } : undefined;
-  if (kind !== 'change' && kind !== 'pair') return undefined;
+  if (kind !== 'change' && kind !== 'pair' && kind !== 'own_commit') return undefined;
   return roll() < (isBad ? 1 - rates.b : rates.a) ? { exit: 1 } : undefined;
 };
 
@@ -108,6 +114,7 @@ grid.arrive(
   nowS,
   PACKAGES.map((name) => arriving(name, '0')),
 );
+await grid.watchTests({ rollbacksPerDay: 1000 });
 await grid.sim.run({ untilS: 300 });
 nowS = 600;
 for (let round = 1; round <= breakages; round++) {
@@ -117,6 +124,8 @@ for (let round = 1; round <= breakages; round++) {
     nowS,
     PACKAGES.map((name) => arriving(name, String(round))),
   );
+  // One round in two brings a new commit of one of the tests too, which is bad where that is the kind.
+  if (truth.kind === 'own_commit' || roll() < 0.5) grid.commit(nowS, truth.test, String(round));
   const endS = nowS + MOST_S;
   do {
     nowS += STEP_S;
@@ -135,10 +144,12 @@ interface Seen {
 
 async function seen(): Promise<Seen> {
   const [row] = await grid.sim.store.rows<Seen>(
-    `SELECT coalesce((SELECT array_agg(split_part(k.name, '/', 2) || ' ' || c.version ORDER BY a.id) FROM accusation a
-         JOIN change c ON c.id = a.change_id JOIN component k ON k.id = c.component_id), '{}') AS accused,
+    // Of a test the version is a digest; its commit is in its title.
+    `WITH named AS (SELECT id, component_id, coalesce(substring(title FROM '^commit (\\S+) of '), version) AS version FROM change)
+     SELECT coalesce((SELECT array_agg(split_part(k.name, '/', 2) || ' ' || c.version ORDER BY a.id) FROM accusation a
+         JOIN named c ON c.id = a.change_id JOIN component k ON k.id = c.component_id), '{}') AS accused,
        coalesce((SELECT array_agg(split_part(k.name, '/', 2) || ' ' || c.version ORDER BY p.id) FROM pin p
-         JOIN change c ON c.id = p.change_id JOIN component k ON k.id = c.component_id), '{}') AS pinned,
+         JOIN named c ON c.id = p.change_id JOIN component k ON k.id = c.component_id), '{}') AS pinned,
        (SELECT count(*)::integer FROM trial WHERE outcome IN ('good', 'bad', 'other', 'lost')) AS trials`,
   );
   return row ?? { accused: [], pinned: [], trials: 0 };

@@ -231,14 +231,12 @@ function tell(judged: readonly Judged[]): boolean {
   const lacks = judged.filter(({ variant }) => variant.truth === 'lack').length;
   const seen = judged.filter(({ variant, saw }) => variant.truth === 'defect' && saw === 'red');
   const defects = judged.filter(({ variant }) => variant.truth === 'defect').length;
-  if (!values.json) {
-    console.log('\nmisjudged:');
-    for (const { fixture, variant, mistake, said, reason, log } of judged)
-      if (mistake !== undefined)
-        console.log(
-          `  ${mistake} ${fixture.name} ${variant.name}: ${said}: ${reason.slice(0, 200)} (${log ?? ''})`,
-        );
-  }
+  // Beside the figures, which must be the last line of their own.
+  const tellOf = values.json ? console.error : console.log;
+  tellOf('\nmisjudged:');
+  for (const { fixture, variant, mistake, said, reason, log } of judged)
+    if (mistake !== undefined)
+      tellOf(`  ${mistake} ${fixture.name} ${variant.name}: ${said}: ${reason.slice(0, 200)} (${log ?? ''})`);
   const kept = seen.filter(({ said }) => said === 'failed').length;
   const share = (some: number, all: number) => (all === 0 ? 0 : some / all);
   const figures: Readonly<Record<string, Figure>> = values.held

@@ -24,6 +24,7 @@ const options = asked({
   only: -1,
   show: 0,
   every: 0,
+  kinds: 0,
 });
 const roll = dice(options.seed);
 const size = {
@@ -62,6 +63,7 @@ const untilS = WARM_UP_S + options.faults * SPACING_S;
 /** Which faults struck which attempts: from their runs' point of view they are lost to them. */
 const struck = new Map<string, Set<number>>();
 const met = new Set<number>();
+const truth = { faults, struck, inventory, isRed, allKinds: options.kinds > 0 };
 const chance = dice(options.seed + 1);
 const database = await startSimDatabase();
 const grid = await SimGrid.open({ url: database.url, inventory, fate });
@@ -84,7 +86,7 @@ const began = performance.now();
 await grid.run({ untilS: untilS + 4 * 3600, untilDone: true });
 const wallS = (performance.now() - began) / 1000;
 
-const campaign = { store: grid.store, faults, struck, inventory, isRed };
+const campaign = { store: grid.store, ...truth };
 const { figures, notes } = await figuresOf({ ...campaign, untilS });
 if (options.show > 0) for (const note of notes) console.log(inspect(note, { breakLength: 180, depth: 5 }));
 for (const line of grid.logged.slice(0, 5)) console.error(line);
@@ -95,7 +97,7 @@ process.exitCode = ok ? 0 : 1;
 
 /** The figures of a campaign that goes on, for whoever waits for its end. */
 async function soFar(asOfS: number): Promise<void> {
-  const soon = await figuresOf({ store: grid.store, faults, struck, inventory, isRed, untilS: asOfS, asOfS });
+  const soon = await figuresOf({ store: grid.store, ...truth, untilS: asOfS, asOfS });
   if (options.show > 0)
     for (const note of soon.notes) console.log(inspect(note, { breakLength: 180, depth: 5 }));
   report(`faults so far, ${Math.round((performance.now() - began) / 1000)} s`, soon.figures, {

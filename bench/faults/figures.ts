@@ -12,6 +12,8 @@ export interface Campaign {
   readonly inventory: Inventory;
   readonly untilS: number;
   readonly isRed: (test: string) => boolean;
+  /** Each kind of faults is shown, not only those of which one was not right. */
+  readonly allKinds: boolean;
   /** It still goes on: what began later than this is not judged yet. */
   readonly asOfS?: number;
 }
@@ -47,15 +49,12 @@ export async function figuresOf(campaign: Campaign) {
   }
   const { asOfS = Number.POSITIVE_INFINITY } = campaign;
   const runs = (await runsOf(store)).filter(({ at }) => at < asOfS);
-  const testAttempts = new Set(
-    (
-      await store.rows<{ id: string }>(
-        // What gave its run the verdict that it was owed was not lost.
-        `SELECT a.id FROM attempt a JOIN run r ON r.id = a.run_id
-         WHERE r.purpose = 'test' AND a.id IS DISTINCT FROM r.verdict_attempt`,
-      )
-    ).map(({ id }) => id),
+  const attempts = await store.rows<{ id: string; run: string; wasOwed: boolean }>(
+    `SELECT a.id, a.run_id::text AS run, a.id IS NOT DISTINCT FROM r.verdict_attempt AS "wasOwed"
+     FROM attempt a JOIN run r ON r.id = a.run_id WHERE r.purpose = 'test'`,
   );
+  // What gave its run the verdict that it was owed was not lost.
+  const testAttempts = new Set(attempts.flatMap(({ id, wasOwed }) => (wasOwed ? [] : [id])));
   const lost = new Map<number, number>();
   for (const [attempt, ids] of struck)
     if (testAttempts.has(attempt)) for (const id of ids) lost.set(id, (lost.get(id) ?? 0) + 1);
@@ -65,7 +64,14 @@ export async function figuresOf(campaign: Campaign) {
     ({ id, kind, fromS }) => fromS < asOfS && (kind === 'executor dies' || (lost.get(id) ?? 0) > 0),
   );
   const threadsFor = ({ id }: Fault) => byFault.get(id) ?? [];
-  const right = struckFaults.filter((fault) => isBlamedRight(fault, threadsFor(fault), campaign, runs));
+  const runOf = new Map(attempts.map(({ id, run }) => [id, run]));
+  const runsHit = ({ id }: Fault) => {
+    const hit = new Set([...struck].flatMap(([attempt, ids]) => (ids.has(id) ? [runOf.get(attempt)] : [])));
+    return runs.filter((run) => hit.has(run.id));
+  };
+  const right = struckFaults.filter((fault) =>
+    isBlamedRight(fault, threadsFor(fault), campaign, runsHit(fault)),
+  );
   for (const fault of struckFaults.filter((one) => !right.includes(one)))
     notes.push({
       wrong: fault.kind,
@@ -115,7 +121,8 @@ export async function figuresOf(campaign: Campaign) {
   for (const kind of new Set(faults.map((fault) => fault.kind))) {
     const mine = struckFaults.filter((fault) => fault.kind === kind);
     const good = mine.filter((fault) => right.includes(fault)).length;
-    if (good < mine.length) perKind[`  right: ${kind} (of ${mine.length})`] = { value: good };
+    if (good < mine.length || campaign.allKinds)
+      perKind[`  right: ${kind} (of ${mine.length})`] = { value: good };
   }
   const figures: Record<string, Figure> = {
     faults_injected: { value: faults.filter(({ fromS }) => fromS < asOfS).length },
@@ -140,25 +147,22 @@ export async function figuresOf(campaign: Campaign) {
 
 /**
  * Right is the cause that was injected, and nobody else told. Where only one step showed a host's fault, that step on this
- * host is the narrowest that explains it. A test that takes hosts down is blamed by its verdict: crashed.
+ * host is the narrowest that explains it. A test that takes hosts down is blamed by its verdict: crashed. `hit`: the runs
+ * that the fault struck.
  */
 function isBlamedRight(
   fault: Fault,
   threads: readonly Thread[],
   { inventory }: Campaign,
-  runs: readonly RunSeen[],
+  hit: readonly RunSeen[],
 ): boolean {
   const told = threads.filter((thread) => thread.told.length > 0);
   const { scope, of } = fault.truth;
   if (scope === 'nobody') return told.length === 0;
   if (fault.kind === 'test that kills its host') {
-    const crashed = runs.some(
-      ({ test, verdict, reason, at }) =>
-        test === of &&
-        verdict === 'failed' &&
-        reason.startsWith('crashed') &&
-        at >= fault.fromS &&
-        at < fault.untilS + 3600,
+    // Its run may have waited since before the fault began.
+    const crashed = hit.some(
+      ({ test, verdict, reason }) => test === of && verdict === 'failed' && reason.startsWith('crashed'),
     );
     return told.length === 0 && crashed;
   }

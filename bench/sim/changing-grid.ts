@@ -1,8 +1,10 @@
 import type { Arrival } from '../../src/domain/change.js';
+import type { Id } from '../../src/domain/id.js';
 import type { HostSpec, Inventory } from '../../src/domain/inventory.js';
-import { TEST_DEFAULTS } from '../../src/domain/test.js';
+import { TEST_DEFAULTS, type TestSpec } from '../../src/domain/test.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
 import { recordArrivals } from '../../src/store/changing.js';
+import { listAsInventory } from '../../src/store/test.js';
 import type { Piece } from './fate.js';
 import { SimGrid, type SimOptions } from './grid.js';
 
@@ -14,6 +16,9 @@ const WATCH: WatchSpec = {
   share: 0.5,
   rollbacksPerDay: 5,
 };
+
+/** Its tests, where they are watched too. */
+const SUITE: WatchSpec = { ...WATCH, name: 'suite', place: { kind: 'test', project: 'default' } };
 
 /** Nothing happens for long: a search is what runs bring about. */
 const TICK_S = 60;
@@ -93,6 +98,8 @@ export class ChangingGrid {
   private constructor(
     readonly sim: SimGrid,
     private readonly watch: WatchSpec,
+    /** The tests as their project has them now. */
+    private tests: readonly TestSpec[],
   ) {}
 
   static async open(
@@ -102,7 +109,7 @@ export class ChangingGrid {
     const sim = await SimGrid.open({ url, inventory, tickS: TICK_S, ...(fate && { fate }) });
     const spec = { ...WATCH, ...watch };
     await sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [spec.name, JSON.stringify(spec)]);
-    return new ChangingGrid(sim, spec);
+    return new ChangingGrid(sim, spec, inventory.tests);
   }
 
   /** What the searches came to. */
@@ -120,6 +127,39 @@ export class ChangingGrid {
     this.sim.at(seconds, () =>
       this.sim.store.transaction((tx) => recordArrivals(tx, this.watch, { arrivals, isAll: false })),
     );
+  }
+
+  /** From now on its tests are watched as well. */
+  async watchTests(watch: Partial<WatchSpec> = {}): Promise<void> {
+    const spec = JSON.stringify({ ...SUITE, ...watch });
+    await this.sim.store.rows(`INSERT INTO watch (name, spec) VALUES ($1, $2)`, [SUITE.name, spec]);
+    await this.commitTests(this.tests);
+  }
+
+  /** Somebody commits to a test; `commitOf` says which commit is run. */
+  commit(seconds: number, test: string, commit: string): void {
+    this.sim.at(seconds, () =>
+      this.commitTests(
+        this.tests.map((spec) => (spec.name === test ? { ...spec, environment: { COMMIT: commit } } : spec)),
+      ),
+    );
+  }
+
+  private async commitTests(tests: readonly TestSpec[]): Promise<void> {
+    this.tests = tests;
+    await this.sim.store.transaction(async (tx) => {
+      const [project] = await tx.rows<{ id: Id }>(`SELECT id FROM project WHERE name = 'default'`);
+      await listAsInventory(tx, project?.id ?? '', tests);
+      const listed = await tx.rows<{ name: string; digest: string; commit: string | null }>(
+        `SELECT name, digest, spec->'environment'->>'COMMIT' AS commit FROM test WHERE project_id = $1 AND listed ORDER BY name`,
+        [project?.id],
+      );
+      const arrivals = listed.map(({ name, digest: version, commit }) => ({
+        ...{ component: `${SUITE.name}/${name}`, version, owner: `author-of-${name}@example.org` },
+        ...{ title: `commit ${commit ?? '-'} of ${name}`, facts: { name } },
+      }));
+      await recordArrivals(tx, SUITE, { arrivals, isAll: true });
+    });
   }
 
   /** Lets time pass until a moment, and on until nothing is tried or searched among, or another moment. */
@@ -167,6 +207,11 @@ export class ChangingGrid {
 /** Whether a host has a package at a version. */
 export function has({ host }: Piece, name: string, version: string): boolean {
   return host.versionOf(componentOf(name)) === version;
+}
+
+/** The commit of a test that is run; undefined: the test as it was at first. */
+export function commitOf({ assignment }: Piece): string | undefined {
+  return assignment.test.environment['COMMIT'];
 }
 
 /** A test of somebody, no canary. */
