@@ -89,6 +89,15 @@ it('shows what was searched, what is held back and what came together', async ()
   const intakes = (await as('vic', 0, 'intakes')).out;
   expect(intakes).toMatch(/^n1 of lab, .* ago: passed, held on the one test/m);
   expect(intakes).toMatch(/^ {2}c\d+ +lab\/p2 1 -> 2 +blamed +lab\/p2 2 breaks one$/m);
+  expect((await as('vic', 0, 'show', 'q1')).out).toBe(one);
+  const blamed = (
+    await grid.sim.store.rows<{ id: string }>(`SELECT id FROM change WHERE state = 'blamed'`)
+  )[0];
+  const change = (await as('vic', 0, 'show', `c${blamed?.id}`)).out;
+  expect(change).toMatch(/^c\d+ lab\/p2 2: p2 2\n/);
+  expect(change).toMatch(/^state +blamed$/m);
+  expect(change).toMatch(/^why +lab\/p2 2 breaks one$/m);
+  expect((await as('vic', 2, 'show', 'c999999')).err).toContain('there is no change c999999');
   const json = JSON.parse((await as('vic', 0, 'search', 'q1', '--json')).out);
   expect(json).toMatchObject({ id: 'q1', phase: 'done', conclusion: { kind: 'culprit' } });
 });

@@ -113,7 +113,9 @@ const EXAMPLES: Record<PersonsRoute, Example> = {
   listWatches: {},
   callWatch: { params: { watch: 'source' }, headers: { 'x-gitlab-token': 'fuzz' } },
   listComponents: { query: { ...page, cursor: Buffer.from('"a"').toString('base64url'), watch: 'debs' } },
-  listChanges: { query: { ...page, project: 'default', component: 'debs/a', watch: 'debs', state: 'new' } },
+  listChanges: {
+    query: { ...page, id: 'c1', project: 'default', component: 'debs/a', watch: 'debs', state: 'new' },
+  },
   pushChange: { body: { project: 'default', component: 'debs/a', blob: '0'.repeat(64), signature: 's' } },
   readBaseline: {
     query: {

@@ -107,8 +107,24 @@ describe('a link in a letter', () => {
       link('snoozed', inADay(), 'another key'),
     ])
       expect([400, 404], bad).toContain((await api.ask(undefined, 'POST', bad, 'days=1', form)).status);
-    const late = await api.ask(undefined, 'GET', link('snoozed', Math.floor(Date.now() / 1000) - 1));
-    expect([late.status, late.json.detail]).toEqual([410, expect.stringContaining('testyard answer')]);
+    expect((await read())?.answer).toBeNull();
+  });
+
+  it.each(['GET', 'POST'] as const)('that came too late says what to do instead: %s', async (method) => {
+    const late = link('fixed_in', Math.floor(Date.now() / 1000) - 1);
+    const [body, sent] = method === 'POST' ? ['version=3', form] : [undefined, {}];
+    const program = await api.ask(undefined, method, late, body, sent);
+    expect([program.status, program.headers.get('content-type')]).toEqual([
+      410,
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect(program.json.detail).toContain(`testyard answer q${search} fixed-in VERSION --change c`);
+    const accept = 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8';
+    const browser = await api.ask(undefined, method, late, body, { ...sent, accept });
+    expect([browser.status, browser.headers.get('content-type')]).toEqual([410, 'text/html; charset=utf-8']);
+    expect(browser.text).toContain('Nothing was changed.');
+    expect(browser.text).toContain(`testyard answer q${search} fixed-in VERSION --change c`);
+    expect(browser.text).toContain('lab/&lt;b&gt;');
     expect((await read())?.answer).toBeNull();
   });
 

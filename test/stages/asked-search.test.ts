@@ -153,6 +153,23 @@ describe('a search that a person began', () => {
     ]);
   });
 
+  it('has no share of its own: several beside each other keep to that of one, and all come to their end', async () => {
+    await open();
+    const asked = { from: versions('1'), to: versions('2') };
+    for (const actor of ['pia', 'pit', 'pat']) expect(await start(asked, { actor })).toHaveProperty('id');
+    await grid.runUntilQuiet(6_000, 20_000);
+    const ended = await grid.sim.store.rows<{ why: string }>(
+      `SELECT why FROM search WHERE partner_of IS NULL`,
+    );
+    expect(ended.map(({ why }) => why.split(':')[0])).toEqual(['lab/p4 2', 'lab/p4 2', 'lab/p4 2']);
+    const beside = await grid.sim.store.rows<{ search: string; all: number }>(
+      `SELECT search_id AS search, (SELECT count(*)::integer FROM trial o WHERE o.asked_at <= t.asked_at AND o.told_at > t.asked_at) AS all
+       FROM trial t`,
+    );
+    // Half of six hosts.
+    expect(Math.max(...beside.map(({ all }) => all))).toBe(3);
+  });
+
   it.each([
     [{ from: { 'lab/p1': '1' }, to: { 'lab/p1': '9' } }, 'no version 9 of it was ever seen'],
     [{ from: { 'lab/p1': '7' }, to: { 'lab/p1': '2' } }, 'no version 7 of it was ever seen'],

@@ -74,6 +74,9 @@ describe('a branch', () => {
     await arrive(11, 12);
     expect(await trusted()).toBe(3);
     expect(await grid.told()).toHaveLength(1);
+    // The search before has seen how often the test deceives: one round of trials shows that all is as it was.
+    const [, again] = await grid.searches();
+    expect(again?.value.spent).toMatchObject({ search: 3, verify: 0 });
 
     await arrive(13, 14);
     expect(await trusted()).toBe(14);

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
-import { arriving, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
+import { changing, has, isOwn } from '../../bench/sim/changing-grid.js';
 import type { Fate } from '../../bench/sim/fate.js';
 import type { Inventory } from '../../src/domain/inventory.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
-import { type OpenedGrid, openChanging } from './opened-changing.js';
+import { all, at, type OpenedGrid, openChanging, PACKAGES } from './opened-changing.js';
 
 /** Each plays hours of a grid. */
 vi.setConfig({ testTimeout: 180_000 });
@@ -15,14 +15,6 @@ afterEach(() => grid?.close());
 async function open(inventory: Inventory, fate: Fate, watch: Partial<WatchSpec> = {}) {
   grid = await openChanging(inventory, fate, watch);
 }
-
-const PACKAGES = Array.from({ length: 8 }, (_, n) => `p${n + 1}`);
-const all = (version: string) => PACKAGES.map((name) => arriving(name, version));
-
-const at = (version: string, others: Record<string, string> = {}) => ({
-  ...Object.fromEntries(PACKAGES.map((name) => [name, version])),
-  ...others,
-});
 
 describe('a test that flakes', () => {
   const arrived = 600;

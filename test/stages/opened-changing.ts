@@ -1,4 +1,4 @@
-import { ChangingGrid } from '../../bench/sim/changing-grid.js';
+import { arriving, ChangingGrid } from '../../bench/sim/changing-grid.js';
 import type { Fate } from '../../bench/sim/fate.js';
 import type { Inventory } from '../../src/domain/inventory.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
@@ -23,3 +23,15 @@ export async function openChanging(
   };
   return Object.assign(grid, { close });
 }
+
+/** Packages that change together, few enough that a search among them is short. */
+export const PACKAGES = Array.from({ length: 8 }, (_, n) => `p${n + 1}`);
+
+/** All of them at a version. */
+export const all = (version: string) => PACKAGES.map((name) => arriving(name, version));
+
+/** A baseline that has all of them at a version, but for these. */
+export const at = (version: string, others: Record<string, string> = {}) => ({
+  ...Object.fromEntries(PACKAGES.map((name) => [name, version])),
+  ...others,
+});

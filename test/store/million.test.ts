@@ -23,6 +23,7 @@ import * as host from '../../src/store/host.js';
 import * as hunting from '../../src/store/hunting.js';
 import * as huntsStore from '../../src/store/hunts.js';
 import * as incident from '../../src/store/incident.js';
+import * as intakesStore from '../../src/store/intakes.js';
 import * as judging from '../../src/store/judging.js';
 import * as knownBeforeStore from '../../src/store/known-before.js';
 import * as lapsing from '../../src/store/lapsing.js';
@@ -32,6 +33,7 @@ import * as leasing from '../../src/store/leasing.js';
 import * as log from '../../src/store/log.js';
 import * as newRedsStore from '../../src/store/new-reds.js';
 import * as night from '../../src/store/night.js';
+import * as otherWords from '../../src/store/other-words.js';
 import * as pulsing from '../../src/store/pulse.js';
 import * as recording from '../../src/store/recording.js';
 import * as reserving from '../../src/store/reserving.js';
@@ -286,6 +288,8 @@ describe('the heartbeat', () => {
   look('', blaming.ownerOfShared, ['pool', 'default']);
   look('', blaming.ownerOfShared, ['resource', 'mirror']);
   look('', blaming.joinIncident, ['2007', '2010'], { partitions: 3, rowsEach: 12 });
+  look('', otherWords.failingOtherwise, ['2010']);
+  look('', otherWords.hasFailedOtherwise, ['2010', '1'], { partitions: 4 });
   look('', blaming.lookedAtSince, [60]);
   look('', blaming.setHealth, ['5', 'suspect', 'why']);
   look('', blaming.setPool, ['1', 'halted', 'why']);
@@ -708,6 +712,7 @@ describe('changes', () => {
   look('', watching.imagesNow, []);
   look('of a project', watching.testsNow, ['web'], { rowsEach: 20 });
   look('newest first', changeLists.changesOf, [list]);
+  look('by its id', changeLists.changesOf, [{ ...list, id: '700' }]);
   look('of a component', changeLists.changesOf, [{ ...list, component: 'debs/package 1' }]);
   look('', changeLists.componentsSeen, [list]);
   look('now', changeLists.baselineAt, [list]);
@@ -745,6 +750,17 @@ describe('changes', () => {
   look('', newRedsStore.takeReds, []);
   look('', newRedsStore.keepReds, [[runId(middle)]]);
   look('', knownBeforeStore.ruleOf, ['1']);
+  look('of a test that is run each day', knownBeforeStore.failureRecord, ['1', 'test 2'], {
+    partitions: 20,
+    rowsEach: 400,
+    blocksEach: 500,
+  });
+  look('of a test that hardly anybody runs', knownBeforeStore.failureRecord, ['4', 'test 1'], {
+    partitions: 20,
+    rowsEach: 400,
+    blocksEach: 500,
+  });
+  look('', intakesStore.stoppedAtLimit, [{ name: 'debs', rollbacksPerDay: 5 }]);
   look('', huntsStore.wasSought, ['1', [], 'lost']);
   look('', holdingBackStore.heldOn, [['1', '2']]);
   look('', knownBeforeStore.harmOf, [['1', '2']]);

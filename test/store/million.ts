@@ -94,6 +94,13 @@ const GROUND = [
      SELECT DISTINCT project_id, name, '', 'passed', 1, true FROM test`,
   `INSERT INTO submission (project_id, source, actor, tests, unfolded_at, run_count)
      SELECT min(project), 'user', 'me', '{1}', now(), 500 FROM seed GROUP BY submission ORDER BY submission`,
+  `INSERT INTO search (project_id, test_id, predicate, signature, line, beside, value, share, actor, closed_at, why)
+     SELECT t.project_id, t.id, 'fails', '', '[]', '{}', jsonb_build_object('conclusion', jsonb_build_object('kind',
+       CASE WHEN n % 3 = 0 THEN 'flaky' ELSE 'culprit' END), 'tallies', repeat('x', 2000)), 0.25, 'testyard', now(), 'over'
+     FROM generate_series(1, 2000) n JOIN test t ON t.project_id IN (1, 4) AND t.name = 'test ' || n % 4 AND t.digest = 'digest ' || 1 + n % 10`,
+  `INSERT INTO trial (search_id, id, submission_id, asked, outcome, told_at)
+     SELECT s.id, n, 100000 + s.id * 30 + n, '{"host": "host 1", "state": 3}', CASE WHEN n % 3 = 0 THEN 'bad' ELSE 'good' END, now()
+     FROM search s, generate_series(1, 30) n WHERE s.id > 1`,
   `INSERT INTO submission (project_id, source, actor, tests) VALUES (1, 'user', 'me', '{1,2,3}')`,
   `INSERT INTO artefact (submission_id, name, url) SELECT id, 'kernel', 'https://example.org' FROM submission`,
   `INSERT INTO artefact (submission_id, name, blob_digest) SELECT id, 'image', 'blob ' || 1 + id % 2000 FROM submission`,

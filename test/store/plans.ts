@@ -33,7 +33,7 @@ export interface Plan {
 }
 
 const PARTITION = /^(run|attempt|place|step_run|case_result|measurement|history)_(p\d+|\d{6}|default)$/;
-const GROWING = /^(queue|output_segment)$/;
+const GROWING = /^(queue|output_segment|search|trial)$/;
 
 function planOf(sql: string, root: Node, given: number): Plan {
   const whole = new Map<string, number>();

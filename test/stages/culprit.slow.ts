@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
-import { arriving, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
+import { arriving, changing, commitOf, has, isOwn } from '../../bench/sim/changing-grid.js';
 import type { Fate } from '../../bench/sim/fate.js';
 import type { Inventory } from '../../src/domain/inventory.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
-import { type OpenedGrid, openChanging } from './opened-changing.js';
+import { all, at, type OpenedGrid, openChanging, PACKAGES } from './opened-changing.js';
 
 /** Each plays hours of a grid. */
 vi.setConfig({ testTimeout: 180_000 });
@@ -16,9 +16,6 @@ async function open(inventory: Inventory, fate: Fate, watch: Partial<WatchSpec> 
   grid = await openChanging(inventory, fate, watch);
 }
 
-const PACKAGES = Array.from({ length: 8 }, (_, n) => `p${n + 1}`);
-const all = (version: string) => PACKAGES.map((name) => arriving(name, version));
-
 async function play(fate: Fate, watch = {}, tests = ['one', 'two']) {
   await open(changing(PACKAGES, 6, tests), fate, watch);
   grid.arrive(10, all('1'));
@@ -26,11 +23,6 @@ async function play(fate: Fate, watch = {}, tests = ['one', 'two']) {
   await grid.runUntilQuiet(900, 9000);
   expect(grid.sim.logged).toEqual([]);
 }
-
-const at = (version: string, others: Record<string, string> = {}) => ({
-  ...Object.fromEntries(PACKAGES.map((name) => [name, version])),
-  ...others,
-});
 
 describe('changes that arrive', () => {
   it('are the baseline at first sight, and again once they have held', async () => {
@@ -202,6 +194,7 @@ describe('what is held back', () => {
     expect(await grid.baseline()).toEqual(at('1'));
     expect(await grid.told()).toMatchObject([{ owner: 'the-admin' }]);
     expect(await grid.sim.store.rows(`SELECT state FROM intake`)).toEqual([{ state: 'stopped' }]);
+    expect(Object.values(await grid.changes())).not.toContain('testing');
   });
 });
 
@@ -217,6 +210,25 @@ describe('faults of the grid', () => {
     });
     expect(await grid.baseline()).toEqual(at('2', { p4: '1' }));
     expect(await grid.told()).toMatchObject([{ owner: 'p4@example.org' }]);
+  });
+});
+
+describe("a test's own new commit", () => {
+  it("that breaks it is its author's, and no package's that came on the same day", async () => {
+    await open(changing(PACKAGES, 6, ['one', 'two']), (piece) =>
+      isOwn(piece) && commitOf(piece) === 'bad' ? { exit: 1 } : undefined,
+    );
+    await grid.watchTests();
+    grid.arrive(10, all('1'));
+    grid.arrive(600, all('2'));
+    grid.commit(600, 'one', 'bad');
+    await grid.runUntilQuiet(900, 9000);
+    expect(await grid.told()).toMatchObject([{ owner: 'author-of-one@example.org' }]);
+    expect(await grid.baseline()).toMatchObject(at('2'));
+    grid.commit(grid.sim.nowS + 60, 'one', 'good');
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 15_000);
+    expect(await grid.sim.store.rows(`SELECT FROM pin WHERE lifted_at IS NULL`)).toEqual([]);
+    expect(await grid.told()).toHaveLength(1);
   });
 });
 
