@@ -9,7 +9,10 @@ export type Operator = '=' | '!=' | '>' | '>=' | '<' | '<=';
 
 /** A test of one attribute of a device. */
 export interface AttributeTest {
-  /** '' is the value itself: `kernel >= 5.4 < 6.0` wants both of one value, where a host has several. */
+  /**
+   * '' is the value itself: `kernel >= 5.4 < 6.0` wants both of one value, where a host has several. Never with `!=`,
+   * which is said of all values and so a clause of its own.
+   */
   readonly attribute: string;
   readonly operator: Operator;
   /** Source text, never a number. */

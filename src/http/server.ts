@@ -6,6 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { appModule } from '../app.module.js';
 import type { ApiDeps, Listen } from './deps.js';
+import { IdleConnections } from './idle-connections.js';
 import { problemOf, Refusal, unreadable } from './problem.js';
 import { answerWith, ProblemFilter } from './problem-filter.js';
 import { LARGEST_BODY_BYTES, type Route } from './routes/route.js';
@@ -42,7 +43,6 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     bodyLimit: LARGEST_BODY_BYTES,
     requestTimeout: LONGEST_UPLOAD_MS,
     exposeHeadRoutes: false,
-    forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       answerWith(error, request, reply, deps.log),
@@ -50,6 +50,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   });
   const server = adapter.getInstance() as unknown as FastifyInstance;
   prepare(server, tokens, deps.listen.tls !== undefined);
+  const idle = new IdleConnections(server.server, deps.listen.tls !== undefined);
   const app = await NestFactory.create<NestFastifyApplication>(
     appModule(deps, tokens, closing.signal),
     adapter,
@@ -71,10 +72,11 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
       closing.abort();
       const late = setTimeout(() => server.server.closeAllConnections(), CLOSE_MS);
       // A connection that was in the middle of something becomes idle only after that.
-      const idle = setInterval(() => server.server.closeIdleConnections(), 50);
+      idle.close();
+      const closingIdle = setInterval(() => idle.close(), 50);
       await app.close();
       clearTimeout(late);
-      clearInterval(idle);
+      clearInterval(closingIdle);
       await upkeep?.stop();
     },
   };

@@ -85,14 +85,15 @@ export const someFacts: fc.Arbitrary<Readonly<Record<string, Sighting>>> = fc.re
 );
 
 const operator = fc.constantFrom<Operator>('=', '!=', '>', '>=', '<', '<=');
+const ofOneValue = fc.constantFrom<Operator>('=', '>', '>=', '<', '<=');
 const equality = fc.constantFrom<Operator>('=', '!=');
 const compare = (name: string, raws: readonly string[], with_: fc.Arbitrary<Operator>) =>
   fc
     .tuple(with_, fc.constantFrom(...raws))
     .map(([op, value]): Requirement => ({ kind: 'compare', name, operator: op, value }));
-/** Two tests that one and the same value must meet. */
+/** Two tests that one and the same value must meet; that it is not some value is said of all values, by a clause. */
 const range = (name: string, raws: readonly string[]) =>
-  fc.array(fc.tuple(operator, fc.constantFrom(...raws)), { minLength: 2, maxLength: 2 }).map(
+  fc.array(fc.tuple(ofOneValue, fc.constantFrom(...raws)), { minLength: 2, maxLength: 2 }).map(
     (tests): Requirement => ({
       kind: 'device',
       name,

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Server } from 'node:http';
 import { get } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { TOKEN_TRUST_MS, TokensSeen } from '../../src/http/tokens-seen.js';
 import { ensureAdminToken, newSecret } from '../../src/store/access.js';
 import { databaseUrl, withClient } from '../database.js';
@@ -75,6 +78,20 @@ test('closing ends streams and claims that wait, and what was begun is finished'
   const began = performance.now();
   await Promise.all([events.rest(), log.rest(), api.close()]);
   expect(performance.now() - began).toBeLessThan(4000);
+});
+
+test('closing does not wait for who is connected and says nothing', async () => {
+  const api = await start();
+  const silent = connect(Number(new URL(api.url).port), '127.0.0.1');
+  onTestFinished(() => void silent.destroy());
+  await once(silent, 'connect');
+  // The connection is there for the server too once it answers one that came later.
+  expect((await api.ask(undefined, 'GET', '/health/live')).status).toBe(200);
+  const late = vi.spyOn(Server.prototype, 'closeAllConnections');
+  onTestFinished(() => late.mockRestore());
+  running.splice(0);
+  await api.close();
+  expect(late).not.toHaveBeenCalled();
 });
 
 test('plain HTTP is for loopback addresses only', async () => {

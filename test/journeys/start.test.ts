@@ -105,7 +105,7 @@ describe.skipIf(process.platform !== 'linux')('the grid on one machine, as `npm 
       async () => (await processesWith(`sleep ${SLEEPER}`)).length > 1,
     );
     program.kill('SIGINT');
-    expect((await program.end(15_000)).code).toBe(0);
+    expect((await program.end(60_000)).code).toBe(0);
     expect(await processesWith(stateDir, `sleep ${SLEEPER}`)).toEqual([]);
     expect(program.err).not.toMatch(/mistake|Error/);
   }, 120_000);
@@ -141,7 +141,7 @@ describe.skipIf(process.platform !== 'linux')('the grid on one machine, as `npm 
     const waits = await asked.submitOne(shellTest('waits', 'exit 0'));
     const before = await postmaster();
     program.kill('SIGKILL');
-    await program.end(15_000);
+    await program.end(60_000);
     await until('its sandboxes die with it', 30_000, async () => {
       return (await processesWith(`sleep ${SLEEPER}`)).length === 0;
     });

@@ -49,6 +49,8 @@ function truthOf(
     }
     case 'device': {
       const spec = catalogue.find(requirement.name);
+      // Any one will do: that is what presence says, whether or not somebody said of what kind it is.
+      if (asksNothing(requirement)) return presenceTruth(facts(requirement.name));
       return ofInstances(facts(requirement.name), (instances) => {
         const truths = instances.map((instance) => instanceTruth(requirement, instance, spec));
         if (truths.filter((truth) => truth === 'yes').length >= requirement.count) return 'yes';
@@ -62,6 +64,10 @@ function truthOf(
     case 'not':
       return not(truthOf(requirement.of, facts, catalogue, within));
   }
+}
+
+function asksNothing({ id, place, where, count }: Device): boolean {
+  return id === undefined && place === undefined && where.length === 0 && count === 1;
 }
 
 function all(truths: readonly Truth[]): Truth {
