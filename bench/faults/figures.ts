@@ -82,6 +82,12 @@ export async function figuresOf(campaign: Campaign) {
         [...struck].flatMap(([attempt, ids]) => (ids.has(fault.id) ? [attempt] : [])),
       ),
       threads: threadsFor(fault),
+      // What struck may have been taken for part of something else.
+      others: threads.filter(
+        (thread) =>
+          !threadsFor(fault).includes(thread) &&
+          thread.attempts.some((attempt) => struck.get(attempt)?.has(fault.id) === true),
+      ),
     });
   const told = struckFaults.map((fault) =>
     (byFault.get(fault.id) ?? []).filter((thread) => thread.told.length > 0),

@@ -2,6 +2,7 @@ import type { Target } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
 import type { Decision } from '../domain/judge/judge.js';
 import { fitOf } from '../domain/plan/fit.js';
+import { isThereAlready } from '../domain/provision/after.js';
 import { doesCover, PACE, stepOf, type Work } from '../domain/recover/cause.js';
 import { hasShown, showing, telling } from '../domain/recover/experiment.js';
 import { isLater, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
@@ -337,7 +338,7 @@ async function findOut(
   const worth = telling(able, suspects, world);
   // However likely it is: nobody is told before it has shown itself, where that can be had.
   const isShown = hasShown(top, canarySince(incident, records));
-  const wanted = isShown ? worth : [...worth, ...showing(able, top, world)];
+  const wanted = showFirst(isShown ? worth : [...worth, ...showing(able, top, world)], world);
   const tells = ({ target, host }: (typeof able)[number]) => canTell(target, host, records, world);
   const taken = await seatsTaken(tx);
   // Beside a test that runs for long on a host of several seats there is room for a check.
@@ -439,6 +440,24 @@ function canTell(target: Target, host: string, records: readonly WorkRecord[], w
   );
 }
 
+/**
+ * Where a step has done its work before it is seen that it has though it does nothing any more: those where that would show
+ * come first.
+ */
+function showFirst<One extends { readonly target: Target; readonly host: Id }>(
+  wanted: readonly One[],
+  world: World,
+): readonly One[] {
+  const isHidden = ({ target, host }: One) => {
+    const step = world.steps.find(({ name }) => name === target.step);
+    const stack = world.byId.get(host)?.stack ?? [];
+    if (step === undefined || !isThereAlready(step, stack, [])) return false;
+    return isThereAlready(step, stack, chainFor(target, host, world) ?? []);
+  };
+  const hidden = new Set(wanted.filter(isHidden));
+  return [...wanted.filter((one) => !hidden.has(one)), ...hidden];
+}
+
 function chainFor(target: Target, host: string, world: World): readonly StepSpec[] | undefined {
   const there = world.byId.get(host);
   if (there === undefined) return undefined;
@@ -478,22 +497,22 @@ function checkTarget(
   const targets = world.hosts
     .filter((one) => (host === undefined ? one.health === 'good' : one.id === host.id))
     .flatMap((one) => [
-      { host: one, work: 'canary', target: { host: one.name } as Target },
+      { host: one.id, work: 'canary', target: { host: one.name } as Target },
       ...world.steps.map(({ name }) => ({
-        host: one,
+        host: one.id,
         work: `step:${name}`,
         target: { host: one.name, step: name } as Target,
       })),
     ])
-    .filter(({ host: { id }, work }) => doesCover(cause, { host: id, work }, world))
+    .filter((one) => doesCover(cause, one, world))
     .filter(({ work }) => cause.kind !== 'pool' || work === 'canary');
   // Another host than the one that showed the failure tells more; after that they take turns.
   const turn = [
-    ...targets.filter((t) => t.host.id !== incident.failedOn),
-    ...targets.filter((t) => t.host.id === incident.failedOn),
+    ...targets.filter((t) => t.host !== incident.failedOn),
+    ...targets.filter((t) => t.host === incident.failedOn),
   ];
   const from = incident.checks % Math.max(turn.length, 1);
   const able = [...turn.slice(from), ...turn.slice(0, from)];
-  const idleFirst = [...able.filter((t) => !busy.has(t.host.id)), ...able.filter((t) => busy.has(t.host.id))];
-  return idleFirst.find(({ target, host: { id } }) => canDo(target, id, world))?.target;
+  const idleFirst = [...able.filter((t) => !busy.has(t.host)), ...able.filter((t) => busy.has(t.host))];
+  return showFirst(idleFirst, world).find(({ target, host }) => canDo(target, host, world))?.target;
 }

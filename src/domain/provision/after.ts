@@ -86,6 +86,22 @@ export function stackAfter(
   ]);
 }
 
+/**
+ * Whether what a step gives lies on a host already, and a chain that ends with the step leaves it there: it would then be seen
+ * after the chain though the step left nothing.
+ */
+export function isThereAlready(
+  step: StepSpec,
+  stack: readonly StackEntry[],
+  chain: readonly StepSpec[],
+): boolean {
+  const isSame = (entry: StackEntry) =>
+    entry.step === step.name || entry.gives.some((item) => doesGive(step, givenBy(item).tag));
+  const takesAway = (one: StepSpec, { layer }: StackEntry) =>
+    (clearsItsLayer(one) && one.layer === layer) || destroyedLayers(one).includes(layer);
+  return stack.some((entry) => isSame(entry) && !chain.some((one) => takesAway(one, entry)));
+}
+
 /** Whether carrying out a step takes an entry off the stack. */
 export function voids(step: StepSpec, entry: StackEntry): boolean {
   if (step.layer === entry.layer) return clearsItsLayer(step) || step.name === entry.step;
