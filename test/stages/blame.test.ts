@@ -158,6 +158,35 @@ describe('whose failure it is', () => {
     expect(await grid.host('one')).toMatchObject({ health: 'good' });
   });
 
+  it('a step that may lie is looked at where what it gives does not lie already', async () => {
+    const hosts = ['one', 'two', 'three'].map((name) => aHost(name));
+    const lie = { kind: 'tag_lied', step: 'make-svc', tag: 'svc', presence: 'absent' } as const;
+    grid = await TestGrid.open({
+      ...svc,
+      hosts,
+      tests: [aTest('needs-svc', { requirement: 'svc', dirties: 'nothing' }), aTest('plain')],
+    });
+    await without('one', 'two', 'three');
+    const [before = ''] = await grid.submit('needs-svc', { targets: [{ host: 'two' }] });
+    await grid.end(await grid.takeRun(before), exit(0));
+    expect((await grid.host('two')).stack).toEqual(['make-svc']);
+    const [run = ''] = await grid.submit('needs-svc', { targets: [{ host: 'one' }] });
+    await grid.end(await grid.takeRun(run), { ...lie, why: 'its probe does not see it' });
+    const asked: string[] = [];
+    for (let checks = await grid.takeCanaries(); checks.length > 0; checks = await grid.takeCanaries())
+      for (const check of checks) {
+        const step = check.places[0]?.chain.at(-1)?.name;
+        const host = check.places[0]?.host.name ?? '';
+        if (step === 'make-svc') asked.push(host);
+        const isSeen = step === undefined || host === 'two';
+        await grid.end(check, isSeen ? exit(0) : { ...lie, why: 'its probe does not see it' });
+        await grid.beat();
+      }
+    expect(asked[0]).toBe('three');
+    expect(asked).not.toContain('two');
+    expect(await told()).toEqual(['step: make-svc-owner']);
+  });
+
   it('a canary that ends red speaks against the host', async () => {
     grid = await TestGrid.open(svc);
     await without('one');
