@@ -39,6 +39,8 @@ export interface Failure {
   readonly message: string;
   /** The resource that the step itself took to be at fault. */
   readonly hint?: string | undefined;
+  /** The step ended well and left nothing of what it gives. */
+  readonly lied?: boolean;
   readonly run: Id;
   readonly attempt: Id;
 }
@@ -284,8 +286,8 @@ function first({ host }: Failure): Cause {
 }
 
 function failingOf(incident: Incident): Failing {
-  const { failedOn: host, work, attempt, failedAtMs: atMs, lostUnderTest, hint } = incident;
-  return { host, work, moment: { attempt, atMs }, lostUnderTest, hint };
+  const { failedOn: host, work, attempt, failedAtMs: atMs, lostUnderTest, hint, lied } = incident;
+  return { host, work, moment: { attempt, atMs }, lostUnderTest, hint, lied };
 }
 
 /** What opened an incident, in the words of the failure. */

@@ -397,7 +397,8 @@ function failuresOf(attempt: EndedAttempt, decision: Decision): Failure[] {
   const failure = failureOf(attempt, decision);
   const { outcome } = attempt.end;
   const hint = outcome.kind === 'chain_failed' ? outcome.resource : undefined;
-  const failures: Failure[] = failure === undefined ? [] : [{ ...failure, hint }];
+  const lied = outcome.kind === 'tag_lied';
+  const failures: Failure[] = failure === undefined ? [] : [{ ...failure, hint, lied }];
   const slow = decision.do === 'verdict' ? maybeSlow(attempt.memory, attempt.end.outcome) : undefined;
   if (slow !== undefined) failures.push(outOfTime(attempt, slow));
   const { hostId: host, runId: run, attemptId, unorderedBoot } = attempt;

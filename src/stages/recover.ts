@@ -450,9 +450,10 @@ function showFirst<One extends { readonly target: Target; readonly host: Id }>(
 ): readonly One[] {
   const isHidden = ({ target, host }: One) => {
     const step = world.steps.find(({ name }) => name === target.step);
-    const stack = world.byId.get(host)?.stack ?? [];
-    if (step === undefined || !isThereAlready(step, stack, [])) return false;
-    return isThereAlready(step, stack, chainFor(target, host, world) ?? []);
+    const there = world.byId.get(host);
+    if (step === undefined || there === undefined) return false;
+    if (!isThereAlready(step, there, [])) return false;
+    return isThereAlready(step, there, chainFor(target, host, world) ?? []);
   };
   const hidden = new Set(wanted.filter(isHidden));
   return [...wanted.filter((one) => !hidden.has(one)), ...hidden];

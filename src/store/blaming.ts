@@ -39,6 +39,8 @@ export interface Incident {
   readonly lostUnderTest: number;
   /** The resource that the step itself took to be at fault. */
   readonly hint: string | null;
+  /** It was a step that ended well and left nothing of what it gives. */
+  readonly lied: boolean;
 }
 
 const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.resource, i.pool, i.image, i.change,
@@ -51,9 +53,10 @@ const INCIDENT = `SELECT i.id, i.scope, i.host_id AS "hostId", i.step, i.resourc
        WHERE mine->>'attempt' = e.attempt_id::text AND (mine->>'testStarted')::boolean AND NOT (mine->>'back')::boolean)), 0),
      (SELECT jsonb_array_length(r.evidence->'lostAttempts') FROM run r WHERE r.id = e.run_id
        AND r.evidence->'lostAttempts' ? e.attempt_id::text), 0) AS "lostUnderTest",
-    (SELECT a.detail->'outcome'->>'resource' FROM attempt a WHERE a.run_id = e.run_id AND a.id = e.attempt_id) AS hint
+    a.outcome->>'resource' AS hint, a.outcome->>'kind' IS NOT DISTINCT FROM 'tag_lied' AS lied
   FROM incident i JOIN LATERAL (SELECT work, attempt_id, host_id, detail, at, run_id FROM evidence
-    WHERE incident_id = i.id AND NOT ok ORDER BY id LIMIT 1) e ON true`;
+    WHERE incident_id = i.id AND NOT ok ORDER BY id LIMIT 1) e ON true
+  LEFT JOIN LATERAL (SELECT detail->'outcome' AS outcome FROM attempt WHERE run_id = e.run_id AND id = e.attempt_id) a ON true`;
 
 /** Open incidents, oldest first. */
 export function openIncidents(sql: Sql): Promise<Incident[]> {

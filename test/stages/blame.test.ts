@@ -167,9 +167,11 @@ describe('whose failure it is', () => {
       tests: [aTest('needs-svc', { requirement: 'svc', dirties: 'nothing' }), aTest('plain')],
     });
     await without('one', 'two', 'three');
-    const [before = ''] = await grid.submit('needs-svc', { targets: [{ host: 'two' }] });
+    const [before = ''] = await grid.submit('needs-svc', { targets: [{ host: 'three' }] });
+    grid.sees.set('three', { svc: 'present' });
     await grid.end(await grid.takeRun(before), exit(0));
-    expect((await grid.host('two')).stack).toEqual(['make-svc']);
+    expect((await grid.host('three')).stack).toEqual(['make-svc']);
+
     const [run = ''] = await grid.submit('needs-svc', { targets: [{ host: 'one' }] });
     await grid.end(await grid.takeRun(run), { ...lie, why: 'its probe does not see it' });
     const asked: string[] = [];
@@ -178,12 +180,12 @@ describe('whose failure it is', () => {
         const step = check.places[0]?.chain.at(-1)?.name;
         const host = check.places[0]?.host.name ?? '';
         if (step === 'make-svc') asked.push(host);
-        const isSeen = step === undefined || host === 'two';
+        const isSeen = step === undefined || host === 'three';
         await grid.end(check, isSeen ? exit(0) : { ...lie, why: 'its probe does not see it' });
         await grid.beat();
       }
-    expect(asked[0]).toBe('three');
-    expect(asked).not.toContain('two');
+    expect(asked[0]).toBe('two');
+    expect(asked).not.toContain('three');
     expect(await told()).toEqual(['step: make-svc-owner']);
   });
 

@@ -92,9 +92,11 @@ export function stackAfter(
  */
 export function isThereAlready(
   step: StepSpec,
-  stack: readonly StackEntry[],
+  { stack, facts }: Pick<HostFacts, 'stack' | 'facts'>,
   chain: readonly StepSpec[],
 ): boolean {
+  const isSeen = ({ tag }: { readonly tag: string }) => facts(tag).presence === 'present';
+  if (!step.gives.map(givenBy).some(isSeen)) return false;
   const isSame = (entry: StackEntry) =>
     entry.step === step.name || entry.gives.some((item) => doesGive(step, givenBy(item).tag));
   const takesAway = (one: StepSpec, { layer }: StackEntry) =>

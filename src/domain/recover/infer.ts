@@ -22,6 +22,8 @@ export interface Failing extends Work {
   readonly lostUnderTest?: number;
   /** The resource that the step itself took to be at fault; null or undefined: it could not tell. */
   readonly hint?: string | null | undefined;
+  /** The step ended well and left nothing of what it gives. */
+  readonly lied?: boolean;
 }
 
 /** What a failure may be due to, and how likely that is beside the others. */
@@ -52,6 +54,9 @@ const PRIOR: Readonly<Record<Cause['kind'], { readonly step: number; readonly ot
 
 /** What a step says of a resource is mostly so; what it stands on may be behind it, its own doing rarely. */
 const HINT = { named: 10, own: 0.2 } as const;
+
+/** How often a step that has not got what it needs from outside ends well all the same, instead of failing. */
+const UNNOTICED = 0.05;
 
 /** How often something else breaks, or something fails for a reason of its own, while one cause is looked for. */
 const NOISE = 0.02;
@@ -98,7 +103,8 @@ export function infer(
       NOISE ** apart *
       shareWell(cause, failed, records) *
       again *
-      hinted(cause, failed);
+      hinted(cause, failed) *
+      (failed.lied === true && isShared(cause) ? UNNOTICED : 1);
     return { cause, explains, weight };
   });
   const sum = weighed.reduce((total, { weight }) => total + weight, 0);
@@ -111,6 +117,10 @@ function hinted(cause: Cause, { hint }: Failing): number {
   if (typeof hint !== 'string') return 1;
   if (cause.kind === 'resource') return cause.resource === hint ? HINT.named : 1;
   return ['step', 'step_on_host', 'image', 'change'].includes(cause.kind) ? HINT.own : 1;
+}
+
+function isShared({ kind }: Cause): boolean {
+  return kind === 'resource' || kind === 'pool' || kind === 'grid';
 }
 
 /** How likely it is that a piece of work fails while this cause is at fault. */
