@@ -11,6 +11,7 @@ import {
 } from '../domain/judge/judge.js';
 import { unusual } from '../domain/judge/unusual.js';
 import { fitsOf } from '../domain/plan/fit.js';
+import { doesShutHost } from '../domain/plan/kept-away.js';
 import { PACE } from '../domain/recover/cause.js';
 import { signatureOf } from '../domain/recover/signature.js';
 import { addEvidence, openIncident, openIncidents, tellOwner } from '../store/blaming.js';
@@ -219,7 +220,9 @@ async function decideOne(store: Store, world: World, attempt: EndedAttempt): Pro
       return fitsOf(elsewhere, world.hosts, world.steps, world.incidents).fits.length > 0;
     },
     memory: attempt.memory,
-    inDoubt: world.hosts.filter((h) => h.health !== 'good').map((h) => h.id),
+    inDoubt: world.hosts
+      .filter((h) => h.health !== 'good' || world.incidents.some((one) => doesShutHost(one, h)))
+      .map((h) => h.id),
     ...(attempt.last === null ? {} : { last: attempt.last }),
     ...(attempt.cancelledBy === null ? {} : { cancelledBy: attempt.cancelledBy }),
   };

@@ -144,6 +144,7 @@ async function checkPassed(
   const name = world.byId.get(attempt.hostId)?.name;
   const { failedOn } = incident;
   if (incident.scope === 'host') {
+    if (await isSickInMore(tx, incident, attempt, world)) return nextCheck(tx, incident.id, 0, false);
     const why =
       attempt.target.step === undefined
         ? 'a canary works there again'
@@ -170,6 +171,20 @@ async function checkPassed(
   const left = await failingOtherwise(tx, incident.id);
   await closeIncident(tx, incident.id, `${WORKS[incident.scope]} again on ${name}`);
   await tryAgain(tx, incident, left, world);
+}
+
+/** A canary works on hosts whose clock is wrong or whose BMC is dead, too: where a step failed first, that tells. */
+async function isSickInMore(
+  tx: Transaction,
+  { failedOn, work }: Incident,
+  { target }: EndedAttempt,
+  world: World,
+): Promise<boolean> {
+  const step = stepOf(work);
+  const name = world.byId.get(failedOn)?.name;
+  if (step === undefined || target.step !== undefined || name === undefined) return false;
+  if (!canDo({ host: name, step }, failedOn, world)) return false;
+  return isFailing(await recentRecords(tx), { host: failedOn, work });
 }
 
 /**

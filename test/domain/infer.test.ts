@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Cause, Lab } from '../../src/domain/recover/cause.js';
+import { type Cause, causesOf, type Lab } from '../../src/domain/recover/cause.js';
 import { hasShown, isSure, showing, telling } from '../../src/domain/recover/experiment.js';
 import { infer, type WorkRecord } from '../../src/domain/recover/infer.js';
 import { takenBy } from '../../src/domain/recover/taken.js';
+import { INCIDENT_MOVES, type IncidentState, sourcesOf } from '../../src/domain/states.js';
 import type { StepSpec } from '../../src/domain/step.js';
 import { aStep } from '../stages/parts.js';
 
@@ -37,6 +38,18 @@ const lab: Lab = {
     aStep('r2', 'i2', { uses: ['server'], action: { kind: 'restore', image: 'i2' } }),
   ],
 };
+
+describe('blame', () => {
+  it.each(lab.steps.map(({ name }) => name))('may go wherever it can turn out to belong: %s', (step) => {
+    const kinds = causesOf({ host: '1', work: `step:${step}` }, lab).map(({ kind }) => kind);
+    const lasting = kinds.filter((kind) => kind !== 'chance');
+    // What is taken to be at fault until it is known.
+    const first = lasting.filter((kind) => ['host', 'step', 'step_on_host', 'image'].includes(kind));
+    for (const from of first)
+      for (const to of lasting.filter((kind) => kind !== from))
+        expect(sourcesOf<IncidentState>(INCIDENT_MOVES, to), `${from} to ${to}`).toContain(from);
+  });
+});
 
 /** `host work +5 -10`: worked last in attempt 5, failed last in 10, each at the second of its number. */
 const records = (...texts: readonly string[]): WorkRecord[] =>

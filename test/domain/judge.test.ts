@@ -279,6 +279,19 @@ describe('what is not the test’s', () => {
       verdict: { verdict: 'none', noVerdict: 'host_lost' },
     });
   });
+  it('counts no loss that is known to be due to something else', () => {
+    const losses = Array.from({ length: LIMITS.lost - 1 }, (_, i) => {
+      return { host: `${i + 2}`, attempt: `${i}`, testStarted: false, back: false };
+    });
+    const another = { testStarted: false, memory: { losses } } as const;
+    expect(decide(lost(), another)).toMatchObject({ verdict: { noVerdict: 'host_lost' } });
+    expect(decide(lost(), { ...another, inDoubt: ['2'] })).toMatchObject({ do: 'again' });
+    // Under its test it may be the test's doing, whatever else is known.
+    const under = losses.map((loss) => ({ ...loss, testStarted: true, back: true }));
+    expect(decide(lost({ back: true }), { memory: { losses: under }, inDoubt: ['2'] })).toMatchObject({
+      verdict: { noVerdict: 'host_lost' },
+    });
+  });
   it('is a cancelled run’s end where nothing was proven, and not where something was', () => {
     expect(decide(lost(), { cancelledBy: 'ann' })).toMatchObject({ verdict: { noVerdict: 'cancelled' } });
     expect(decide(exit(0), { cancelledBy: 'ann' })).toMatchObject({ verdict: { verdict: 'passed' } });

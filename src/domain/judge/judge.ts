@@ -52,7 +52,7 @@ export interface JudgeContext extends Said {
   /** True where another host could serve this run; undefined: none could. */
   readonly otherCanBeHad?: boolean;
   readonly memory: RunMemory;
-  /** Hosts that are not good: what failed there says nothing about a test. */
+  /** Hosts that are not good, or shut for what they share with others: what failed there says nothing about a test. */
   readonly inDoubt?: readonly Id[];
   readonly cancelledBy?: string;
 }
@@ -290,7 +290,9 @@ function lost(
   if (context.purpose !== 'test')
     return { ...none('host_lost', `${context.host.name} was lost: ${message}`, context) };
   const two = new Set(losses.filter((l) => l.testStarted && !l.back).map((l) => l.host)).size >= 2;
-  if (!two && losses.length >= LIMITS.lost) {
+  // What is known to be its host's failure, or that of something shared, was lost to that and to no other reason.
+  const unknown = losses.filter((l) => l.testStarted || !(context.inDoubt ?? []).includes(l.host));
+  if (!two && unknown.length >= LIMITS.lost) {
     return none(
       'host_lost',
       `${lostText(losses.length)}, the last: ${context.host.name}: ${message}`,

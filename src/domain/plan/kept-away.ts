@@ -58,8 +58,11 @@ export function keptAway(
   return undefined;
 }
 
-/** Whether an incident keeps all work from a host. */
-function doesShutHost({ scope, pool, resource }: OpenIncident, host: Candidate): boolean {
+/** Whether an incident of something that hosts share keeps all work from a host. */
+export function doesShutHost(
+  { scope, pool, resource }: OpenIncident,
+  host: Pick<Candidate, 'pool' | 'resources'>,
+): boolean {
   if (scope === 'pool') return pool === host.pool;
   return scope === 'resource' && resource !== undefined && host.resources?.includes(resource) === true;
 }
