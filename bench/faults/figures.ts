@@ -69,8 +69,20 @@ export async function figuresOf(campaign: Campaign) {
     const hit = new Set([...struck].flatMap(([attempt, ids]) => (ids.has(id) ? [runOf.get(attempt)] : [])));
     return runs.filter((run) => hit.has(run.id));
   };
+  // What it did to a host may have gone into the thread of the next that came over the same host.
+  const answersTo = ({ id, truth }: Fault, own: readonly Thread[]) =>
+    own.some((thread) => thread.told.length > 0)
+      ? own
+      : threads.filter(
+          (thread) =>
+            own.includes(thread) ||
+            (thread.told.length > 0 &&
+              thread.scope === truth.scope &&
+              thread.of === truth.of &&
+              thread.attempts.some((attempt) => struck.get(attempt)?.has(id) === true)),
+        );
   const right = struckFaults.filter((fault) =>
-    isBlamedRight(fault, threadsFor(fault), campaign, runsHit(fault)),
+    isBlamedRight(fault, answersTo(fault, threadsFor(fault)), campaign, runsHit(fault)),
   );
   for (const fault of struckFaults.filter((one) => !right.includes(one)))
     notes.push({
