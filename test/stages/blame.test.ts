@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { applyInventory } from '../../src/store/inventory.js';
+import { submitOwnWork } from '../../src/store/unfolding.js';
 import { aHost, aStep, aTag, aTest, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
@@ -420,6 +421,18 @@ describe('what several hosts share', () => {
     await grid.end(busy, exit(0));
     await goOn(20, (host) => host === 'one');
     expect(await told()).toEqual(['host: one-owner']);
+    // A canary that was on its way works there, as canaries do all the time: what failed there has to.
+    const [incident] = await grid.incidents();
+    expect(incident).toMatchObject({ scope: 'host', host: 'one' });
+    const canary = { purpose: 'recovery', incident: incident?.id ?? '', target: { host: 'one' } } as const;
+    await submitOwnWork(grid.store, { ...canary, why: 'asked before its owner was told' });
+    await grid.beat();
+    await goOn(1, (host) => host === 'one');
+    expect(await grid.incidents()).toMatchObject([{ id: incident?.id }]);
+    await goOn(20, () => false);
+    expect(await grid.incidents()).toEqual([]);
+    expect(await told()).toEqual(['host: one-owner']);
+    expect(await grid.host('one')).toMatchObject({ health: 'good' });
   });
 
   it('is told where nothing more can be learnt: no other host could show it', async () => {
