@@ -44,7 +44,13 @@ export async function figuresOf(campaign: Campaign) {
   const threads = await threadsOf(store);
   const byFault = new Map(faults.map(({ id }) => [id, [] as Thread[]]));
   for (const thread of threads) {
-    const id = mostly(thread.attempts.flatMap((attempt) => [...(struck.get(attempt) ?? [])]));
+    const ids = thread.attempts.flatMap((attempt) => [...(struck.get(attempt) ?? [])]);
+    // Where several faults struck it is that of which its owner was told, if it was one of them; else what struck most.
+    const isSaid = ({ truth }: Fault) => truth.scope === thread.scope && truth.of === thread.of;
+    const said = faults.filter((fault) => ids.includes(fault.id) && isSaid(fault)).map(({ id }) => id);
+    const id = mostly(
+      thread.told.length > 0 && said.length > 0 ? ids.filter((one) => said.includes(one)) : ids,
+    );
     if (id !== undefined) byFault.get(id)?.push(thread);
   }
   const { asOfS = Number.POSITIVE_INFINITY } = campaign;
@@ -117,7 +123,7 @@ export async function figuresOf(campaign: Campaign) {
     (thread) => thread.told.length > 0 && !thread.attempts.some((attempt) => struck.has(attempt)),
   );
   for (const one of [...wrongMails, ...stray]) notes.push({ wrongMail: one });
-  const quarantines = await wrongQuarantines(store, faults);
+  const quarantines = await wrongQuarantines(campaign);
   for (const one of quarantines) notes.push({ wrongQuarantine: one });
 
   const served = runs.filter(({ test, at }) => !wasKiller(campaign, test, at));
@@ -259,16 +265,19 @@ function wasKiller({ faults }: Campaign, test: string, at: number): boolean {
   );
 }
 
-/** Hosts that were quarantined while the only faults about were shared ones or nobody's. */
-async function wrongQuarantines(store: Store, faults: readonly Fault[]) {
-  const rows = await store.rows<{ host: string; why: string; at: number }>(
-    `SELECT data->>'host' AS host, data->>'why' AS why, extract(epoch FROM at - '2026-01-01T00:00:00Z')::float8 AS at
-     FROM history WHERE kind = 'host.quarantined'`,
+/** Hosts that were quarantined for nothing that a fault of their own had struck, at a time at which they had none. */
+async function wrongQuarantines({ store, faults, struck }: Campaign) {
+  const rows = await store.rows<{ host: string; why: string; at: number; attempts: readonly string[] }>(
+    `SELECT q.data->>'host' AS host, q.data->>'why' AS why, extract(epoch FROM q.at - '2026-01-01T00:00:00Z')::float8 AS at,
+       ARRAY(SELECT e.attempt_id::text FROM incident i JOIN evidence e ON e.incident_id = i.id AND NOT e.ok
+         WHERE 'h' || i.host_id = q.subject AND i.scope = 'host' AND i.opened_at <= q.at AND coalesce(i.closed_at, q.at) >= q.at
+           AND e.host_id = i.host_id AND e.at <= q.at) AS attempts
+     FROM history q WHERE q.kind = 'host.quarantined'`,
   );
-  return rows.filter(
-    ({ host, at }) =>
-      !faults.some((fault) => fault.truth.of === host && at >= fault.fromS && at < fault.untilS + 300),
-  );
+  const isIts = ({ id, truth, fromS, untilS }: Fault, { host, at, attempts }: (typeof rows)[number]) =>
+    truth.of === host &&
+    ((at >= fromS && at < untilS + 300) || attempts.some((one) => struck.get(one)?.has(id) === true));
+  return rows.filter((row) => !faults.some((fault) => isIts(fault, row)));
 }
 
 /** The share of all hosts' time in which a host that could have worked was kept from it. */

@@ -16,12 +16,14 @@ import { takenBy } from '../domain/recover/taken.js';
 import {
   addEvidence,
   closeIncident,
+  forgive,
   type Incident,
   joinIncident,
   moveIncident,
   nextCheck,
   openIncident,
   openIncidents,
+  overSince,
   recentRecords,
   tellOwner,
 } from '../store/blaming.js';
@@ -56,6 +58,7 @@ export async function infrastructureFailed(
   settings: Settings,
 ): Promise<void> {
   if (await isInMaintenance(tx, failure.host)) return;
+  if (await wasOver(tx, failure, world)) return;
   const open = (await openIncidents(tx)).filter(({ scope }) => scope !== 'test');
   const records = await recentRecords(tx);
   const moment = records.find(({ host, work }) => host === failure.host && work === failure.work)?.bad;
@@ -72,15 +75,7 @@ export async function infrastructureFailed(
     .sort(firmFirst)[0];
   const incident =
     home?.id ?? (await openIncident(tx, await about(tx, first(failure), failure, world, settings)));
-  await addEvidence(tx, incident, {
-    host: failure.host,
-    work: failure.work,
-    ok: false,
-    run: failure.run,
-    attempt: failure.attempt,
-    signature: signatureOf(failure.message),
-    detail: failure.message,
-  });
+  await addEvidence(tx, incident, evidenceOf(failure));
   const [top] = suspects;
   const isMore =
     top !== undefined && isSure(suspects) && home !== undefined && width(top.cause) > width(causeOf(home));
@@ -89,6 +84,20 @@ export async function infrastructureFailed(
     return;
   }
   await reconsider(tx, incident, world, settings);
+}
+
+/** Whether work failed that began while something lasted which is over by now: that is one more failure of it, and nobody's. */
+async function wasOver(tx: Transaction, failure: Failure, world: World): Promise<boolean> {
+  const over = await overSince(tx, failure);
+  const past = over.find((incident) => doesCover(causeOf(incident), failure, world));
+  if (past === undefined) return false;
+  await addEvidence(tx, past.id, evidenceOf(failure));
+  await forgive(tx, past.id);
+  return true;
+}
+
+function evidenceOf({ host, work, run, attempt, message }: Failure) {
+  return { host, work, ok: false, run, attempt, signature: signatureOf(message), detail: message };
 }
 
 /** Looks again at all incidents of which it is not known whose failure they are: what has ended well tells something too. */

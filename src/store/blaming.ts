@@ -63,6 +63,21 @@ export function openIncidents(sql: Sql): Promise<Incident[]> {
   return sql.rows<Incident>(`${INCIDENT} WHERE i.closed_at IS NULL ORDER BY i.id`);
 }
 
+/** Incidents whose owners were told and that are over only since a piece of work began that has failed in this attempt. */
+export function overSince(
+  sql: Sql,
+  { run, attempt, step }: { readonly run: Id; readonly attempt: Id; readonly step?: string },
+): Promise<Incident[]> {
+  return sql.rows<Incident>(
+    `${INCIDENT} WHERE i.settled_at IS NOT NULL AND i.scope NOT IN ('test', 'host', 'step_on_host')
+       AND i.closed_at > (SELECT coalesce(max(s.started_at), a.begun_at) FROM attempt a
+         LEFT JOIN step_run s ON s.run_id = a.run_id AND s.attempt_id = a.id AND s.kind = 'chain' AND s.step = $3
+         WHERE a.run_id = $1 AND a.id = $2 GROUP BY a.begun_at)
+     ORDER BY i.id DESC`,
+    [run, attempt, step ?? null],
+  );
+}
+
 /** Open incidents whose next recovery check is due, and of which none is on its way: never two at once. */
 export function dueChecks(sql: Sql): Promise<Incident[]> {
   return sql.rows<Incident>(
@@ -196,7 +211,7 @@ export async function tellOwner(
 }
 
 /** What an incident turned out to be due to is over: nothing that failed because of it counts against anything else. */
-async function forgive(sql: Sql, id: Id): Promise<void> {
+export async function forgive(sql: Sql, id: Id): Promise<void> {
   await sql.rows(
     `UPDATE host_record h SET bad_attempt = 0, bad_at = NULL, bad_since_attempt = 0, bad_since = NULL
      FROM (SELECT host_id, work, max(attempt_id) AS last FROM evidence WHERE incident_id = $1 AND NOT ok GROUP BY 1, 2) e

@@ -154,9 +154,12 @@ function explained(
   return [itself, ...others];
 }
 
-/** A canary or a test that ends says of a host only that it can be reached and works as such: its steps may still fail. */
+/**
+ * A canary or a test that ends says of a host only that it can be reached and works as such: its steps may still fail. A step that
+ * works says nothing of who is let in by now: the connection may have been there before.
+ */
 function doesClear(cause: Cause, failed: Failing, { work }: Work): boolean {
-  if (cause.kind !== 'host') return true;
+  if (cause.kind !== 'host') return stepOf(failed.work) !== undefined || stepOf(work) === undefined;
   return stepOf(failed.work) === undefined && (work === 'canary' || work === 'test');
 }
 
