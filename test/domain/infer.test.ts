@@ -111,6 +111,11 @@ describe('what a failure is due to', () => {
       { kind: 'resource', resource: 'key' },
     ],
     [
+      'a step that worked says nothing of who is let in since: its connection was there before',
+      ['1 reach -10', '4 reach -11', '4 step:s +12'],
+      { kind: 'resource', resource: 'key' },
+    ],
+    [
       'several steps that fail on one host and not elsewhere are the host, whatever else works there',
       [
         ...['1 step:s -10', '1 step:a -11', '1 step:r1 -12', '1 canary +12', '1 step:b +13', '1 step:c +14'],

@@ -151,6 +151,28 @@ describe('what several hosts or steps share', () => {
       return outcome?.kind === 'chain_failed' ? { ...outcome, message } : undefined;
     };
 
+  it('what had begun before it was over and fails after is one more failure of it, and opens nothing', async () => {
+    grid = await TestGrid.open(lab);
+    for (const { name } of lab.hosts) grid.sees.set(name, {});
+    await grid.lookAtHosts();
+    const [long = ''] = await grid.submit('on-a', { targets: [{ host: 'n1' }] });
+    const work = await grid.takeRun(long);
+    await grid.report(work, [{ kind: 'begun' }]);
+    await grid.submit(['on-c', 'on-c']);
+    const mirror = stepFails(({ uses }) => uses?.includes('mirror') === true);
+    await live(mirror);
+    await grid.pass(3_601);
+    await grid.beat();
+    for (let i = 0; i < 2; i++) await live();
+    expect(await grid.incidents()).toEqual([]);
+    await grid.end(work, { ...(mirror(work) as Outcome & { kind: 'chain_failed' }), message: 'gave up' });
+    expect(await grid.incidents()).toEqual([]);
+    expect(await grid.host('n1')).toMatchObject({ health: 'good' });
+    await live();
+    expect(await grid.run(long)).toMatchObject({ verdict: 'passed' });
+    expect(await told()).toEqual(['resource: mirror-owner']);
+  });
+
   it('a second fault in its reach, in other words, is told of once the first is over: no run need meet it', async () => {
     const version = inWords(
       stepFails(({ name }) => name === 'a' || name === 'b'),
