@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { StepSpec } from '../../src/domain/step.js';
 import type { Assignment } from '../../src/protocol/messages.js';
-import { aHost, aStep, aTest, aWord, exit, lostIn, TestGrid } from './test-grid.js';
+import { aHost, aStep, aTest, aWord, exit, LOOKS, lostIn, TestGrid } from './test-grid.js';
 
 let grid: TestGrid;
 afterEach(() => grid.close());
@@ -157,7 +157,12 @@ describe('what several hosts or steps share', () => {
     await grid.lookAtHosts();
     const [long = ''] = await grid.submit('on-a', { targets: [{ host: 'n1' }] });
     const work = await grid.takeRun(long);
-    await grid.report(work, [{ kind: 'begun' }]);
+    const { name: step = '', layer = 'use', key = '' } = work.places[0]?.chain[0] ?? {};
+    await grid.report(work, [
+      { kind: 'begun' },
+      { kind: 'seen', role: 'main', tags: [], fingerprint: LOOKS },
+      { kind: 'step_started', role: 'main', seq: 1, what: 'chain', step, layer, key },
+    ]);
     await grid.submit(['on-c', 'on-c']);
     const mirror = stepFails(({ uses }) => uses?.includes('mirror') === true);
     await live(mirror);
@@ -165,7 +170,10 @@ describe('what several hosts or steps share', () => {
     await grid.beat();
     for (let i = 0; i < 2; i++) await live();
     expect(await grid.incidents()).toEqual([]);
-    await grid.end(work, { ...(mirror(work) as Outcome & { kind: 'chain_failed' }), message: 'gave up' });
+    const outcome = { ...(mirror(work) as Outcome & { kind: 'chain_failed' }), message: 'gave up' };
+    const ended = { role: 'main', seq: 1, result: 'failed', durationMs: 1, message: 'gave up' } as const;
+    await grid.report(work, [{ kind: 'step_ended', ...ended }]);
+    await grid.tidyUp(work, outcome);
     expect(await grid.incidents()).toEqual([]);
     expect(await grid.host('n1')).toMatchObject({ health: 'good' });
     await live();
