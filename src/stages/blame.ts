@@ -65,7 +65,7 @@ export async function infrastructureFailed(
   const suspects =
     moment === undefined
       ? []
-      : infer({ ...failure, moment }, records, world, takenBy(told(open), records, world));
+      : infer({ ...failure, moment }, records, world, takenBy(told(open), records, world, failure));
   const home = open
     .filter(
       (incident) =>
@@ -160,7 +160,7 @@ export function suspectsOf(
   world: World,
 ): readonly Suspect[] {
   const others = open.filter(({ id }) => id !== incident.id);
-  return infer(failingOf(incident), records, world, takenBy(told(others), records, world));
+  return infer(failingOf(incident), records, world, takenBy(told(others), records, world, incident));
 }
 
 /** It is known whose failure it is, or nothing more can be learnt: the owner is told, once, and what is part of it joins. */

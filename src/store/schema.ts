@@ -1003,6 +1003,7 @@ export const SCHEMA = {
       indices: {
         incident_open_ix: { columns: ['id'], where: 'closed_at IS NULL' },
         incident_host_ix: { columns: ['hostId'] },
+        incident_over_ix: { columns: ['closedAt'], where: 'settled_at IS NOT NULL' },
       },
     },
   ),

@@ -211,6 +211,16 @@ describe('what a failure is due to', () => {
   };
   const key: Cause = { kind: 'resource', resource: 'key' };
 
+  it('nor for what a step shares that ended well and left nothing: it has little in common with one that fails', () => {
+    const all = records('1 step:r1 -11', '2 step:r1 -12', '1 step:r2 -9', '2 step:r2 -9', '1 canary +12');
+    const [failed] = all;
+    const known: Cause = { kind: 'image', image: 'i2' };
+    const failing = { host: '1', work: 'step:r1', moment: failed?.bad ?? { attempt: '', atMs: 0 } };
+    const top = (lied: boolean) =>
+      infer({ ...failing, lied }, all, lab, takenBy([known], all, lab, { lied }))[0]?.cause.kind;
+    expect([top(false), top(true)]).toEqual(['resource', 'image']);
+  });
+
   it('nor for a wider one, where what is known stands anyway: an expired key beside a host of the pool', () => {
     // Host 4 has that key too, and is of another pool.
     const failures = ['2 reach -11', '2 canary -12', '5 canary +10', '1 reach -9'];

@@ -273,6 +273,8 @@ describe('the heartbeat', () => {
   look('', blaming.openIncidents, []);
   look('', blaming.dueChecks, []);
   look('', blaming.recentRecords, []);
+  look('', blaming.forgive, ['2010']);
+  look('', blaming.overSince, [{ run: '1', attempt: '1', step: 's' }], { partitions: 2 });
   const anIncident = { scope: 'host', hostId: '5', signature: 's', title: 't', owner: 'o' } as const;
   look('', blaming.openIncident, [anIncident]);
   look('', blaming.moveIncident, ['2010', anIncident]);
