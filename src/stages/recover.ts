@@ -5,7 +5,7 @@ import { fitOf } from '../domain/plan/fit.js';
 import { isThereAlready } from '../domain/provision/after.js';
 import { doesCover, PACE, stepOf, type Work } from '../domain/recover/cause.js';
 import { hasShown, showing, telling } from '../domain/recover/experiment.js';
-import { isLater, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
+import { isLater, type Moment, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
 import { checkDelayS } from '../domain/recover/limits.js';
 import { signatureOf } from '../domain/recover/signature.js';
 import type { StepSpec } from '../domain/step.js';
@@ -395,12 +395,62 @@ async function lookAgain(
   // To the second: a pause of less would be over at once.
   const isDown = lookedAgoS < pauseS - 1;
   if (host === undefined || (isDown && incident.ageS >= STAYS_DOWN_S)) {
+    if (
+      host !== undefined &&
+      canary !== undefined &&
+      (await asksNearby(tx, incident, host, canary, records, world))
+    )
+      return;
     const cause = { kind: 'host', host: incident.failedOn } as const;
     return settle(tx, incident, { cause, probability: 1, explains }, world, settings);
   }
   if (isDown) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
   await nextCheck(tx, incident.id, ASKED_S, true);
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
+}
+
+/**
+ * What a host that stays down shares with others may have failed since they were asked, and it be back from its test: looks at
+ * one that shares it, of each such thing, and waits where one fails. False: all that works.
+ */
+async function asksNearby(
+  tx: Transaction,
+  incident: Incident,
+  host: KnownHost,
+  lastSeen: Moment,
+  records: readonly WorkRecord[],
+  world: World,
+): Promise<boolean> {
+  if (incident.ageS > NO_LONGER_S) return false;
+  const others = world.hosts.filter((one) => one.id !== host.id && !one.offline);
+  const lists = [
+    others.filter(({ pool }) => pool === host.pool),
+    ...(host.resources ?? []).map((one) => others.filter((other) => other.resources?.includes(one))),
+  ];
+  const fails = ({ id }: KnownHost) =>
+    ['canary', 'reach'].some((work) => isFailing(records, { host: id, work }));
+  if (lists.flat().some((one) => one.health === 'suspect' && fails(one))) {
+    await nextCheck(tx, incident.id, NO_HOST_S, false);
+    return true;
+  }
+  const canaryOf = ({ id }: KnownHost) => records.find((one) => one.host === id && one.work === 'canary');
+  const isSeen = (one: KnownHost) => {
+    const ok = canaryOf(one)?.ok;
+    return ok !== undefined && isLater(ok, lastSeen);
+  };
+  const taken = await seatsTaken(tx);
+  const canBeAsked = ({ id, health, reserved, seats }: KnownHost) =>
+    health === 'good' && reserved === undefined && (taken.get(id)?.size ?? 0) < seats;
+  const [asked] = lists.flatMap((list) => (list.some(isSeen) ? [] : list.filter(canBeAsked).slice(0, 1)));
+  if (asked === undefined) return false;
+  await nextCheck(tx, incident.id, ASKED_S, false);
+  await ask(
+    tx,
+    incident,
+    { host: asked.name },
+    `a canary on ${asked.name}: ${host.name} stays down (i${incident.id})`,
+  );
+  return true;
 }
 
 /** Work that could be done now on hosts that are well: canaries, and the steps that share something with what failed. */

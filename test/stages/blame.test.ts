@@ -510,7 +510,7 @@ describe('a key that has expired', () => {
 
 describe('a host that a test may have taken down', () => {
   /** It goes down under a test, and then all that its pool has, of which the pool's owner is told. */
-  const thenItsPoolIsDown = async () => {
+  const thenItsPoolIsDown = async ({ isMet = true } = {}) => {
     const near = ['one', 'two', 'four'].map((name) => aHost(name, { pool: 'near' }));
     grid = await TestGrid.open({
       hosts: [...near, aHost('three', { pool: 'far' }), aHost('five', { pool: 'far' })],
@@ -523,8 +523,8 @@ describe('a host that a test may have taken down', () => {
     await goOnWithout(4);
     expect(await told()).toEqual([]);
     down = near.map(({ name }) => name);
-    await grid.submit('plain', { targets: [{ host: 'two' }, { host: 'four' }] });
-    await goOnWithout(8);
+    if (isMet) await grid.submit('plain', { targets: [{ host: 'two' }, { host: 'four' }] });
+    await goOnWithout(isMet ? 8 : 40);
     expect(await told()).toEqual(['pool: near-owner']);
   };
 
@@ -536,6 +536,10 @@ describe('a host that a test may have taken down', () => {
     await goOnWithout(24);
     expect(await told()).toEqual(['pool: near-owner']);
     expect(await grid.host('one')).toMatchObject({ health: 'good' });
+  });
+
+  it('is told to nobody before what it shares was looked at once more', async () => {
+    await thenItsPoolIsDown({ isMet: false });
   });
 
   it("is its owner's once that is over and it is still down", async () => {
@@ -621,14 +625,18 @@ describe('hosts lost under a test', () => {
     await grid.end(checks[0] as never, lostIn('connect'));
     await grid.end(checks[1] as never, exit(0));
     // It may have been the test, and the host may come back: that is waited for, but not forever.
-    for (let i = 0; i < 8 && (await grid.run(run)).state === 'waiting'; i++) {
+    const look = async () => {
       for (const check of await grid.takeCanaries()) {
         const isBack = check.places[0]?.host.name !== checks[0]?.places[0]?.host.name;
         await grid.end(check, isBack ? exit(0) : lostIn('connect'));
       }
+    };
+    for (let i = 0; i < 8 && (await grid.run(run)).state === 'waiting'; i++) {
+      await look();
       await grid.pass(3_601);
       await grid.beat();
     }
+    await look();
     await grid.end(await grid.takeRun(run), exit(0));
     expect(await grid.run(run)).toMatchObject({ verdict: 'passed' });
   });
