@@ -47,8 +47,12 @@ const testS = (n: number) => 40 + ((n * 37) % 100);
 const RUN_S = 120;
 
 const names = Object.keys(KINDS);
+/** Each kind as often; mixed, in another order each time, so that it is not always the same ones that last at once. */
+const order = Array.from({ length: Math.ceil(options.faults / names.length) }, () =>
+  options.mixed > 0 ? shuffled(names) : names,
+).flat();
 const faults = Array.from({ length: options.faults }, (_, id): Fault => {
-  const kind = names[options.only >= 0 ? options.only : id % names.length] ?? '';
+  const kind = (options.only >= 0 ? names[options.only] : order[id]) ?? '';
   const make = KINDS[kind];
   if (make === undefined) throw new Error(`no kind ${kind}`);
   const fromS = WARM_UP_S + id * SPACING_S + (options.mixed > 0 ? 300 * roll() : 0);
@@ -166,4 +170,9 @@ async function mend(test: string): Promise<void> {
   mended += 1;
   tests = tests.map((one) => (one.name === test ? { ...one, setup: `prepare ${mended}` } : one));
   await grid.declare({ ...inventory, tests });
+}
+
+function shuffled(list: readonly string[]): string[] {
+  const left = [...list];
+  return list.map(() => left.splice(Math.floor(roll() * left.length), 1)[0] ?? '');
 }
