@@ -37,7 +37,7 @@ import { type Store, type Transaction, wake } from '../store/store.js';
 import { ensureDemands } from '../store/unfolding.js';
 import { okAttempts, type World } from '../store/world.js';
 import { type Failure, infrastructureFailed, reconsiderAll } from './blame.js';
-import { checkEnded } from './recover.js';
+import { checkEnded } from './check-ended.js';
 import { recognizable } from './red.js';
 import type { Settings } from './settings.js';
 
