@@ -1,6 +1,6 @@
 import type { Target } from '../domain/demand.js';
 import type { Id } from '../domain/id.js';
-import { doesCover } from '../domain/recover/cause.js';
+import { doesCover, stepOf, type Work } from '../domain/recover/cause.js';
 import { hasShown, showing, telling } from '../domain/recover/experiment.js';
 import { isLater, type Moment, type Suspect, type WorkRecord } from '../domain/recover/infer.js';
 import { checkDelayS } from '../domain/recover/limits.js';
@@ -41,9 +41,9 @@ export async function findOut(
   const [top] = suspects;
   if (top === undefined)
     return closeIncident(tx, incident.id, 'what it may have been due to works').then(() => {});
-  const able = trials(incident, suspects, records, world).filter(
-    (trial) => !known.some((cause) => doesCover(cause, trial, world)),
-  );
+  const isCovered = (work: Work) => known.some((cause) => doesCover(cause, work, world));
+  const all = trials(incident, suspects, records, isCovered, world);
+  const able = all.filter((trial) => !isCovered(trial));
   const worth = telling(able, suspects, world);
   // However likely it is: nobody is told before it has shown itself, where that can be had.
   const isShown = hasShown(top, canarySince(incident, records));
@@ -60,13 +60,19 @@ export async function findOut(
     await tellWhyNot(tx, incident.id, { why, suspects: said });
     return ask(tx, incident, trial.target, `${why} (i${incident.id})`);
   }
-  if (incident.ageS < NO_LONGER_S && wanted.some(tells)) return nextCheck(tx, incident.id, NO_HOST_S, false);
+  if (incident.ageS < NO_LONGER_S) {
+    if (wanted.some(tells)) return nextCheck(tx, incident.id, NO_HOST_S, false);
+    // What would tell may be kept from telling by what is known: that may be over soon, and the host be back.
+    if (telling(all.filter(isCovered), suspects, world).length > 0)
+      return (await looksAgain(tx, incident, records, world))
+        ? undefined
+        : nextCheck(tx, incident.id, NO_HOST_S, false);
+  }
   const ofTest = suspects.find(({ cause }) => cause.kind === 'test')?.probability ?? 0;
   if (ofTest <= MAYBE_TEST) return settle(tx, incident, top, world, settings);
   // What keeps it down for a reason that is known is told already: nothing is learnt of it before that is over.
   const canary = { host: incident.failedOn, work: 'canary' };
-  if (known.some((cause) => doesCover(cause, canary, world)))
-    return nextCheck(tx, incident.id, LOOK_AGAIN_MOST_S, false);
+  if (isCovered(canary)) return nextCheck(tx, incident.id, LOOK_AGAIN_MOST_S, false);
   return lookAgain(tx, incident, top, records, world, settings);
 }
 
@@ -101,6 +107,22 @@ async function lookAgain(
   if (isDown) return nextCheck(tx, incident.id, pauseS - lookedAgoS, false);
   await nextCheck(tx, incident.id, ASKED_S, true);
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
+}
+
+/** Looks at a host that was lost once more, if that was not done in the last minute. */
+async function looksAgain(
+  tx: Transaction,
+  incident: Incident,
+  records: readonly WorkRecord[],
+  { byId }: World,
+): Promise<boolean> {
+  const name = byId.get(incident.failedOn)?.name;
+  const seen = records.find((one) => one.host === incident.failedOn && one.work === 'canary')?.bad;
+  const agoS = incident.ageS - ((seen?.atMs ?? 0) - incident.failedAtMs) / 1000;
+  if (name === undefined || stepOf(incident.work) !== undefined || agoS < LOOK_AGAIN_MOST_S) return false;
+  await nextCheck(tx, incident.id, ASKED_S, false);
+  await ask(tx, incident, { host: name }, `${name} once more (i${incident.id})`);
+  return true;
 }
 
 /**
@@ -147,17 +169,20 @@ async function asksNearby(
   return true;
 }
 
-/** Work that could be done now on hosts that are well: canaries, and the steps that share something with what failed. */
+/** Work on hosts that are well which could be done: canaries, and the steps that share something with what failed. */
 function trials(
   incident: Incident,
   suspects: readonly Suspect[],
   records: readonly WorkRecord[],
+  isCovered: (work: Work) => boolean,
   world: World,
 ) {
   const failed = { attempt: incident.attempt, atMs: incident.failedAtMs };
   const isKnown = (host: string, work: string) => {
-    const known = records.find((record) => record.host === host && record.work === work);
-    return [known?.ok, known?.bad].some((moment) => moment !== undefined && isLater(moment, failed));
+    const last = records.find((record) => record.host === host && record.work === work);
+    // That it fails for a reason that is known tells nothing.
+    const moments = isCovered({ host, work }) ? [last?.ok] : [last?.ok, last?.bad];
+    return moments.some((moment) => moment !== undefined && isLater(moment, failed));
   };
   // Where not even a canary works nothing is learnt of steps.
   const isDown = (host: string) => isFailing(records, { host, work: 'canary' });

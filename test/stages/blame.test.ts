@@ -485,6 +485,32 @@ describe('a key that has expired', () => {
     for (const name of down) expect(await grid.host(name)).toMatchObject({ health: 'good' });
   });
 
+  it('keeps its hosts from telling of their pool, and so nobody is told of a neighbour before it is over', async () => {
+    grid = await TestGrid.open({
+      hosts: [
+        aHost('one', { pool: 'near' }),
+        aHost('two', { pool: 'near', resources: ['key'] }),
+        aHost('three', { pool: 'far', resources: ['key'] }),
+        aHost('four', { pool: 'far' }),
+      ],
+      pools: [{ name: 'near', owner: 'near-owner' }, { name: 'far' }],
+      resources: [{ name: 'key', meaning: 'the key', owner: 'keeper' }],
+    });
+    await grid.lookAtHosts();
+    down = ['two', 'three'];
+    await grid.submit('plain', { targets: [{ host: 'two' }, { host: 'three' }] });
+    await goOnWithout(8);
+    expect(await told()).toEqual(['resource: keeper']);
+    down = ['one', 'two', 'three'];
+    await grid.submit('plain', { targets: [{ host: 'one' }] });
+    await goOnWithout(20);
+    expect(await told()).toEqual(['resource: keeper']);
+    down = [];
+    await goOnWithout(24);
+    expect(await told()).toEqual(['resource: keeper']);
+    for (const name of ['one', 'two']) expect(await grid.host(name)).toMatchObject({ health: 'good' });
+  });
+
   it('keeps its hosts from being looked at, which is not tried all the time; when it is over it is at once', async () => {
     await expires();
     const looks = async () => {
