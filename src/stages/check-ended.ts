@@ -144,10 +144,10 @@ async function checkPassed(
   await tryAgain(tx, incident, left, world);
 }
 
-/** A canary works on hosts whose clock is wrong or whose BMC is dead, too: where a step failed first, that tells. */
+/** Canaries work all the time on hosts whose clock is wrong or whose BMC is dead: where a step failed first, that tells. */
 async function isSickInMore(
   tx: Transaction,
-  { failedOn, work }: Incident,
+  { failedOn, work, attempt, failedAtMs }: Incident,
   { target }: EndedAttempt,
   world: World,
 ): Promise<boolean> {
@@ -155,7 +155,10 @@ async function isSickInMore(
   const name = world.byId.get(failedOn)?.name;
   if (step === undefined || target.step !== undefined || name === undefined) return false;
   if (!canDo({ host: name, step }, failedOn, world)) return false;
-  return isFailing(await recentRecords(tx), { host: failedOn, work });
+  const records = await recentRecords(tx);
+  const canary = records.find((one) => one.host === failedOn && one.work === 'canary');
+  const hasFailed = canary?.bad !== undefined && isLater(canary.bad, { attempt, atMs: failedAtMs });
+  return !hasFailed && isFailing(records, { host: failedOn, work });
 }
 
 /**
