@@ -174,7 +174,8 @@ probes() {
   i=$1
   while [ -e "$d/.probe.$i" ]; do
     out=/dev/null
-    [ -e "$d/.told.$i" ] && out=$d/.told.$i
+    # What was thought of later is carried out by whoever is asked for it, and not by who comes along.
+    if [ -e "$d/.told.$i" ]; then [ "$i" = "$1" ] || break; out=$d/.told.$i; fi
     ( cd "$d/work"; exec $setsid /bin/sh "$d/.probe.$i" ) </dev/null >"$out" 2>/dev/null
     a=$?
     # Told when it has ended, so that nothing comes between its lines; no more than anybody reads.
@@ -201,7 +202,7 @@ main() {
   while IFS=' ' read -r word a b; do
     case $word in
       # A probe that was thought of only now; the number of none that is being carried out.
-      think) printf %s "$b" | base64 -d >"$d/.probe.$a" && : >"$d/.told.$a" ;;
+      think) : >"$d/.told.$a"; printf %s "$b" | base64 -d >"$d/.probe.$a" ;;
       probe) n=$b; probes "$a" & jobs="$jobs $!" ;;
       go) phase "$a" $b ;;
       kill) stop_phase ;;

@@ -1,9 +1,45 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { OwnLineSplitter } from '../../src/executor/own-line.js';
 import { Session } from '../../src/executor/session.js';
 import { systemTiming } from '../../src/executor/system-timing.js';
 import type { ShellConnection } from '../../src/ports/shell.js';
+
+describe('questions that come to mind after a test', () => {
+  it('are answered each by itself, on a host that has much else to do', async () => {
+    // Whoever answers is often interrupted right after, so that the next question is under way by the time it goes on.
+    const busy = Array.from({ length: 6 }, () => spawn('/bin/sh', ['-c', 'while :; do :; done']));
+    onTestFinished(() => {
+      for (const one of busy) one.kill('SIGKILL');
+    });
+    const connection: ShellConnection = {
+      start: async (command) => {
+        const child = spawn('/bin/sh', ['-c', command], { stdio: 'pipe' });
+        const { stdin, stdout, stderr } = child;
+        const exit = once(child, 'exit').then(([code]) => ({ kind: 'exited', code: Number(code) }) as const);
+        return { stdin, stdout, stderr, exit, abandon: () => stdin.end() };
+      },
+      ended: new Promise(() => {}),
+      close: () => {},
+    };
+    const session = await Session.open(connection, {
+      mark: { seat: `${process.pid}.7`, attempt: '1' },
+      mode: 'auto',
+      bundle: { test: Buffer.from('x'), probes: [], environment: {} },
+      limits: { beginMs: 30_000, answerMs: 30_000, probeMs: 30_000, askMs: 30_000 },
+      timing: systemTiming,
+      onOutput: () => {},
+      onSpoken: () => 'ok',
+    });
+    const answers: (readonly string[] | undefined)[] = [];
+    const questions = Array.from({ length: 100 }, (_, n) => `${n}`);
+    for (const n of questions) answers.push(await session.ask(`echo ${n}`));
+    expect(answers).toEqual(questions.map((n) => [n]));
+    await session.end();
+  });
+});
 
 describe('the output of a phase', () => {
   it('is complete before its end is told, whatever the order of stdout and stderr', async () => {
