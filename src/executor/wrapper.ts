@@ -173,9 +173,10 @@ stop_phase() {
 probes() {
   i=$1
   while [ -e "$d/.probe.$i" ]; do
-    out=/dev/null
     # What was thought of later is carried out by whoever is asked for it, and not by who comes along.
-    if [ -e "$d/.told.$i" ]; then [ "$i" = "$1" ] || break; out=$d/.told.$i; fi
+    [ -e "$d/.thought.$i" ] && [ "$i" != "$1" ] && break
+    out=/dev/null
+    [ -e "$d/.told.$i" ] && out=$d/.told.$i
     ( cd "$d/work"; exec $setsid /bin/sh "$d/.probe.$i" ) </dev/null >"$out" 2>/dev/null
     a=$?
     # Told when it has ended, so that nothing comes between its lines; no more than anybody reads.
@@ -202,7 +203,7 @@ main() {
   while IFS=' ' read -r word a b; do
     case $word in
       # A probe that was thought of only now; the number of none that is being carried out.
-      think) : >"$d/.told.$a"; printf %s "$b" | base64 -d >"$d/.probe.$a" ;;
+      think) : >"$d/.thought.$a"; : >"$d/.told.$a"; printf %s "$b" | base64 -d >"$d/.probe.$a" ;;
       probe) n=$b; probes "$a" & jobs="$jobs $!" ;;
       go) phase "$a" $b ;;
       kill) stop_phase ;;
