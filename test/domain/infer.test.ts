@@ -211,6 +211,15 @@ describe('what a failure is due to', () => {
   };
   const key: Cause = { kind: 'resource', resource: 'key' };
 
+  it('is seldom what a step needs from outside, where the step ended well', () => {
+    const [failed] = records('1 step:a -11');
+    const failing = { host: '1', work: 'step:a', moment: failed?.bad ?? { attempt: '', atMs: 0 } };
+    const ofMirror = (lied: boolean) =>
+      infer({ ...failing, lied }, records('1 step:a -11'), lab).find(({ cause }) => cause.kind === 'resource')
+        ?.probability ?? 0;
+    expect(ofMirror(true)).toBeLessThan(ofMirror(false) / 5);
+  });
+
   it('nor for what a step shares that ended well and left nothing: it has little in common with one that fails', () => {
     const all = records('1 step:r1 -11', '2 step:r1 -12', '1 step:r2 -9', '2 step:r2 -9', '1 canary +12');
     const [failed] = all;
