@@ -132,7 +132,7 @@ for (let round = 1; round <= breakages; round++) {
     await grid.sim.run({ untilS: nowS });
   } while (nowS < endS && (await grid.isBusy()));
   const after = await seen();
-  judge(truth, before, after);
+  if (judge(truth, before, after) && !json) await tellHow(before);
   nowS += 60;
 }
 
@@ -140,6 +140,9 @@ interface Seen {
   readonly accused: readonly string[];
   readonly pinned: readonly string[];
   readonly trials: number;
+  /** The newest intake and search. */
+  readonly intake: string;
+  readonly search: string;
 }
 
 async function seen(): Promise<Seen> {
@@ -150,12 +153,27 @@ async function seen(): Promise<Seen> {
          JOIN named c ON c.id = a.change_id JOIN component k ON k.id = c.component_id), '{}') AS accused,
        coalesce((SELECT array_agg(split_part(k.name, '/', 2) || ' ' || c.version ORDER BY p.id) FROM pin p
          JOIN named c ON c.id = p.change_id JOIN component k ON k.id = c.component_id), '{}') AS pinned,
-       (SELECT count(*)::integer FROM trial WHERE outcome IN ('good', 'bad', 'other', 'lost')) AS trials`,
+       (SELECT count(*)::integer FROM trial WHERE outcome IN ('good', 'bad', 'other', 'lost')) AS trials,
+       (SELECT coalesce(max(id), 0) FROM intake) AS intake, (SELECT coalesce(max(id), 0) FROM search) AS search`,
   );
-  return row ?? { accused: [], pinned: [], trials: 0 };
+  return row ?? { accused: [], pinned: [], trials: 0, intake: '0', search: '0' };
 }
 
-function judge({ kind, culprits, version, rates }: Truth, before: Seen, after: Seen): void {
+/** What became of everything that was tried and searched for since. */
+async function tellHow({ intake, search }: Seen): Promise<void> {
+  const rows = await grid.sim.store.rows<{ readonly said: string }>(
+    `SELECT said FROM (
+       SELECT opened_at, 'intake of ' || watch || ': ' || state || ', ' || coalesce(why, '') AS said FROM intake WHERE id > $1
+       UNION ALL
+       SELECT opened_at, 'search of what ' || predicate || ': ' || coalesce(why, 'open') FROM search WHERE id > $2) AS all_that
+     ORDER BY opened_at`,
+    [intake, search],
+  );
+  for (const { said } of rows) console.log(`  ${said}`);
+}
+
+/** Counts what came of a round; true: it was not as it should be. */
+function judge({ kind, culprits, version, rates }: Truth, before: Seen, after: Seen): boolean {
   const guilty = new Set(culprits.map((name) => `${name} ${version}`));
   const accused = after.accused.slice(before.accused.length);
   const pinned = after.pinned.slice(before.pinned.length);
@@ -172,10 +190,12 @@ function judge({ kind, culprits, version, rates }: Truth, before: Seen, after: S
     trials.push(spent);
     known.push(trialsAtKnownRates(PACKAGES.indexOf(culprits[0] ?? '') + 1, rates));
   }
-  if (!json && (wrong.length > 0 || (guilty.size > 0 && !isFound)))
+  const isMisjudged = wrong.length > 0 || (guilty.size > 0 && !isFound);
+  if (!json && isMisjudged)
     console.log(
       `round ${version}: ${kind} ${[...guilty].join(' + ')} (a ${rates.a}, b ${rates.b}): accused ${accused.join(', ') || 'nobody'}, ${spent} trials`,
     );
+  return isMisjudged;
 }
 
 /** What the same hunt takes one host that is told the rates. */

@@ -64,7 +64,7 @@ export async function findOut(
     if (wanted.some(tells)) return nextCheck(tx, incident.id, NO_HOST_S, false);
     // What would tell may be kept from telling by what is known: that may be over soon, and the host be back.
     if (telling(all.filter(isCovered), suspects, world).length > 0)
-      return (await looksAgain(tx, incident, records, world))
+      return (await looksOnceMore(tx, incident, records, world))
         ? undefined
         : nextCheck(tx, incident.id, NO_HOST_S, false);
   }
@@ -73,14 +73,14 @@ export async function findOut(
   // What keeps it down for a reason that is known is told already: nothing is learnt of it before that is over.
   const canary = { host: incident.failedOn, work: 'canary' };
   if (isCovered(canary)) return nextCheck(tx, incident.id, LOOK_AGAIN_MOST_S, false);
-  return lookAgain(tx, incident, top, records, world, settings);
+  return waitUntilBack(tx, incident, top, records, world, settings);
 }
 
 /**
  * The test that ran may have taken its host down: what comes of it elsewhere will tell. It is the host's owner's only
  * where the host stays down for longer than it takes to start.
  */
-async function lookAgain(
+async function waitUntilBack(
   tx: Transaction,
   incident: Incident,
   { explains }: Suspect,
@@ -89,8 +89,8 @@ async function lookAgain(
   settings: Settings,
 ): Promise<void> {
   const host = world.byId.get(incident.failedOn);
-  const canary = records.find((one) => one.host === incident.failedOn && one.work === 'canary')?.bad;
-  const lookedAgoS = incident.ageS - ((canary?.atMs ?? 0) - incident.failedAtMs) / 1000;
+  const canary = lastBadLook(incident, records);
+  const lookedAgoS = agoS(incident, canary);
   const pauseS = Math.min(checkDelayS(incident.checks, settings.checkFirstS, 'host'), LOOK_AGAIN_MOST_S);
   // To the second: a pause of less would be over at once.
   const isDown = lookedAgoS < pauseS - 1;
@@ -109,17 +109,24 @@ async function lookAgain(
   return ask(tx, incident, { host: host.name }, `recovery check of i${incident.id}`);
 }
 
+/** The last canary on the host of an incident that found it down. */
+const lastBadLook = ({ failedOn }: Incident, records: readonly WorkRecord[]): Moment | undefined =>
+  records.find(({ host, work }) => host === failedOn && work === 'canary')?.bad;
+
+/** How long ago that was, in seconds; what never was is as long ago as can be said. */
+const agoS = ({ ageS, failedAtMs }: Incident, seen: Moment | undefined): number =>
+  ageS - ((seen?.atMs ?? 0) - failedAtMs) / 1000;
+
 /** Looks at a host that was lost once more, if that was not done in the last minute. */
-async function looksAgain(
+async function looksOnceMore(
   tx: Transaction,
   incident: Incident,
   records: readonly WorkRecord[],
   { byId }: World,
 ): Promise<boolean> {
   const name = byId.get(incident.failedOn)?.name;
-  const seen = records.find((one) => one.host === incident.failedOn && one.work === 'canary')?.bad;
-  const agoS = incident.ageS - ((seen?.atMs ?? 0) - incident.failedAtMs) / 1000;
-  if (name === undefined || stepOf(incident.work) !== undefined || agoS < LOOK_AGAIN_MOST_S) return false;
+  const isRecent = agoS(incident, lastBadLook(incident, records)) < LOOK_AGAIN_MOST_S;
+  if (name === undefined || stepOf(incident.work) !== undefined || isRecent) return false;
   await nextCheck(tx, incident.id, ASKED_S, false);
   await ask(tx, incident, { host: name }, `${name} once more (i${incident.id})`);
   return true;

@@ -38,8 +38,8 @@ import type { Settings } from './settings.js';
 /** Runs with changes are made so often again where they came to nothing. */
 const MOST_TRIES = 3;
 
-/** Each test is run so often with changes: what breaks it half of the time is missed once in eight times, and found later. */
-const TIMES = 3;
+/** Each test is run so often with changes: what breaks it half of the time is missed once in thirty times, and found later. */
+const TIMES = 5;
 
 /**
  * Of bad runs that are searched for first: where no host lives, or nothing can be put in, no test can tell anything. A host

@@ -34,6 +34,8 @@ const DECIDES = Math.log(999);
 const CONTROLS_DECIDE = Math.log(9);
 /** So many times the usual rate is told from it in some dozens of reruns; what is nearer would want hundreds. */
 const FAR = 1.5;
+/** A record counts as so many runs beside the controls of today. */
+const RECORD_COUNTS = 20;
 const MOST_AT_ONCE = 16;
 const MOST_RERUNS = 64;
 
@@ -58,8 +60,8 @@ function isControlled({ failed, passed, controlsFailed, controlsPassed }: Reruns
 
 /** What the failure is, once the reruns say so. */
 export function classOf(reruns: Reruns): Class | undefined {
-  const { before, failed, passed } = reruns;
-  const usual = rateOf(before);
+  const { failed, passed } = reruns;
+  const usual = usualRate(reruns);
   if (reruns.rule !== undefined) {
     const { bad, of } = reruns.rule;
     if (passed >= of - bad) return 'flaky';
@@ -71,6 +73,24 @@ export function classOf(reruns: Reruns): Class | undefined {
   if (log <= -DECIDES) return 'flaky';
   // A search has fewer trials for each state than that: what they do not tell from what is usual, it would not either.
   return isOver ? (log < 0 ? 'flaky' : 'undecided') : undefined;
+}
+
+/**
+ * How often it fails anyhow: as its record says, unless the last good state clearly fails less often today. What flaked
+ * may have been mended since, and what is new would be taken for more of the same.
+ */
+function usualRate({ before, controlsFailed, controlsPassed }: Reruns): number {
+  const rate = rateOf(before);
+  const controls = controlsFailed + controlsPassed;
+  if (controlsFailed >= rate * controls) return rate;
+  const seen = controlsFailed / controls;
+  const isMended =
+    controlsPassed * Math.log((1 - seen) / (1 - rate)) +
+      (controlsFailed === 0 ? 0 : controlsFailed * Math.log(seen / rate)) >=
+    CONTROLS_DECIDE;
+  if (!isMended) return rate;
+  const runs = Math.min(before.failures + before.passes, RECORD_COUNTS);
+  return rateOf({ failures: rate * runs + controlsFailed, passes: (1 - rate) * runs + controlsPassed });
 }
 
 /** It fails more often: controls that do as the reruns did mean the environment; without any, one waits for them. */
