@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Answer } from '../domain/answer/answer.js';
 import type { Accusation } from '../store/answering.js';
 
@@ -62,8 +63,19 @@ const FIELDS: Readonly<Record<Answer['kind'], string>> = {
   snoozed: '<p><label>Days <input name="days" type="number" min="1" max="30" value="3" required></label></p>',
 };
 
+/** Letters are read on telephones too. */
+const STYLE =
+  'body{max-width:40em;margin:2em auto;padding:0 1em;font:1.1em/1.5 system-ui,sans-serif}h1{font-size:1.5em}' +
+  'input,button{font:inherit;padding:.4em .8em}pre{overflow-x:auto;padding:.8em;border:1px solid}' +
+  ':root{color-scheme:light dark}';
+
+/** What a browser may take for the style of these pages, as a source of a content security policy: this one alone. */
+export const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
+
 function page(title: string, parts: readonly string[]): string {
-  const head = `<meta charset="utf-8"><meta name="robots" content="noindex"><title>${title}</title>`;
+  const metas =
+    '<meta charset="utf-8"><meta name="robots" content="noindex"><meta name="viewport" content="width=device-width,initial-scale=1">';
+  const head = `${metas}<title>${title}</title><style>${STYLE}</style>`;
   return `<!doctype html><html lang="en"><head>${head}</head><body><h1>${title}</h1>${parts.join('')}</body></html>\n`;
 }
 

@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { appModule } from '../app.module.js';
+import { STYLE_SOURCE } from './answer-page.js';
 import type { ApiDeps, Listen } from './deps.js';
 import { IdleConnections } from './idle-connections.js';
 import { problemOf, Refusal, unreadable } from './problem.js';
@@ -154,7 +155,7 @@ function prepare(server: FastifyInstance, tokens: TokensSeen, tls: boolean): voi
       'x-frame-options': 'DENY',
       'referrer-policy': 'no-referrer',
       'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'content-security-policy': `default-src 'none'; style-src ${STYLE_SOURCE}; frame-ancestors 'none'`,
     });
     if (tls) reply.header('strict-transport-security', 'max-age=31536000');
     if (!isUpload(request)) endSlowBody(request);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AnswerLink, linkAt } from '../../src/domain/answer/link.js';
 import { openSearch } from '../../src/domain/culprit/search.js';
@@ -62,6 +63,9 @@ describe('a link in a letter', () => {
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.text).toContain('<form method="post">');
+    const style = /<style>(.*)<\/style>/.exec(page.text)?.[1] ?? '';
+    const digest = createHash('sha256').update(style).digest('base64');
+    expect(page.headers.get('content-security-policy')).toContain(`style-src 'sha256-${digest}'`);
     expect(page.text).toContain('lab/&lt;b&gt;');
     expect((await read())?.answer).toBeNull();
   });
