@@ -65,6 +65,13 @@ describe('a first failure', () => {
     expect(classOf(reruns({ failed: 12, controlsFailed: 4 }))).toBe('environment');
   });
 
+  test('is not the environment because one control failed: tests do that now and then', () => {
+    const one = reruns({ before: UNKNOWN_RATE, failed: 3, controlsFailed: 1 });
+    expect(classOf(one)).toBeUndefined();
+    expect(classOf({ ...one, failed: 6, controlsFailed: 2 })).toBe('environment');
+    expect(classOf({ ...one, failed: 24, controlsPassed: 7 })).toBe('broken');
+  });
+
   test('is flaky where it goes on as before', () => {
     expect(classOf(reruns({ failed: 0, passed: 24, controlsPassed: 8 }))).toBe('flaky');
   });

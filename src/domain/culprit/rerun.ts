@@ -98,7 +98,8 @@ function blamed(reruns: Reruns, usual: number): Class | undefined {
   const { failed, passed, controlsFailed, controlsPassed } = reruns;
   const controls =
     logMixture(failed + controlsFailed, passed + controlsPassed, usual) - logMixture(failed, passed, usual);
-  if (controls >= CONTROLS_DECIDE) return 'environment';
+  // One control may have failed for a reason of its own.
+  if (controls >= DECIDES) return 'environment';
   if (controlsFailed === 0 && controlsPassed > 0) return 'broken';
   return controls <= -CONTROLS_DECIDE ? 'broken' : undefined;
 }
