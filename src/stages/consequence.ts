@@ -12,7 +12,7 @@ import {
 } from '../domain/intake/line.js';
 import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
-import { type Change, moveBaseline, readChanges, setChangeState } from '../store/changing.js';
+import { type Change, moveBaseline, readChanges, setChangeState, trustedChanges } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
 import { accuse, pinComponent, pinsOfDay } from '../store/holding-back.js';
 import { wasAsked } from '../store/hunting.js';
@@ -216,7 +216,7 @@ async function blame(
   world: World,
 ): Promise<void> {
   const { held, partners } = found;
-  const line = intake?.line ?? hunt.line;
+  const line = intake?.line ?? (await lineNow(tx, hunt, held));
   const without = [...(intake?.without ?? []), ...held.map(({ id }) => id)];
   const [named] = await readChanges(
     tx,
@@ -247,8 +247,10 @@ async function blame(
   );
   if (notActed === undefined) {
     const { behind } = lineWithout(line, new Set(without), new Map());
-    await pinAll(tx, hunt, held, behind, said);
-    if (intake === undefined) await rollBack(tx, line, held, behind, said);
+    const gone = intake === undefined ? await goneOn(tx, hunt, held) : new Set<Id>();
+    const there = held.filter(({ id }) => !gone.has(id));
+    await pinAll(tx, hunt, there, behind, said);
+    if (intake === undefined && there.length > 0) await rollBack(tx, line, there, behind, said);
     const known = await readChanges(
       tx,
       [...held, ...partners].map(({ id }) => id),
@@ -294,6 +296,51 @@ async function isSpared(
   const without = [...intake.without, ...ids];
   await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, why);
   return true;
+}
+
+/**
+ * The line along which something in the baseline goes back: that of its own component, and all else that is trusted by
+ * now. What needs it may have come while it was searched for.
+ */
+async function lineNow(
+  tx: Transaction,
+  { projectId, line }: Hunt,
+  held: readonly LinkedChange[],
+): Promise<readonly LinkedChange[]> {
+  const own = new Set(held.map(({ componentId }) => componentId));
+  const others = await trustedChanges(tx, projectId);
+  return [
+    ...line.filter(({ componentId }) => own.has(componentId)),
+    ...others.filter(({ componentId }) => !own.has(componentId)),
+  ];
+}
+
+/** Of what was found, that which the baseline has gone past while it was searched for: nothing goes back for it. */
+async function goneOn(
+  tx: Transaction,
+  { id: search, projectId, line }: Hunt,
+  held: readonly LinkedChange[],
+): Promise<ReadonlySet<Id>> {
+  const now = await readChanges(
+    tx,
+    held.map(({ id }) => id),
+  );
+  const past = now.filter(({ id, componentId, baseline }) => {
+    const from = line.slice(line.findIndex((one) => one.id === id));
+    return !from.some((one) => one.componentId === componentId && one.to === baseline);
+  });
+  await chronicle(
+    tx,
+    past.map(({ component, version, baseline }) => ({
+      ...{ kind: 'decision.not_acted', subject: showId('search', search), project: projectId },
+      data: {
+        what: `hold ${component} back`,
+        found: `${component} ${version}`,
+        why: `${component} is at ${baseline ?? 'nothing'} by now`,
+      },
+    })),
+  );
+  return new Set(past.map(({ id }) => id));
 }
 
 /** What is in the baseline already goes back to what it was, and so does what cannot be put in without it. */
@@ -434,8 +481,10 @@ async function leftOpen(
   const why = `${inWords(hunt.value.conclusion as Conclusion, hunt)}: nobody is accused`;
   await tellAdmin(tx, hunt, world, why);
   if (intake === undefined) return;
-  if (numbers.length === 0 || causes[0]?.kind !== 'changes')
-    return await undecided(tx, hunt, intake, world, why);
+  const isStopped = hunt.value.conclusion?.kind === 'stopped';
+  // Nobody knows what it is: the test that failed is not to be passed over for that.
+  if (isStopped && causes[0]?.kind !== 'changes') return await stop(tx, intake, why);
+  if (numbers.length === 0) return await undecided(tx, hunt, intake, world, why);
   const out: Id[] = changesOf(hunt, numbers).map(({ id }) => id);
   await changeIntake(
     tx,

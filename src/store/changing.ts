@@ -1,5 +1,6 @@
 import { type Arrival, type ChangeFacts, type ChangeState, inLine } from '../domain/change.js';
 import { type Id, showId } from '../domain/id.js';
+import type { LinkedChange } from '../domain/intake/line.js';
 import { CHANGE_MOVES, sourcesOf } from '../domain/states.js';
 import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
@@ -258,6 +259,18 @@ export async function readBaseline(sql: Sql): Promise<Baseline> {
 export async function editionOf(sql: Sql): Promise<string> {
   const [row] = await sql.rows<{ edition: string }>(`SELECT baseline_edition AS edition FROM grid`);
   return row?.edition ?? '0';
+}
+
+/** The changes that brought what a project trusts now, in their line, each from what was trusted before it. */
+export async function trustedChanges(sql: Sql, project: Id): Promise<readonly LinkedChange[]> {
+  const rows = await sql.rows<Omit<LinkedChange, 'from'> & { from: string | null }>(
+    `SELECT c.id, k.id AS "componentId", k.name AS component, k.kind, k.baseline AS to, c.facts,
+       (SELECT o.version FROM baseline_entry o WHERE o.component_id = k.id AND o.until IS NOT NULL
+        ORDER BY o.id DESC LIMIT 1) AS from
+     FROM component k JOIN change c ON c.id = k.baseline_change_id WHERE k.project_id = $1 ORDER BY c.position`,
+    [project],
+  );
+  return rows.map(({ from, ...change }) => ({ ...change, ...(from !== null && { from }) }));
 }
 
 async function componentsOf(sql: Sql, watch: string): Promise<ReadonlyMap<string, Known>> {

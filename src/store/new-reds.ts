@@ -57,21 +57,52 @@ export async function ordinaryRuns(
   return rows.reverse();
 }
 
-/** What of the baseline has moved from one moment on until another and is there still, in the order in which it did. */
+/**
+ * What of the baseline has moved from one moment on until another and is there still, in the order in which it did: of each
+ * component every version that it went through, but for those that it has left backwards.
+ */
 export async function movedBetween(
   sql: Sql,
   project: Id,
   since: Date,
   until: Date,
 ): Promise<readonly LinkedChange[]> {
-  const rows = await sql.rows<Omit<LinkedChange, 'from'> & { from: string | null }>(
-    `SELECT c.id, m.id AS "componentId", m.name AS component, m.kind, b.version AS from, e.version AS to, c.facts
-     FROM component m JOIN baseline_entry e ON e.component_id = m.id AND e.until IS NULL AND e.since >= $2 AND e.since <= $3
-     JOIN change c ON c.id = e.change_id
-     LEFT JOIN LATERAL (SELECT version FROM baseline_entry o WHERE o.component_id = e.component_id AND o.id < e.id
-       ORDER BY o.id DESC LIMIT 1) b ON true
-     WHERE m.project_id = $1 ORDER BY e.since, c.position`,
+  const rows = await sql.rows<Entry>(
+    `SELECT c.id, m.id AS "componentId", m.name AS component, m.kind, e.version AS to, c.facts, e.since >= $2 AS moved
+     FROM component m JOIN baseline_entry last ON last.component_id = m.id AND last.until IS NULL AND last.since >= $2 AND last.since <= $3
+     JOIN baseline_entry e ON e.component_id = m.id AND (e.until IS NULL OR e.until > $2)
+     LEFT JOIN change c ON c.id = e.change_id
+     WHERE m.project_id = $1 ORDER BY e.since, e.id, c.position`,
     [project, since, until],
   );
-  return rows.map(({ from, ...change }) => ({ ...change, ...(from !== null && { from }) }));
+  const components = new Set(rows.map(({ componentId }) => componentId));
+  const still = new Set(
+    [...components].flatMap((one) => stillThere(rows.filter(({ componentId }) => componentId === one))),
+  );
+  const before = new Map<Id, string>();
+  return rows.flatMap((entry) => {
+    if (!still.has(entry)) return [];
+    const from = before.get(entry.componentId);
+    before.set(entry.componentId, entry.to);
+    const { moved, id, ...rest } = entry;
+    return moved && id !== null ? [{ ...rest, id, ...(from !== undefined && { from }) }] : [];
+  });
+}
+
+/** What was trusted of one component for a time. */
+interface Entry extends Omit<LinkedChange, 'id' | 'from'> {
+  /** The change that brought it; null: none did. */
+  readonly id: Id | null;
+  readonly moved: boolean;
+}
+
+/** The entries of one component that lead to where it is, without those that were left backwards. */
+function stillThere(entries: readonly Entry[]): readonly Entry[] {
+  const way: Entry[] = [];
+  for (const entry of entries) {
+    const back = way.findIndex(({ to }) => to === entry.to);
+    if (back < 0) way.push(entry);
+    else way.length = back + 1;
+  }
+  return way;
 }
