@@ -12,7 +12,14 @@ import {
 } from '../domain/intake/line.js';
 import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
-import { type Change, moveBaseline, readChanges, setChangeState, trustedChanges } from '../store/changing.js';
+import {
+  type Change,
+  moveBaseline,
+  overtaken,
+  readChanges,
+  setChangeState,
+  trustedChanges,
+} from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
 import { accuse, pinComponent, pinsOfDay } from '../store/holding-back.js';
 import { wasAsked } from '../store/hunting.js';
@@ -225,6 +232,7 @@ async function blame(
   const watch = named === undefined ? undefined : await watchOf(tx, named.watch);
   const said = saidOf(found, hunt);
   if (await isSpared(tx, hunt, found, intake, world)) return;
+  if (intake !== undefined && (await wasOvertaken(tx, hunt, held, intake))) return;
   const notActed = watch === undefined ? undefined : await whyNot(tx, watch);
   if (notActed !== undefined) {
     const what = held.map(({ component, from }) => `hold ${component} at ${from ?? 'nothing'}`).join(', ');
@@ -239,12 +247,14 @@ async function blame(
     return;
   }
   const state = hunt.predicate === 'refused' ? 'uninstallable' : 'blamed';
-  await setChangeState(
-    tx,
-    held.map(({ id }) => id),
-    state,
-    said,
-  );
+  // On trial what is trusted stays so.
+  if (notActed === undefined || intake !== undefined)
+    await setChangeState(
+      tx,
+      held.map(({ id }) => id),
+      state,
+      said,
+    );
   if (notActed === undefined) {
     const { behind } = lineWithout(line, new Set(without), new Map());
     const gone = intake === undefined ? await goneOn(tx, hunt, held) : new Set<Id>();
@@ -273,6 +283,29 @@ async function blame(
     { state: 'testing', submissionId: null, without, tries: 0 },
     `without ${gone}`,
   );
+}
+
+/**
+ * Whether what cannot be put in has been replaced since at the place where it was seen, which may have nothing but the newest:
+ * that says nothing of it, and nobody is told.
+ */
+async function wasOvertaken(
+  tx: Transaction,
+  hunt: Hunt,
+  held: readonly LinkedChange[],
+  intake: Intake,
+): Promise<boolean> {
+  const ids = held.map(({ id }) => id);
+  const newer = hunt.predicate === 'refused' ? await overtaken(tx, ids) : [];
+  if (newer.length < ids.length) return false;
+  const why = `${held.map(({ component, to }) => `${component} ${to}`).join(', ')} cannot be put in, and a newer one has arrived`;
+  await setChangeState(tx, ids, 'superseded', why);
+  const data = { what: 'accuse anybody', found: saidOf({ held, partners: [] }, hunt), why };
+  const subject = showId('search', hunt.id);
+  await chronicle(tx, [{ kind: 'decision.not_acted', subject, project: hunt.projectId, data }]);
+  const without = [...intake.without, ...ids];
+  await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, why);
+  return true;
 }
 
 /** Whether somebody took it back lately that it is this change: then nobody is accused by a machine again. */

@@ -10,7 +10,8 @@ import {
   versionsAt,
 } from '../domain/intake/line.js';
 import { type Predicate, predicateOf, type SeenBad } from '../domain/intake/reading.js';
-import { newChanges, setChangeState } from '../store/changing.js';
+import type { ComponentKind, WatchSpec } from '../domain/watch.js';
+import { type Change, newChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
 import { beginHunt } from '../store/hunts.js';
 import {
@@ -49,7 +50,7 @@ const FIRST: readonly Predicate[] = ['lost', 'refused', 'fails'];
 
 /** Takes changes in: tries what is new on the tests that depend on it, and puts what holds into the baseline. */
 export class Intakes {
-  /** What was new of each watch when it was last found that none of it can be tried. */
+  /** What was new of each watch and group when it was last looked at: the same again would come to the same. */
   private readonly seen = new Map<string, string>();
 
   /** How much was done. */
@@ -67,44 +68,84 @@ export class Intakes {
       const news = await newChanges(tx, watch.name);
       const waiting = await waitingForFix(tx, watch.name, news);
       const limit = await stoppedAtLimit(tx, watch);
-      const ids = [news, waiting.map(({ change }) => change)].map((some) => some.map(({ id }) => id));
-      const key = [...ids, limit?.intake, limit?.isStill].join('|');
-      if (this.seen.get(watch.name) === key) continue;
-      this.seen.set(watch.name, key);
-      if (limit?.isStill === true) {
-        const why = limitReached(watch.name, watch.rollbacksPerDay);
-        for (const { id } of news) await setWhy(tx, id, why, watch.projectId);
-        continue;
+      for (const { name, changes } of groupsOf(news)) {
+        const key = [...changes.map(({ id }) => id), ...waiting.map(({ change }) => change.id)]
+          .concat(limit === undefined ? [] : [limit.intake, String(limit.isStill)])
+          .join('|');
+        if (this.seen.get(`${watch.name} ${name}`) === key) continue;
+        this.seen.set(`${watch.name} ${name}`, key);
+        if (limit?.isStill === true) {
+          const why = limitReached(watch.name, watch.rollbacksPerDay);
+          for (const { id } of changes) await setWhy(tx, id, why, watch.projectId);
+          continue;
+        }
+        const held = waiting.filter(({ change }) => changes.includes(change));
+        for (const { change, why } of held) await setWhy(tx, change.id, why, watch.projectId);
+        const left = changes.filter((one) => !held.some(({ change }) => change === one));
+        if (!(await take(tx, watch, left, world))) continue;
+        done++;
+        // The others of this watch are tried once these have been.
+        break;
       }
-      for (const { change, why } of waiting) await setWhy(tx, change.id, why, watch.projectId);
-      const changes = news.filter((one) => !waiting.some(({ change }) => change === one));
-      const all = changes.map(
-        ({ id, componentId, component, kind, version, baseline, facts }): LinkedChange => ({
-          ...{ id, componentId, component, kind, to: version, facts },
-          ...(baseline === null ? {} : { from: baseline }),
-        }),
-      );
-      const { line, behind } = lineWithout(all, new Set(), await standingOf(tx, watch.name));
-      for (const { change, why } of behind) await setWhy(tx, change, why, watch.projectId);
-      if (line.length === 0) continue;
-      const components = new Set(line.map(({ component }) => component));
-      const tests = (await testsFor(tx, watch.projectId, watch.tests)).filter(
-        ({ name, requirement }) =>
-          line.some((change) => isOfTest(change, name)) || dependsOn(requirement, components, world.steps),
-      );
-      const asked = tests.map(({ id }) => id);
-      const why = `${line.length} changes of ${watch.name} have arrived`;
-      await openIntake(tx, { watch: watch.name, projectId: watch.projectId, line, tests: asked }, why);
-      await setChangeState(
-        tx,
-        line.map(({ id }) => id),
-        'testing',
-        why,
-      );
-      done++;
     }
     return done;
   }
+}
+
+/** Changes that are tried together. */
+interface Group {
+  readonly name: string;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * What is new, as it is tried together, in the order in which it came: all that was seen at the watched place; and by itself each
+ * commit that somebody pushed, and the packages that one person did. What a candidate is worth must not hang on what else came.
+ */
+function groupsOf(news: readonly Change[]): readonly Group[] {
+  const nameOf = ({ id, source, pushedBy, kind }: Change) =>
+    source === 'seen' ? 'seen' : isPackage(kind) ? `pushed by ${pushedBy}` : `pushed ${id}`;
+  return [...new Set(news.map(nameOf))].map((name) => ({
+    name,
+    changes: news.filter((change) => nameOf(change) === name),
+  }));
+}
+
+function isPackage(kind: ComponentKind): boolean {
+  return kind === 'apt' || kind === 'dnf';
+}
+
+/** Opens an intake of these, as far as they can be put in; false: nothing of them can. */
+async function take(
+  tx: Transaction,
+  watch: WatchSpec & { readonly projectId: Id },
+  changes: readonly Change[],
+  world: World,
+): Promise<boolean> {
+  const all = changes.map(
+    ({ id, componentId, component, kind, version, baseline, facts }): LinkedChange => ({
+      ...{ id, componentId, component, kind, to: version, facts },
+      ...(baseline === null ? {} : { from: baseline }),
+    }),
+  );
+  const { line, behind } = lineWithout(all, new Set(), await standingOf(tx, watch.name));
+  for (const { change, why } of behind) await setWhy(tx, change, why, watch.projectId);
+  if (line.length === 0) return false;
+  const components = new Set(line.map(({ component }) => component));
+  const tests = (await testsFor(tx, watch.projectId, watch.tests)).filter(
+    ({ name, requirement }) =>
+      line.some((change) => isOfTest(change, name)) || dependsOn(requirement, components, world.steps),
+  );
+  const asked = tests.map(({ id }) => id);
+  const why = `${line.length} changes of ${watch.name} have arrived`;
+  await openIntake(tx, { watch: watch.name, projectId: watch.projectId, line, tests: asked }, why);
+  await setChangeState(
+    tx,
+    line.map(({ id }) => id),
+    'testing',
+    why,
+  );
+  return true;
 }
 
 async function setWhy(tx: Transaction, change: Id, why: string, project: Id): Promise<void> {

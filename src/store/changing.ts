@@ -4,6 +4,7 @@ import type { LinkedChange } from '../domain/intake/line.js';
 import { CHANGE_MOVES, sourcesOf } from '../domain/states.js';
 import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { chronicle } from './chronicle.js';
+import { liftPin, pinsOf } from './holding-back.js';
 import type { Sql, Transaction } from './store.js';
 
 /** Changes and baseline are written by one transaction at a time. */
@@ -50,7 +51,7 @@ export async function recordArrivals(
   const others = arrivals.filter(
     (one) => !isFirst(one) && before.get(one.component)?.baseline !== one.version,
   );
-  const back = await putBack(tx, before, others);
+  const back = [...(await putBack(tx, before, others)), ...(await publish(tx, before, others))];
   const news = await addChanges(tx, before, inLine(others), { source: 'seen' });
   // Each commit of a branch is a place on its line.
   if (watch.place.kind !== 'git') await supersede(tx, [...news, ...back]);
@@ -261,6 +262,17 @@ export async function editionOf(sql: Sql): Promise<string> {
   return row?.edition ?? '0';
 }
 
+/** Those of these changes of whose components a newer one has been seen since. */
+export async function overtaken(sql: Sql, changes: readonly Id[]): Promise<readonly Id[]> {
+  const rows = await sql.rows<{ id: Id }>(
+    `SELECT c.id FROM change c WHERE c.id = ANY ($1::bigint[]) AND c.source = 'seen'
+       AND EXISTS (SELECT FROM change n WHERE n.component_id = c.component_id AND n.position > c.position
+         AND n.source = 'seen' AND n.state = 'new') ORDER BY c.position`,
+    [changes],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** The changes that brought what a project trusts now, in their line, each from what was trusted before it. */
 export async function trustedChanges(sql: Sql, project: Id): Promise<readonly LinkedChange[]> {
   const rows = await sql.rows<Omit<LinkedChange, 'from'> & { from: string | null }>(
@@ -339,6 +351,33 @@ async function putBack(
     [ids],
   );
   return await setChangeState(tx, ids, 'new', 'its place has gone back to it');
+}
+
+/**
+ * Candidates that came to nothing and are at their place now, at the same version: what is there is another thing, and its
+ * owner's. Gives them.
+ */
+async function publish(
+  tx: Transaction,
+  known: ReadonlyMap<string, Known>,
+  arrivals: readonly Arrival[],
+): Promise<readonly Id[]> {
+  const why = 'it has been published';
+  const given = arrivals.map(({ component, ...one }) => ({ ...one, component: known.get(component)?.id }));
+  const rows = await tx.rows<{ id: Id }>(
+    `WITH was AS (SELECT c.id, g.*, row_number() OVER (ORDER BY c.position) AS place
+       FROM jsonb_to_recordset($1::jsonb) AS g(component bigint, version text, author text, owner text, title text, link text,
+         "madeAt" timestamptz, facts jsonb)
+       JOIN change c ON c.component_id = g.component AND c.version = g.version AND c.source = 'pushed'
+         AND c.state IN ('blamed', 'uninstallable', 'withdrawn', 'superseded', 'refused'))
+     UPDATE change c SET source = 'seen', pushed_by = NULL, blob = NULL, author = w.author, owner = w.owner, title = w.title,
+       link = w.link, made_at = w."madeAt", facts = w.facts, position = w.place + (SELECT max(position) FROM change)
+     FROM was w WHERE c.id = w.id RETURNING c.id`,
+    [JSON.stringify(given)],
+  );
+  const ids = rows.map(({ id }) => id);
+  for (const pin of await pinsOf(tx, ids)) await liftPin(tx, pin, why);
+  return await setChangeState(tx, ids, 'new', why);
 }
 
 /** Adds what is not known yet, at the end of the line; gives the new ones. */

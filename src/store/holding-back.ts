@@ -26,6 +26,16 @@ export function passedPins(
   );
 }
 
+/** The pins that stand because of these changes. */
+export async function pinsOf(sql: Sql, changes: readonly Id[]): Promise<readonly Id[]> {
+  if (changes.length === 0) return [];
+  const rows = await sql.rows<{ id: Id }>(
+    `SELECT id FROM pin WHERE change_id = ANY ($1::bigint[]) AND lifted_at IS NULL ORDER BY id`,
+    [changes],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** A commit that is held back, and from where on its branch something is known of what came after it. */
 export interface HeldCommit {
   readonly held: LinkedChange;
@@ -38,7 +48,7 @@ export interface HeldCommit {
   readonly headVersion: string;
 }
 
-/** The commits that are held back on the branch of these, in order, with what each was found to break. */
+/** The commits that are held back on the branch of these, in order, with what each was found to break; a candidate is on no branch. */
 export function heldOn(
   sql: Sql,
   commits: readonly Id[],
@@ -54,7 +64,8 @@ export function heldOn(
        JOIN test u ON u.id = o.test_id AND u.name = t.name
        WHERE o.id >= s.id AND o.project_id = s.project_id AND o.predicate = s.predicate AND o.actor = s.actor
          AND o.line->-1->>'componentId' = k.id::text ORDER BY o.id DESC LIMIT 1) last
-     WHERE p.lifted_at IS NULL AND p.component_id IN (SELECT component_id FROM change WHERE id = ANY ($1::bigint[]))
+     WHERE p.lifted_at IS NULL AND c.source = 'seen'
+       AND p.component_id IN (SELECT component_id FROM change WHERE id = ANY ($1::bigint[]))
      ORDER BY c.position`,
     [commits],
   );

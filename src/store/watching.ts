@@ -1,10 +1,23 @@
+import type { Id } from '../domain/id.js';
 import type { ImageSpec } from '../domain/image.js';
 import type { WatchSpec } from '../domain/watch.js';
+import { setChangeState } from './changing.js';
 import { chronicle } from './chronicle.js';
 import type { Sql } from './store.js';
 
-/** Makes the watches what the inventory says; one that looks elsewhere now is read anew. */
+/**
+ * Makes the watches what the inventory says; one that looks elsewhere now is read anew, and of one that was on trial what it
+ * would have held back is tried again.
+ */
 export async function applyWatches(tx: Sql, watches: readonly WatchSpec[]): Promise<void> {
+  const serious = watches.filter(({ dryRun }) => dryRun !== true).map(({ name }) => name);
+  const onTrial = await tx.rows<{ id: Id }>(
+    `SELECT c.id FROM watch w JOIN component k ON k.watch = w.name
+     JOIN change c ON c.component_id = k.id AND c.state IN ('blamed', 'uninstallable')
+     WHERE w.name = ANY ($1::text[]) AND (w.spec->>'dryRun')::boolean
+       AND NOT EXISTS (SELECT FROM accusation a WHERE a.change_id = c.id) ORDER BY c.position`,
+    [serious],
+  );
   await tx.rows(
     `WITH given AS (SELECT spec->>'name' AS name, spec FROM jsonb_array_elements($1::jsonb) AS spec),
      put AS (INSERT INTO watch AS w (name, spec) SELECT name, spec FROM given
@@ -13,6 +26,12 @@ export async function applyWatches(tx: Sql, watches: readonly WatchSpec[]): Prom
          tried_at = CASE WHEN w.spec = EXCLUDED.spec AND w.removed_at IS NULL THEN w.tried_at END)
      UPDATE watch SET removed_at = grid_now() WHERE removed_at IS NULL AND name NOT IN (SELECT name FROM given)`,
     [JSON.stringify(watches)],
+  );
+  await setChangeState(
+    tx,
+    onTrial.map(({ id }) => id),
+    'new',
+    'its watch is on trial no more',
   );
   await tx.rows(
     `UPDATE component k SET project_id = p.id FROM watch w JOIN project p ON p.name = w.spec->>'project'
