@@ -3,7 +3,7 @@ import type { Id } from '../../src/domain/id.js';
 import type { HostSpec, Inventory } from '../../src/domain/inventory.js';
 import { TEST_DEFAULTS, type TestSpec } from '../../src/domain/test.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
-import { recordArrivals } from '../../src/store/changing.js';
+import { recordArrivals, recordPush } from '../../src/store/changing.js';
 import { listAsInventory } from '../../src/store/test.js';
 import type { Piece } from './fate.js';
 import { SimGrid, type SimOptions } from './grid.js';
@@ -126,6 +126,16 @@ export class ChangingGrid {
   arrive(seconds: number, arrivals: readonly Arrival[]): void {
     this.sim.at(seconds, () =>
       this.sim.store.transaction((tx) => recordArrivals(tx, this.watch, { arrivals, isAll: false })),
+    );
+  }
+
+  /** Somebody puts a candidate before the grid. */
+  push(seconds: number, arrival: Arrival, by: string): void {
+    this.sim.at(seconds, () =>
+      this.sim.store.transaction(async (tx) => {
+        const [project] = await tx.rows<{ id: Id }>(`SELECT id FROM project WHERE name = 'default'`);
+        await recordPush(tx, arrival, project?.id ?? '', { by });
+      }),
     );
   }
 

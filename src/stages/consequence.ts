@@ -3,25 +3,12 @@ import { recordsAfter } from '../domain/culprit/records.js';
 import { openSearch } from '../domain/culprit/search.js';
 import { type Id, showId } from '../domain/id.js';
 import { neededFor } from '../domain/intake/head.js';
-import {
-  type LeftBehind,
-  type LinkedChange,
-  lineWithout,
-  versionBefore,
-  versionsAt,
-} from '../domain/intake/line.js';
+import { type LinkedChange, lineWithout, versionsAt } from '../domain/intake/line.js';
 import type { ComponentKind, WatchSpec } from '../domain/watch.js';
 import { withdrawnLately } from '../store/answering.js';
-import {
-  type Change,
-  moveBaseline,
-  overtaken,
-  readChanges,
-  setChangeState,
-  trustedChanges,
-} from '../store/changing.js';
+import { type Change, overtaken, readChanges, setChangeState } from '../store/changing.js';
 import { chronicle } from '../store/chronicle.js';
-import { accuse, pinComponent, pinsOfDay } from '../store/holding-back.js';
+import { accuse, pinsOfDay } from '../store/holding-back.js';
 import { wasAsked } from '../store/hunting.js';
 import { beginHunt, endTrials, type Hunt, huntOf, keepHunt } from '../store/hunts.js';
 import { changeIntake, type Intake, openIntakes, watchOf } from '../store/intakes.js';
@@ -33,6 +20,7 @@ import { isUnmended, unmended } from './branch.js';
 import { limitReached, stop } from './intake-end.js';
 import { lookInto } from './look-into.js';
 import { seekOther } from './other-question.js';
+import { goneOn, lineNow, pinAll, rollBack } from './roll-back.js';
 import type { Settings } from './settings.js';
 
 /** How likely it is, before any trial, that a culprit does harm all by itself. */
@@ -329,94 +317,6 @@ async function isSpared(
   const without = [...intake.without, ...ids];
   await changeIntake(tx, intake, { state: 'testing', submissionId: null, without, tries: 0 }, why);
   return true;
-}
-
-/**
- * The line along which something in the baseline goes back: that of its own component, and all else that is trusted by
- * now. What needs it may have come while it was searched for.
- */
-async function lineNow(
-  tx: Transaction,
-  { projectId, line }: Hunt,
-  held: readonly LinkedChange[],
-): Promise<readonly LinkedChange[]> {
-  const own = new Set(held.map(({ componentId }) => componentId));
-  const others = await trustedChanges(tx, projectId);
-  return [
-    ...line.filter(({ componentId }) => own.has(componentId)),
-    ...others.filter(({ componentId }) => !own.has(componentId)),
-  ];
-}
-
-/** Of what was found, that which the baseline has gone past while it was searched for: nothing goes back for it. */
-async function goneOn(
-  tx: Transaction,
-  { id: search, projectId, line }: Hunt,
-  held: readonly LinkedChange[],
-): Promise<ReadonlySet<Id>> {
-  const now = await readChanges(
-    tx,
-    held.map(({ id }) => id),
-  );
-  const past = now.filter(({ id, componentId, baseline }) => {
-    const from = line.slice(line.findIndex((one) => one.id === id));
-    return !from.some((one) => one.componentId === componentId && one.to === baseline);
-  });
-  await chronicle(
-    tx,
-    past.map(({ component, version, baseline }) => ({
-      ...{ kind: 'decision.not_acted', subject: showId('search', search), project: projectId },
-      data: {
-        what: `hold ${component} back`,
-        found: `${component} ${version}`,
-        why: `${component} is at ${baseline ?? 'nothing'} by now`,
-      },
-    })),
-  );
-  return new Set(past.map(({ id }) => id));
-}
-
-/** What is in the baseline already goes back to what it was, and so does what cannot be put in without it. */
-async function rollBack(
-  tx: Transaction,
-  line: readonly LinkedChange[],
-  held: readonly LinkedChange[],
-  behind: readonly LeftBehind[],
-  why: string,
-): Promise<void> {
-  const back = line.filter((one) => held.includes(one) || behind.some(({ change }) => change === one.id));
-  // Of several versions of one component the first takes all later ones back with it.
-  const first = back.filter(({ component }, n) => back.findIndex((one) => one.component === component) === n);
-  await moveBaseline(
-    tx,
-    first.flatMap((change) => {
-      const version = versionBefore(line, change);
-      return version === undefined ? [] : [{ component: change.componentId, version }];
-    }),
-    why,
-  );
-  // What goes back with it is tried again when something comes that it can be put in with.
-  await setChangeState(
-    tx,
-    behind.map(({ change }) => change),
-    'new',
-    why,
-  );
-}
-
-async function pinAll(
-  tx: Transaction,
-  { id: searchId, projectId, line }: Hunt,
-  held: readonly LinkedChange[],
-  behind: readonly LeftBehind[],
-  why: string,
-): Promise<void> {
-  for (const change of held) {
-    const { componentId, component, id: changeId } = change;
-    const version = versionBefore(line, change);
-    const pin = { componentId, changeId, searchId, component, projectId };
-    if (version !== undefined) await pinComponent(tx, { ...pin, version }, behind, why);
-  }
 }
 
 function saidOf({ held, partners }: Found, hunt: Hunt): string {

@@ -65,6 +65,18 @@ describe('a branch', () => {
   const pins = () => grid.sim.store.rows(`SELECT FROM pin WHERE lifted_at IS NULL`);
   const within = (n: number, from: number, before: number) => n >= from && n < before;
 
+  it('has nothing to do with what somebody pushed beside it: who breaks it later is told', async () => {
+    await openBranch((n) => n === 500 || within(n, 2, 500));
+    const [candidate] = commits(500, 500);
+    if (candidate === undefined) throw new Error('there is a candidate');
+    grid.push(600, candidate, 'dan');
+    await grid.runUntilQuiet(900, 6000);
+    expect(await owners()).toEqual(['dan']);
+    await arrive(1, 3);
+    expect(await owners()).toEqual(['dan', 'author-2']);
+    expect(await trusted()).toBe(1);
+  });
+
   it('is held at the commit before the one that breaks it, nobody is accused while that lasts, and goes on once it is mended', async () => {
     await openBranch((n) => within(n, 4, 13));
     await arrive(1, 10);

@@ -1,9 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { arriving, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
 import type { Fate } from '../../bench/sim/fate.js';
-import type { Arrival } from '../../src/domain/change.js';
 import type { WatchSpec } from '../../src/domain/watch.js';
-import { recordPush } from '../../src/store/changing.js';
 import { guideSearch } from '../../src/store/hunting.js';
 import { applyWatches } from '../../src/store/watching.js';
 import { type OpenedGrid, openChanging } from './opened-changing.js';
@@ -12,15 +10,6 @@ vi.setConfig({ testTimeout: 100_000 });
 
 const FOUR = ['p1', 'p2', 'p3', 'p4'];
 const all = (version: string) => FOUR.map((name) => arriving(name, version));
-
-/** Somebody puts a candidate before the grid. */
-const push = (atS: number, arrival: Arrival) =>
-  grid.sim.at(atS, () =>
-    grid.sim.store.transaction(async (tx) => {
-      const [project] = await tx.rows<{ id: string }>(`SELECT id FROM project WHERE name = 'default'`);
-      await recordPush(tx, arrival, project?.id ?? '', { by: 'dan' });
-    }),
-  );
 
 let grid: OpenedGrid;
 afterEach(() => grid?.close());
@@ -101,7 +90,7 @@ it('what somebody pushed is tried by itself, whatever else has come', async () =
     isOwn(piece) && has(piece, 'p3', '1.5') ? { exit: 1 } : undefined,
   );
   grid.arrive(10, all('1'));
-  push(600, arriving('p3', '1.5'));
+  grid.push(600, arriving('p3', '1.5'), 'dan');
   grid.arrive(600, all('2'));
   await grid.runUntilQuiet(900, 9000);
   expect(await grid.changes()).toMatchObject({ 'p3 1.5': 'blamed', 'p3 2': 'in_baseline' });
@@ -114,7 +103,7 @@ it('what is published at the version of a candidate that came to nothing is anot
     isOwn(piece) && !isMended && has(piece, 'p3', '2') ? { exit: 1 } : undefined,
   );
   grid.arrive(10, all('1'));
-  push(300, arriving('p3', '2'));
+  grid.push(300, arriving('p3', '2'), 'dan');
   await grid.runUntilQuiet(900, 6000);
   expect(await grid.changes()).toMatchObject({ 'p3 2': 'blamed' });
   isMended = true;

@@ -765,6 +765,9 @@ describe('changes', () => {
   look('', intakesStore.stoppedAtLimit, [{ name: 'debs', rollbacksPerDay: 5 }]);
   look('', huntsStore.wasSought, ['1', [], 'lost']);
   look('', holdingBackStore.heldOn, [['1', '2']]);
+  look('', holdingBackStore.pinsOf, [['1', '2']]);
+  look('', changing.trustedChanges, ['3']);
+  look('', changing.overtaken, [['1', '2']]);
   look('', knownBeforeStore.harmOf, [['1', '2']]);
   look('', knownBeforeStore.whatItTakes, ['1', ['restore']]);
   look('to an accusation', answering.noteAnswer, [
