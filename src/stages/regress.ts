@@ -11,9 +11,7 @@ import { movedBetween, ordinaryRuns, type Red, takeReds } from '../store/new-red
 import type { Transaction } from '../store/store.js';
 import type { World } from '../store/world.js';
 import { knownBefore } from './known-before.js';
-
-/** The share of the grid that searches have which no watch says it for. */
-const SHARE = 0.25;
+import { shareOf } from './start-search.js';
 
 /**
  * Looks for what broke a test that held before the baseline moved: it passed and fails now, or fails more often. What breaks
@@ -75,7 +73,7 @@ async function seekIn(
     predicate: 'fails',
     signature: isRate ? '' : (signature ?? ''),
   } as const;
-  const rest = { line, beside: {}, partnerOf: null, parentId: null, value, share: SHARE };
+  const rest = { line, beside: {}, partnerOf: null, parentId: null, value, share: await shareOf(tx, line) };
   await beginHunt(tx, { ...hunt, ...rest }, 'testyard', why);
 }
 

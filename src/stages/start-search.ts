@@ -148,8 +148,8 @@ async function lineOf(
   };
 }
 
-/** The share that the watch of the first change may have. */
-async function shareOf(tx: Transaction, [first]: readonly LinkedChange[]): Promise<number> {
+/** The share of the grid that a search along a line has: what the watch of its first change says. */
+export async function shareOf(tx: Transaction, [first]: readonly LinkedChange[]): Promise<number> {
   const [change] = await readChanges(tx, first === undefined ? [] : [first.id]);
   const watch = change === undefined ? undefined : await watchOf(tx, change.watch);
   return watch?.share ?? SHARE;

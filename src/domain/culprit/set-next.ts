@@ -12,7 +12,9 @@ interface Candidate {
 }
 
 /** Random sets, beside those that are made for the likeliest causes. */
-const RANDOM_SETS = 48;
+const RANDOM_SETS = 96;
+/** Futures that are drawn to see what trials tell together. */
+const FUTURES = 32;
 /** Bits, times the probability of getting them, below which a trial is not worth its host. */
 const WORTH = 0.002;
 /** Causes less likely than this do not decide what to try next. */
@@ -33,22 +35,26 @@ export function nextSets(
   const candidates = candidateSets(question, belief, roll)
     .filter((set) => !gone.has(set.join()))
     .map((set) => ({ set, isBad: badIn(belief, set) }));
-  const cells = new Cells(belief);
-  for (const set of underWay) cells.split(badIn(belief, set));
+  const foresight = new Foresight(belief, roll);
+  for (const set of underWay) foresight.choose(badIn(belief, set));
   const chosen: (readonly number[])[] = [];
   while (chosen.length < count) {
-    const best = bestOf(candidates, installs, cells);
+    const best = bestOf(candidates, installs, foresight);
     if (best === undefined) break;
     chosen.push(best.set);
-    cells.split(best.isBad);
+    foresight.choose(best.isBad);
   }
   return chosen;
 }
 
-function bestOf(candidates: readonly Candidate[], installs: Installs, cells: Cells): Candidate | undefined {
+function bestOf(
+  candidates: readonly Candidate[],
+  installs: Installs,
+  foresight: Foresight,
+): Candidate | undefined {
   let [best, most]: [Candidate | undefined, number] = [undefined, WORTH];
   for (const candidate of candidates) {
-    const bits = cells.information(candidate.isBad);
+    const bits = foresight.information(candidate.isBad);
     const worth = bits > most ? bits * installs.probability(candidate.set) : 0;
     if (worth > most) [best, most] = [candidate, worth];
   }
@@ -67,65 +73,99 @@ function badIn({ causes, p }: SetBelief, set: readonly number[]): Uint8Array {
 }
 
 /**
- * What trials that are chosen and not told yet will tell apart: causes in one cell look the same to all of them. A
- * further trial is worth what it tells within the cells; and, as far as outcomes deceive, what it tells at all.
+ * What will be believed once the trials that are chosen have told: drawn so many times from what is believed now, each time
+ * with a cause and the outcomes that it might bring. A further trial is worth what it would tell then, on the average: what
+ * trials tell together, chosen one after the other, as BatchBALD does (Kirsch, van Amersfoort and Gal 2019).
  */
-class Cells {
+class Foresight {
   /** Causes that are possible at all. */
   private readonly alive: Int32Array;
-  private readonly cell: Int32Array;
-  private count = 1;
-  /** How far outcomes deceive, from 0 to 1. */
-  private readonly doubt: number;
-  private readonly noiseGood: Float64Array;
-  private readonly noiseBad: Float64Array;
+  /** How likely each of these is in each drawn future, one future after the other. */
+  private readonly weights: Float64Array;
+  /** The cause behind each future. */
+  private readonly behind: Int32Array;
+  /** What a cause adds to the chance of a bad outcome where it makes a set bad. */
+  private readonly adds: Float64Array;
+  private readonly noise: { readonly good: Float64Array; readonly bad: Float64Array };
+  private futures = 1;
 
-  constructor(private readonly belief: SetBelief) {
-    const { p } = belief;
-    this.cell = new Int32Array(p.length);
+  constructor(
+    private readonly belief: SetBelief,
+    private readonly roll: () => number,
+  ) {
+    const { p, a, b } = belief;
     this.alive = Int32Array.from(p.keys()).filter((n) => (p[n] as number) > NEGLIGIBLE);
-    this.noiseGood = p.map((share, n) => share * entropy(belief.a[n] as number));
-    this.noiseBad = p.map((share, n) => share * entropy(belief.b[n] as number));
-    const { a, b } = meanSetRates(belief);
-    this.doubt = Math.min(1, a + b);
+    const count = this.alive.length;
+    this.weights = new Float64Array(FUTURES * count);
+    this.behind = new Int32Array(FUTURES);
+    this.adds = new Float64Array(count);
+    this.noise = { good: new Float64Array(count), bad: new Float64Array(count) };
+    this.alive.forEach((n, i) => {
+      this.adds[i] = 1 - (b[n] as number) - (a[n] as number);
+      this.noise.good[i] = (p[n] as number) * entropy(a[n] as number);
+      this.noise.bad[i] = (p[n] as number) * entropy(b[n] as number);
+      this.weights[i] = p[n] as number;
+    });
   }
 
-  split(isBad: Uint8Array): void {
-    const names = new Map<number, number>();
-    for (let n = 0; n < this.cell.length; n++) {
-      const key = (this.cell[n] as number) * 2 + (isBad[n] as number);
-      let name = names.get(key);
-      if (name === undefined) {
-        name = names.size;
-        names.set(key, name);
+  /** This trial is chosen: every future has an outcome of it. */
+  choose(isBad: Uint8Array): void {
+    if (this.futures === 1) this.draw();
+    const { a, b } = this.belief;
+    const count = this.alive.length;
+    for (let future = 0; future < this.futures; future++) {
+      const cause = this.behind[future] as number;
+      const chance = isBad[cause] === 1 ? 1 - (b[cause] as number) : (a[cause] as number);
+      const cameBad = this.roll() < chance;
+      let sum = 0;
+      for (let i = 0; i < count; i++) {
+        const n = this.alive[i] as number;
+        const bad = isBad[n] === 1 ? 1 - (b[n] as number) : (a[n] as number);
+        const at = future * count + i;
+        this.weights[at] = (this.weights[at] as number) * (cameBad ? bad : 1 - bad);
+        sum += this.weights[at] as number;
       }
-      this.cell[n] = name;
+      for (let i = 0; i < count; i++)
+        this.weights[future * count + i] = (this.weights[future * count + i] as number) / sum;
     }
-    this.count = names.size;
   }
 
+  /** Bits that a trial tells beside those that are chosen. */
   information(isBad: Uint8Array): number {
-    const { p, a, b } = this.belief;
-    const mass = new Float64Array(this.count);
-    const bad = new Float64Array(this.count);
-    let [noise, badAll] = [0, 0];
-    for (const n of this.alive) {
-      const share = p[n] as number;
-      const isIn = isBad[n] === 1;
-      const chance = share * (isIn ? 1 - (b[n] as number) : (a[n] as number));
-      const cell = this.cell[n] as number;
-      mass[cell] = (mass[cell] as number) + share;
-      bad[cell] = (bad[cell] as number) + chance;
-      badAll += chance;
-      noise += (isIn ? this.noiseBad[n] : this.noiseGood[n]) as number;
+    const count = this.alive.length;
+    const bad: number[] = [];
+    let noise = 0;
+    for (let i = 0; i < count; i++) {
+      const isIn = isBad[this.alive[i] as number] === 1;
+      if (isIn) bad.push(i);
+      noise += (isIn ? this.noise.bad[i] : this.noise.good[i]) as number;
     }
-    let within = 0;
-    for (let cell = 0; cell < this.count; cell++) {
-      const share = mass[cell] as number;
-      if (share > 0) within += share * entropy((bad[cell] as number) / share);
+    const { a } = this.belief;
+    let told = 0;
+    for (let future = 0; future < this.futures; future++) {
+      const from = future * count;
+      let chance = 0;
+      for (let i = 0; i < count; i++)
+        chance += (this.weights[from + i] as number) * (a[this.alive[i] as number] as number);
+      for (const i of bad) chance += (this.weights[from + i] as number) * (this.adds[i] as number);
+      told += entropy(Math.min(1, chance));
     }
-    const alone = entropy(badAll) - noise;
-    return this.count === 1 ? alone : (1 - this.doubt) * (within - noise) + this.doubt * alone;
+    return told / this.futures - noise;
+  }
+
+  /** Futures begin: causes are drawn as evenly as they are likely. */
+  private draw(): void {
+    const { p } = this.belief;
+    const count = this.alive.length;
+    this.futures = FUTURES;
+    let [i, sum] = [0, p[this.alive[0] as number] as number];
+    const all = this.alive.reduce((total, n) => total + (p[n] as number), 0);
+    for (let future = 0; future < FUTURES; future++) {
+      const quantile = ((future + this.roll()) / FUTURES) * all;
+      while (sum < quantile && i < count - 1) sum += p[this.alive[++i] as number] as number;
+      this.behind[future] = this.alive[i] as number;
+      for (let n = 0; n < count; n++) this.weights[future * count + n] = p[this.alive[n] as number] as number;
+    }
   }
 }
 
