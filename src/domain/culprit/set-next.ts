@@ -12,9 +12,9 @@ interface Candidate {
 }
 
 /** Random sets, beside those that are made for the likeliest causes. */
-const RANDOM_SETS = 96;
+const RANDOM_SETS = 128;
 /** Futures that are drawn to see what trials tell together. */
-const FUTURES = 32;
+const FUTURES = 48;
 /** Bits, times the probability of getting them, below which a trial is not worth its host. */
 const WORTH = 0.002;
 /** Causes less likely than this do not decide what to try next. */
