@@ -1,6 +1,6 @@
 import type { LeftBehind, LinkedChange } from '../domain/intake/line.js';
 import { moveBaseline, setChangeState } from '../store/changing.js';
-import { liftPin, passedPins } from '../store/holding-back.js';
+import { liftPin, partnerPins, passedPins } from '../store/holding-back.js';
 import { changeIntake, type Intake, stillTried } from '../store/intakes.js';
 import type { Transaction } from '../store/store.js';
 
@@ -33,6 +33,12 @@ export async function takeIn(
   for (const { id, change } of await passedPins(tx, [...byId.keys()])) {
     const now = byId.get(change);
     await liftPin(tx, id, `${now?.component} ${now?.to} holds`);
+  }
+  for (const { id, held, change } of await partnerPins(tx, [...byId.keys()])) {
+    const now = byId.get(change);
+    const again = `it did harm only together with what ${now?.component} ${now?.to} has replaced: tried again`;
+    await liftPin(tx, id, again);
+    await setChangeState(tx, [held], 'new', again);
   }
   await letGo(tx, intake, behind);
   await changeIntake(tx, intake, { state: 'passed' }, why);

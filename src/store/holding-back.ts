@@ -26,6 +26,22 @@ export function passedPins(
   );
 }
 
+/** The pins of what does harm only together with another change, of which one of these is a newer version; each with that one. */
+export function partnerPins(
+  sql: Sql,
+  changes: readonly Id[],
+): Promise<readonly { readonly id: Id; readonly held: Id; readonly change: Id }[]> {
+  return sql.rows(
+    `SELECT p.id, p.change_id AS held, max(m.id) AS change FROM pin p
+     JOIN accusation a ON a.search_id = p.search_id AND a.change_id <> p.change_id AND a.withdrawn_at IS NULL
+       AND NOT EXISTS (SELECT FROM pin o WHERE o.search_id = p.search_id AND o.change_id = a.change_id)
+     JOIN change partner ON partner.id = a.change_id
+     JOIN change m ON m.component_id = partner.component_id AND m.id = ANY ($1::bigint[]) AND m.position > partner.position
+     WHERE p.lifted_at IS NULL GROUP BY p.id, p.change_id ORDER BY p.id`,
+    [changes],
+  );
+}
+
 /** The pins that stand because of these changes. */
 export async function pinsOf(sql: Sql, changes: readonly Id[]): Promise<readonly Id[]> {
   if (changes.length === 0) return [];

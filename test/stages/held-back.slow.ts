@@ -156,3 +156,18 @@ it('what is trusted stays so while its watch is on trial', async () => {
     await grid.sim.store.rows(`SELECT kind FROM history WHERE kind = 'decision.not_acted'`),
   ).toHaveLength(1);
 });
+
+it('what does harm only together with another goes on once there is a newer version of that', async () => {
+  grid = await openChanging(changing(FOUR, 6, ['one']), (piece) =>
+    isOwn(piece) && has(piece, 'p2', '2') && has(piece, 'p3', '2') ? { exit: 1 } : undefined,
+  );
+  grid.arrive(10, all('1'));
+  grid.arrive(600, all('2'));
+  await grid.runUntilQuiet(900, 9000);
+  expect(await grid.baseline()).toEqual({ p1: '2', p2: '2', p3: '1', p4: '2' });
+  const { nowS } = grid.sim;
+  grid.arrive(nowS + 60, [arriving('p2', '3')]);
+  await grid.runUntilQuiet(nowS + 300, nowS + 9000);
+  expect(await grid.baseline()).toEqual({ p1: '2', p2: '3', p3: '2', p4: '2' });
+  expect(await grid.sim.store.rows(`SELECT id FROM pin WHERE lifted_at IS NULL`)).toEqual([]);
+});

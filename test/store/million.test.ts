@@ -766,6 +766,7 @@ describe('changes', () => {
   look('', huntsStore.wasSought, ['1', [], 'lost']);
   look('', holdingBackStore.heldOn, [['1', '2']]);
   look('', holdingBackStore.pinsOf, [['1', '2']]);
+  look('', holdingBackStore.partnerPins, [['1', '2']]);
   look('', changing.trustedChanges, ['3']);
   look('', changing.overtaken, [['1', '2']]);
   look('', knownBeforeStore.harmOf, [['1', '2']]);
