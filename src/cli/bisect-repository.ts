@@ -38,12 +38,14 @@ export class BisectRepository {
     readonly shared: string,
   ) {}
 
-  static async at(folder: string): Promise<BisectRepository> {
+  /** The repository around a folder, which is told from where the person stands: git itself is run elsewhere. */
+  static async at(told: string): Promise<BisectRepository> {
+    const folder = path.resolve(told);
     const end = await asked(folder, 'rev-parse', '--path-format=absolute', '--git-common-dir');
     if (end.kind === 'no_program') throw new Failure('there is no program git on this machine');
     if (end.kind !== 'ok')
       throw new Failure(`--repo ${folder}: no repository of git`, undefined, 'Name its folder with --repo.');
-    return new BisectRepository(path.resolve(folder), end.out.toString('utf8').trim());
+    return new BisectRepository(folder, end.out.toString('utf8').trim());
   }
 
   /** The commit that a name stands for now. */

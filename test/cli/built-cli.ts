@@ -33,14 +33,15 @@ export class BuiltCli {
     return path.join(this.folder, 'bin/testyard.mjs');
   }
 
-  /** Runs a command to its end. */
+  /** Runs a command to its end, in the folder in which the tests are run unless another is named. */
   run(
     args: readonly string[],
     environment: NodeJS.ProcessEnv = {},
     nodeArgs: readonly string[] = [],
+    cwd = process.cwd(),
   ): Promise<Ended> {
     return new Promise((resolve) => {
-      const options = { env: cleanEnvironment(environment), maxBuffer: 64 * 1024 * 1024 };
+      const options = { env: cleanEnvironment(environment), maxBuffer: 64 * 1024 * 1024, cwd };
       execFile(process.execPath, [...nodeArgs, this.program, ...args], options, (error, out, err) => {
         const code = error === null ? 0 : ((error as { code?: number | null }).code ?? null);
         resolve({ code, out, err });
