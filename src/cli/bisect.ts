@@ -24,6 +24,8 @@ export interface BisectOptions {
 
 /** Trials without an answer in a row, after which the script itself must be looked at. */
 const MOST_SILENT = 6;
+/** Trials after which it must be looked at, where it could test no commit yet. */
+const MOST_REFUSED = 20;
 
 /** Searches for the commit that broke something, or goes on with the search that was begun. */
 export async function bisect(
@@ -147,7 +149,7 @@ async function play(
     for (let n = 1; n <= options.jobs; n++)
       trees.set(`tree ${n}`, await repository.workTree(bisection.commits[0] ?? ''));
     const running = new Map<string, Promise<void>>();
-    let silent = 0;
+    const silent: number[] = [];
     const carryOut = async (trial: Trial) => {
       const tree = trees.get(trial.host) as BisectTree;
       await tree.put(bisection.commits[trial.state] ?? '', bisection.keepsFiles);
@@ -158,17 +160,13 @@ async function play(
         ...(timeoutS === undefined ? {} : { timeoutS }),
       });
       search = put(journal, search, { told: trial.id, outcome });
-      silent = outcome === 'error' ? silent + 1 : 0;
+      if (outcome === 'error') silent.push(trial.state);
+      else silent.length = 0;
       sayTrial(setting, bisection, trial, outcome, search);
       running.delete(trial.host);
     };
     while (search.phase !== 'done' && !stop.signal.aborted) {
-      if (silent >= MOST_SILENT)
-        throw new Failure(
-          `the script gave no answer ${silent} times in a row: it ended with 128 or more, or by a signal`,
-          EXIT.unanswered,
-          'See what it says with --output; the same command goes on.',
-        );
+      mustAnswer(silent, search, from);
       const free = [...trees.keys()].filter((name) => !running.has(name)).map((name) => ({ name }));
       const trials = nextTrials(search, free);
       if (trials.length > 0) search = put(journal, search, { asked: trials });
@@ -183,6 +181,25 @@ async function play(
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, interrupted);
   }
   return search;
+}
+
+/** A script that only ever fails to answer would be run hundreds of times. */
+function mustAnswer(silent: readonly number[], { spent, tallies }: Search, from: Search): void {
+  const hint = 'See what it says with --output; the same command goes on.';
+  if (silent.length >= MOST_SILENT) {
+    const commits = new Set(silent).size;
+    throw new Failure(
+      `the script gave no answer ${silent.length} times in a row, in ${commits === 1 ? 'one commit' : `${commits} commits`}: it ended with 128 or more, or by a signal`,
+      EXIT.unanswered,
+      hint,
+    );
+  }
+  if (spent.search + spent.verify === 0 && spent.nothing - from.spent.nothing >= MOST_REFUSED)
+    throw new Failure(
+      `the script could test none of the ${tallies.length} commits that were tried: it ended with 125`,
+      EXIT.unanswered,
+      hint,
+    );
 }
 
 /** Written down first: what was told to nobody may be forgotten, what was told may not. */

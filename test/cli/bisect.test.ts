@@ -114,6 +114,38 @@ describe('testyard bisect', () => {
     for (const n of [14, 15, 16]) expect(done.out).toContain(`  change ${n}\n`);
   }, 120_000);
 
+  it.each([
+    ['cannot be tested', 'exit 125'],
+    ['never answers', 'kill -9 $$'],
+  ])(
+    'tries others where the commit that it begins with %s',
+    async (_, fate) => {
+      const first = path.join(folder, `first${count}`);
+      const begun = script(
+        'begun.sh',
+        `test -e ${first} || cp number ${first}
+        cmp -s number ${first} && ${fate}
+        test "$(cat number)" -lt 9`,
+      );
+      const done = await bisect(...between(0, 40), '--', begun);
+      expect(done.out).toContain('  change 9\n');
+      expect(done.out.split('\n').length).toBeLessThan(60);
+      expect(done.code).toBe(0);
+    },
+    120_000,
+  );
+
+  it('ends soon where no commit at all can be tested', async () => {
+    const done = await bisect(...between(0, 40), '--', 'sh', '-c', 'exit 125');
+    expect(done.err).toMatch(
+      /the script could test none of the \d+ commits that were tried: it ended with 125/,
+    );
+    expect(done.err).toContain('--output');
+    expect(done.out.split('\n').length).toBeLessThan(25);
+    expect(done.code).toBe(3);
+    expect((await bisect()).out).toMatch(/^ 21 .* 40 /s);
+  }, 120_000);
+
   it('goes on after it was killed, and asks for nothing twice', async () => {
     const [gate, runs] = [path.join(folder, 'gate'), path.join(folder, 'runs')];
     // It stands still in the fifth run until the gate is open.
@@ -175,7 +207,7 @@ describe('testyard bisect', () => {
     expect(hangs.out).toContain('  change 40\n');
     await bisect('reset');
     const killed = await bisect(...between(0, 40), '--', 'sh', '-c', 'kill -9 $$');
-    expect(killed.err).toContain('the script gave no answer 6 times in a row');
+    expect(killed.err).toMatch(/the script gave no answer 6 times in a row, in \d commits/);
     expect(killed.code).toBe(3);
   }, 120_000);
 

@@ -162,6 +162,34 @@ describe('no evidence', () => {
     expect(conclusion).toMatchObject({ kind: 'several', changes: [20, 21, 22] });
   });
 
+  test.each(['refused', 'error'] as const)(
+    'a state that is %s whenever it is tried is passed over, though it is the only one that was tried',
+    (outcome) => {
+      const [first] = nextTrials(openSearch(LINE), hosts(1));
+      const { conclusion, spent } = play(openSearch(LINE), (trial) =>
+        trial.state === first?.state ? outcome : from(10)(trial),
+      );
+      expect(conclusion).toMatchObject({ kind: 'culprit', changes: [10] });
+      expect(spent.nothing).toBeLessThan(4);
+    },
+  );
+
+  test.each(['refused', 'other'] as const)('it ends where every state is %s', (outcome) => {
+    const { conclusion } = play(openSearch(LINE), () => outcome);
+    expect(conclusion?.kind).toBe('smallest set');
+  });
+
+  test('a host that answers nothing makes others be tried in turn', () => {
+    let search = openSearch(LINE);
+    const tried = new Set<number>();
+    for (let n = 0; n < 6; n++) {
+      const [trial] = nextTrials(search, hosts(1)) as [Trial];
+      tried.add(trial.state);
+      search = told(asked(search, [trial]), { trial: trial.id, outcome: 'error' });
+    }
+    expect(tried.size).toBeGreaterThan(1);
+  });
+
   test('a failure of another kind is not the same failure', () => {
     const { conclusion } = play(
       openSearch(LINE),

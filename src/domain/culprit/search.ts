@@ -256,9 +256,8 @@ function settled(search: Search): Search {
   const space = spaceIn(search);
   const { leading } = space;
   const isNone = leading.kind !== 'changes';
-  const sure = isNone ? SURE_OF_NONE : SURE;
   // Where nothing more can be learnt, less must do; and of changes, with and without them decides.
-  const isExhausted = search.pending.length === 0 && leading.probability < sure && space.isExhausted();
+  const isExhausted = search.pending.length === 0 && space.isExhausted();
   const isLate = isHopeless(search, space.rates());
   if (isSure(leading) && !isLate && space.unlooked().length > 0) return search;
   if (isNone && leading.probability >= (isExhausted ? SURE : SURE_OF_NONE))

@@ -59,7 +59,9 @@ export function untestable(tallies: readonly Tally[], how: keyof typeof CHANCE):
       if (one.good + one.bad > 0) return false;
       if (one.other >= HIDDEN_BY) return true;
       const needed = one.refused > 0 ? 1 : new Set(one.silent).size >= 2 ? 2 : 3;
-      if (one.silent.length < needed || trials === countOf(one)) return false;
+      if (one.silent.length < needed) return false;
+      // Only others tell whether it is the state or the hosts: until they were tried it is passed over, never given up.
+      if (how === 'given up' && trials === countOf(one)) return false;
       const general = (0.5 + errors - one.silent.length) / (10 + trials - countOf(one));
       let chance = REFUSED_BY_CHANCE ** one.refused;
       for (const host of one.silent) chance *= rateOf(host, one, tallies, general);
