@@ -68,10 +68,10 @@ export class Intakes {
       const news = await newChanges(tx, watch.name);
       const waiting = await waitingForFix(tx, watch.name, news);
       const limit = await stoppedAtLimit(tx, watch);
+      // What one group brings another may need.
+      const ids = [news, waiting.map(({ change }) => change)].map((some) => some.map(({ id }) => id));
+      const key = [...ids, limit?.intake, limit?.isStill].join('|');
       for (const { name, changes } of groupsOf(news)) {
-        const key = [...changes.map(({ id }) => id), ...waiting.map(({ change }) => change.id)]
-          .concat(limit === undefined ? [] : [limit.intake, String(limit.isStill)])
-          .join('|');
         if (this.seen.get(`${watch.name} ${name}`) === key) continue;
         this.seen.set(`${watch.name} ${name}`, key);
         if (limit?.isStill === true) {

@@ -97,6 +97,16 @@ it('what somebody pushed is tried by itself, whatever else has come', async () =
   expect(await grid.told()).toMatchObject([{ owner: 'dan' }]);
 });
 
+it('a candidate that needs what has come as well is tried once that is there', async () => {
+  grid = await openChanging(changing(FOUR, 6, ['one']), () => undefined);
+  grid.arrive(10, all('1'));
+  const needs = { depends: [{ package: 'p1', operator: '>=', version: '2' }] } as const;
+  grid.push(600, arriving('p3', '1.5', needs), 'dan');
+  grid.arrive(600, [arriving('p1', '2')]);
+  await grid.runUntilQuiet(900, 9000);
+  expect(await grid.baseline()).toEqual({ p1: '2', p2: '1', p3: '1.5', p4: '1' });
+});
+
 it('what is published at the version of a candidate that came to nothing is another thing', async () => {
   let isMended = false;
   grid = await openChanging(changing(FOUR, 6, ['one']), (piece) =>
