@@ -3,10 +3,10 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
-  truncateSync,
+  statSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -48,7 +48,7 @@ export class BisectJournal {
     this.file = path.join(shared, 'testyard-bisect.jsonl');
   }
 
-  /** Undefined where no bisection is under way. */
+  /** Undefined where no bisection was begun; a journal with nothing in it is none. */
   async read(): Promise<Kept | undefined> {
     let text: string;
     try {
@@ -97,18 +97,20 @@ export class BisectJournal {
     rmSync(this.lock, { force: true });
   }
 
-  /** Takes away a last line that was cut off when a process was killed. */
-  mend(): void {
-    const text = readFileSync(this.file);
-    truncateSync(this.file, text.lastIndexOf('\n') + 1);
+  /** All of it anew. A journal is there whole or not at all: it is written beside, and put in place at once. */
+  write(bisection: Bisection, happenings: readonly Happening[]): void {
+    const beside = `${this.file}.new`;
+    append(beside, [bisection, ...happenings], 'w');
+    renameSync(beside, this.file);
   }
 
-  begin(bisection: Bisection): void {
-    this.append(bisection, 'wx');
+  /** When something was last written to it. */
+  writtenAt(): Date {
+    return statSync(this.file).mtime;
   }
 
   add(happening: Happening): void {
-    this.append(happening, 'a');
+    append(this.file, [happening], 'a');
   }
 
   /** Whether there was one to take away. */
@@ -117,15 +119,15 @@ export class BisectJournal {
     await rm(this.file, { force: true });
     return was;
   }
+}
 
-  private append(value: unknown, flag: 'wx' | 'a'): void {
-    const file = openSync(this.file, flag);
-    try {
-      writeSync(file, `${JSON.stringify(value)}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
+function append(name: string, values: readonly unknown[], flag: 'w' | 'a'): void {
+  const file = openSync(name, flag);
+  try {
+    writeFileSync(file, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -1,26 +1,13 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { happened } from '../domain/culprit/journal.js';
 import type { Conclusion, Trial } from '../domain/culprit/question.js';
 import { nextTrials, openSearch, type Search } from '../domain/culprit/search.js';
+import { type BisectOptions, beginOrGoOn } from './bisect-begin.js';
 import { type Bisection, BisectJournal } from './bisect-journal.js';
 import { BisectRepository, type BisectTree, type Commit } from './bisect-repository.js';
 import { sayEnd, sayTrial } from './bisect-say.js';
 import { runScript } from './bisect-script.js';
 import { EXIT, Failure } from './failure.js';
 import type { Setting } from './setting.js';
-
-/** What `testyard bisect` can be told. */
-export interface BisectOptions {
-  readonly good?: string;
-  readonly bad?: string;
-  readonly repo: string;
-  readonly jobs: number;
-  readonly switchCost: number;
-  readonly timeout?: number;
-  readonly keepFiles?: boolean;
-  readonly output?: boolean;
-}
 
 /** Trials without an answer in a row, after which the script itself must be looked at. */
 const MOST_SILENT = 6;
@@ -48,87 +35,6 @@ export async function bisect(
   } finally {
     journal.release();
   }
-}
-
-async function beginOrGoOn(
-  { screen }: Setting,
-  repository: BisectRepository,
-  journal: BisectJournal,
-  script: readonly string[],
-  options: BisectOptions,
-): Promise<{ readonly bisection: Bisection; readonly search: Search }> {
-  const kept = await journal.read();
-  if (kept === undefined) {
-    const bisection = await begin(repository, journal, script, options);
-    return { bisection, search: openSearch(bisection.question) };
-  }
-  const { bisection } = kept;
-  await mustBeSame(repository, bisection, script, options);
-  let { search } = kept;
-  if (search.phase === 'done') return { bisection, search };
-  screen.note(`going on after ${search.next - 1} trials; to begin anew: testyard bisect reset`);
-  journal.mend();
-  await repository.forgetLeftTrees();
-  for (const { id } of search.pending) search = put(journal, search, { told: id, outcome: 'withdrawn' });
-  return { bisection, search };
-}
-
-async function begin(
-  repository: BisectRepository,
-  journal: BisectJournal,
-  script: readonly string[],
-  { good, bad, switchCost, timeout, keepFiles }: BisectOptions,
-): Promise<Bisection> {
-  if (good === undefined || bad === undefined || script.length === 0)
-    throw new Failure(
-      'say between which commits, and what tells good from bad',
-      undefined,
-      'testyard bisect --good v1.0 --bad HEAD -- ./check.sh',
-    );
-  const commits = await repository.line(
-    await repository.commit('--good', good),
-    await repository.commit('--bad', bad),
-  );
-  const bisection: Bisection = {
-    version: 1,
-    commits,
-    script: await placed(repository, script),
-    keepsFiles: keepFiles === true,
-    ...(timeout === undefined ? {} : { timeoutS: timeout }),
-    question: { kind: 'line', changes: commits.length - 1, switching: switchCost },
-  };
-  journal.begin(bisection);
-  return bisection;
-}
-
-/** Files that the repository does not know are not in its work trees: they are named by where they are. */
-async function placed(repository: BisectRepository, script: readonly string[]): Promise<readonly string[]> {
-  const words: string[] = [];
-  for (const [n, word] of script.entries()) {
-    const isFile = (n > 0 || word.includes('/')) && existsSync(word);
-    const isOurs = isFile && !(await repository.knows(path.resolve(word)));
-    words.push(isOurs ? path.resolve(word) : word);
-  }
-  return words;
-}
-
-/** Another question than the one under way is not mixed with it. */
-async function mustBeSame(
-  repository: BisectRepository,
-  { commits, script: kept }: Bisection,
-  script: readonly string[],
-  { good, bad }: BisectOptions,
-): Promise<void> {
-  const same =
-    (good === undefined || (await repository.commit('--good', good)) === commits[0]) &&
-    (bad === undefined || (await repository.commit('--bad', bad)) === commits.at(-1)) &&
-    (script.length === 0 || (await placed(repository, script)).join('\0') === kept.join('\0'));
-  if (!same)
-    throw new Failure(
-      'another bisection is under way in this repository',
-      undefined,
-      'Go on with it: testyard bisect. Read it: testyard bisect log. Forget it: testyard bisect reset',
-    );
 }
 
 /** Work trees are the hosts of this search: each tries one commit at a time. */

@@ -167,7 +167,7 @@ describe('testyard bisect', () => {
     const log = await bisect('log');
     expect(log.out.split('\n').filter((line) => /^ +\d+ /.test(line))).toHaveLength(4);
     const second = await cli.run(args, { TMPDIR: temporary });
-    expect(second.err).toContain('going on');
+    expect(second.err).toContain('going on after 4 trials;');
     expect(second.out).toContain('  change 9\n');
     expect(second.out).not.toMatch(/^ {2}[1-4] {2}/m);
     expect(readFileSync(journal, 'utf8')).not.toContain('outc{');
@@ -176,15 +176,71 @@ describe('testyard bisect', () => {
     expect(git('worktree', 'list').split('\n')).toHaveLength(1);
   }, 120_000);
 
-  it('answers once more what it has found, until it is reset', async () => {
+  it('answers once more what it has found, and says so, until it is reset', async () => {
     const args = [...between(0, 40), '--', 'sh', '-c', 'test "$(cat number)" -lt 5'];
     await bisect(...args);
     const again = await bisect(...args);
+    expect(again.err).toMatch(
+      /nothing is tried now: this was found [\d.]+ s ago; to begin anew: testyard bisect reset/,
+    );
     expect(again.out).toContain('  change 5\n');
     expect(again.out).not.toMatch(/^ +1 /m);
-    expect((await bisect(...between(0, 30), '--', 'false')).err).toContain('another bisection is under way');
     expect((await bisect('reset')).out).toBe('forgotten\n');
     expect((await bisect('log')).err).toContain('no bisection is under way');
+  }, 120_000);
+
+  it('begins another where the one before is over', async () => {
+    const test = ['--', 'sh', '-c', 'test "$(cat number)" -lt 5'];
+    await bisect(...between(0, 40), ...test);
+    const shorter = await bisect(...between(2, 30), ...test);
+    expect(shorter.err).toContain('the bisection before this one was over: it is forgotten');
+    expect(shorter.out).toMatch(/^ +1 .* {2}change 5\n/ms);
+    const patient = await bisect(...between(2, 30), '--timeout', '30', ...test);
+    expect(patient.err).toContain('was over');
+    expect(patient.out).toMatch(/^ +1 /m);
+  }, 120_000);
+
+  it('begins another where the one before has tried nothing', async () => {
+    const interpreter = script('interpreter.sh', '');
+    writeFileSync(interpreter, '#!/no/such/interpreter\n');
+    expect((await bisect(...between(0, 40), '--', interpreter)).code).toBe(2);
+    const right = await bisect(...between(0, 40), '--', 'sh', '-c', 'test "$(cat number)" -lt 5');
+    expect(right.err).toContain('the bisection before this one had tried nothing: it is forgotten');
+    expect(right.out).toContain('  change 5\n');
+  }, 120_000);
+
+  it('keeps one that is under way from another; options that are told now hold from now on', async () => {
+    // It answers three times, then it is killed until the gate is open, then what is bad hangs.
+    const [gate, runs] = [path.join(folder, `gate${count}`), path.join(folder, `runs${count}`)];
+    const dies = script(
+      'dies.sh',
+      `echo x >> ${runs}
+      test $(wc -l < ${runs}) -gt 3 -a ! -e ${gate} && kill -9 $$
+      test "$(cat number)" -lt 7 && exit 0
+      test -e ${gate} && exec tail -f /dev/null
+      exit 1`,
+    );
+    const first = await bisect(...between(0, 40), '--', dies);
+    expect(first.err).toContain('in a row');
+    const other = await bisect(...between(0, 30), '--', dies);
+    expect(other.err).toContain('another bisection is under way in this repository, after 9 trials');
+    expect(other.code).toBe(2);
+    writeFileSync(gate, '');
+    const on = await bisect('--timeout', '1', '--switch-cost', '2', '--keep-files');
+    expect(on.err).toContain(
+      'going on after 9 trials, with --timeout 1 from here on, with --keep-files from here on, with --switch-cost 2',
+    );
+    expect(on.out).toContain('  change 7\n');
+  }, 120_000);
+
+  it('takes an empty journal for none', async () => {
+    const journal = path.join(repo, '.git/testyard-bisect.jsonl');
+    writeFileSync(journal, '');
+    const done = await bisect(...between(0, 40), '--', 'sh', '-c', 'test "$(cat number)" -lt 5');
+    expect(done.out).toContain('  change 5\n');
+    expect(readdirSync(path.dirname(journal)).filter((name) => name.startsWith('testyard'))).toEqual([
+      'testyard-bisect.jsonl',
+    ]);
   }, 120_000);
 
   it('tries several commits at a time, each in a tree of its own, without what another left', async () => {

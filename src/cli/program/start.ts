@@ -123,7 +123,6 @@ function addBisecting(testyard: Command, does: Does): void {
       '--switch-cost <n>',
       'what another commit costs (to build it, say), in runs of the script',
       integer,
-      0,
     )
     .option('--timeout <s>', 'a script that runs longer is ended, and its commit is bad', atLeastOne)
     .option('--keep-files', 'do not remove what earlier trials built')
