@@ -1,5 +1,6 @@
 import type { Cause, Conclusion, Outcome, Trial } from '../domain/culprit/question.js';
 import { expectedTrials, likeliest, type Search } from '../domain/culprit/search.js';
+import { tallyOf } from '../domain/culprit/tally.js';
 import type { Bisection } from './bisect-journal.js';
 import type { Commit } from './bisect-repository.js';
 import type { Setting } from './setting.js';
@@ -59,15 +60,15 @@ export function sayEnd(
   else
     for (const line of [
       '',
-      ...endLines(conclusion, about),
+      ...endLines(conclusion, about, search),
       ...costLines(search),
-      ...againLines(bisection, about),
+      ...againLines(bisection, conclusion),
     ])
       screen.line(line);
   return named ? 0 : 3;
 }
 
-function endLines(conclusion: Conclusion, about: readonly Commit[]): readonly string[] {
+function endLines(conclusion: Conclusion, about: readonly Commit[], search: Search): readonly string[] {
   const listed = about.flatMap((commit) => [
     `  ${commit.id}`,
     `  ${commit.author}, ${commit.date}`,
@@ -90,9 +91,7 @@ function endLines(conclusion: Conclusion, about: readonly Commit[]): readonly st
         'Take an older --good, or look at what has changed on this machine.',
       ];
     case 'flaky':
-      return [
-        `it only flakes, with a probability of ${percent(conclusion.probability)}: it fails ${percent(conclusion.rate)} of the time, in every commit.`,
-      ];
+      return flakyLines(conclusion.probability, search);
     default: {
       const parts = conclusion.causes.map(
         ({ kind, changes, probability }) =>
@@ -104,6 +103,21 @@ function endLines(conclusion: Conclusion, about: readonly Commit[]): readonly st
       ];
     }
   }
+}
+
+/** What was seen, not the rate that is believed: that one is never 0. */
+function flakyLines(probability: number, { tallies, question }: Search): readonly string[] {
+  const bad = tallies.reduce((sum, one) => sum + one.bad, 0);
+  const all = tallies.reduce((sum, one) => sum + one.bad + one.good, 0);
+  if (bad > 0)
+    return [
+      `it only flakes, with a probability of ${percent(probability)}: ${bad} of ${all} trials were bad, and no commit began it.`,
+    ];
+  const last = tallyOf(tallies, question.changes).good;
+  return [
+    `it never failed: all ${all} trials were good, ${last} of them of the bad commit.`,
+    'Look whether the command tells good from bad, and whether that commit is bad on this machine.',
+  ];
 }
 
 function costLines({ spent, verification, conclusion }: Search): readonly string[] {
@@ -118,10 +132,12 @@ function costLines({ spent, verification, conclusion }: Search): readonly string
   ];
 }
 
-function againLines({ script }: Bisection, [first]: readonly Commit[]): readonly string[] {
-  if (first === undefined) return [];
+function againLines({ commits, script }: Bisection, conclusion: Conclusion): readonly string[] {
+  if (conclusion.kind !== 'culprit' && conclusion.kind !== 'several') return [];
+  // Of several only the last can be tested.
+  const commit = short(commits[conclusion.changes.at(-1) ?? 0] ?? '');
   return [
-    `see it again: git worktree add --detach ../again ${short(first.id)} && cd ../again && ${script.map(quoted).join(' ')}`,
+    `see it again: git worktree add --detach ../again ${commit} && cd ../again && ${script.map(quoted).join(' ')}`,
   ];
 }
 

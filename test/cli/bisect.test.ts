@@ -102,6 +102,41 @@ describe('testyard bisect', () => {
     expect(done.code).toBe(3);
   }, 120_000);
 
+  it('says what was seen where nothing ever failed', async () => {
+    const done = await bisect(...between(0, 40), '--', 'true');
+    expect(done.out).toMatch(
+      /^it never failed: all (\d+) trials were good, \d+ of them of the bad commit\.$/m,
+    );
+    expect(done.out).not.toMatch(/fails [\d.]+ %|flakes|see it again/);
+    expect(done.code).toBe(3);
+  }, 120_000);
+
+  it('says what was seen where it only flakes, and names no commit to see it again', async () => {
+    const runs = path.join(folder, `runs${count}`);
+    const flakes = script('flakes.sh', `echo x >> ${runs}; test $(($(wc -l < ${runs}) % 4)) != 0`);
+    const done = await bisect(...between(0, 40), '--', flakes);
+    const [, bad, all] =
+      /it only flakes, with a probability of .*: (\d+) of (\d+) trials were bad/.exec(done.out) ?? [];
+    expect(Number(all)).toBe(readFileSync(runs, 'utf8').length / 2);
+    expect(Number(bad)).toBe(Math.floor(Number(all) / 4));
+    expect(done.out).not.toContain('see it again');
+    expect(done.code).toBe(3);
+  }, 120_000);
+
+  it('names no commit to see it again where it can name none', async () => {
+    // Whether it is the change or was bad before cannot be told.
+    const done = await bisect(
+      ...between(39, 40),
+      '--',
+      'sh',
+      '-c',
+      'test $(cat number) = 40 || exit 125; exit 1',
+    );
+    expect(done.out).toContain('no single commit could be named');
+    expect(done.out).not.toContain('see it again');
+    expect(done.code).toBe(3);
+  }, 120_000);
+
   it('passes over commits that cannot be tested, and names several where nothing tells them apart', async () => {
     const done = await bisect(
       ...between(0, 40),
