@@ -189,5 +189,6 @@ function answerWords({ answer, detail, answeredBy, until }: SearchDetail['accusa
   if (answer === undefined) return 'no answer yet';
   const by = `, says ${answeredBy}`;
   if (answer === 'not_mine') return `not theirs${by}: withdrawn${detail ? ` (${detail})` : ''}`;
-  return answer === 'fixed_in' ? `fixed in ${detail}${by}` : `snoozed until ${until}${by}`;
+  const rest = until === undefined ? '' : `snoozed until ${until}`;
+  return answer === 'fixed_in' ? `fixed in ${detail}${by}${rest === '' ? '' : `; ${rest}`}` : `${rest}${by}`;
 }

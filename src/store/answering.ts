@@ -40,7 +40,10 @@ export async function accusationById(sql: Sql, id: Id): Promise<Accusation | und
   return row;
 }
 
-/** Notes an answer, the last one counts; false where the accusation was withdrawn before. */
+/**
+ * Notes an answer; false where the accusation was withdrawn before. The last one counts, but that letters wait and that
+ * a version mends it are two things: neither takes the other back.
+ */
 export async function noteAnswer(
   sql: Sql,
   { id, search, projectId, change, component, version }: Accusation,
@@ -50,12 +53,10 @@ export async function noteAnswer(
   const detail =
     answer.kind === 'fixed_in' ? answer.version : answer.kind === 'not_mine' ? answer.why || null : null;
   const until = answer.kind === 'snoozed' ? answer.until : null;
-  const rows = await sql.rows(
-    `UPDATE accusation SET answer = $2, detail = $3, answered_by = $4, answered_at = grid_now(), until = $5,
-       withdrawn_at = CASE WHEN $2 = 'not_mine' THEN grid_now() END
-     WHERE id = $1 AND withdrawn_at IS NULL RETURNING id`,
-    [id, answer.kind, detail, by, until],
-  );
+  const rows =
+    answer.kind === 'snoozed'
+      ? await sql.rows(`${SNOOZED} RETURNING id`, [id, until, by])
+      : await sql.rows(`${ANSWERED} RETURNING id`, [id, answer.kind, detail, by]);
   if (rows.length === 0) return false;
   await chronicle(sql, [
     {
@@ -78,6 +79,14 @@ export async function holdLetters(sql: Sql, search: Id, recipient: string, until
     [search, recipient, until],
   );
 }
+
+const SNOOZED = `UPDATE accusation SET until = $2, answer = coalesce(answer, 'snoozed'),
+    answered_by = CASE WHEN answer = 'fixed_in' THEN answered_by ELSE $3 END,
+    answered_at = CASE WHEN answer = 'fixed_in' THEN answered_at ELSE grid_now() END
+  WHERE id = $1 AND withdrawn_at IS NULL`;
+const ANSWERED = `UPDATE accusation SET answer = $2, detail = $3, answered_by = $4, answered_at = grid_now(),
+    until = CASE WHEN $2 = 'fixed_in' THEN until END, withdrawn_at = CASE WHEN $2 = 'not_mine' THEN grid_now() END
+  WHERE id = $1 AND withdrawn_at IS NULL`;
 
 const KINDS = {
   not_mine: 'accusation.withdrawn',

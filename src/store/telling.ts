@@ -229,7 +229,7 @@ async function put(sql: Sql, { gathered = false, ...telling }: Telling): Promise
      SELECT CASE WHEN $6 THEN 'digest' ELSE 'mail' END, owner, $2, $3, $4, $5,
        CASE WHEN $7 THEN date_trunc('week', grid_now() - interval '7 hours', 'UTC') + interval '7 days 7 hours'
          WHEN $6 THEN next_digest(mail->>'digest') ELSE greatest(grid_now(), (SELECT max(until) FROM accusation a
-         WHERE 'q' || a.search_id = $2 AND a.owner = recipients.owner AND a.answer = 'snoozed')) END
+         WHERE 'q' || a.search_id = $2 AND a.owner = recipients.owner)) END
      FROM grid CROSS JOIN unnest($1::text[]) AS recipients (owner) WHERE mail ? 'smtp'
      UNION ALL
      SELECT 'web_hook', hook, $2, $3, $4, $5, grid_now()

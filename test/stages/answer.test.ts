@@ -151,4 +151,26 @@ describe('snooze', () => {
     expect((await letters())[1]?.wait).toBeGreaterThan(2.9 * 86_400);
     expect(await said('accusation.snoozed')).toMatchObject([{ actor: 'pia', until: in3Days.toISOString() }]);
   });
+
+  it.each([
+    ['before', ['snoozed', 'fixed_in']],
+    ['after', ['fixed_in', 'snoozed']],
+  ] as const)('and a version that mends it do not touch each other: said %s it', async (_, order) => {
+    await accused(bad('2', '3'));
+    const until = new Date(Date.parse('2026-01-01T00:00:00Z') + (grid.sim.nowS + 3 * 86_400) * 1000);
+    for (const kind of order) await answer(kind === 'snoozed' ? { kind, until } : { kind, version: '4' });
+    grid.arrive(grid.sim.nowS + 60, [arriving('p3', '3')]);
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 9_000);
+    // Version 3 waits for 4: nothing is searched, and nobody told again.
+    expect(await grid.changes()).toMatchObject({ 'p3 3': 'new' });
+    expect(await grid.told()).toHaveLength(1);
+    grid.arrive(grid.sim.nowS + 60, [arriving('p3', '4')]);
+    await grid.runUntilQuiet(grid.sim.nowS + 300, 12_000);
+    expect(await grid.baseline()).toEqual(at('2', { p3: '4' }));
+    const waits = (await letters()).map(({ kind, wait }) => [kind, wait > 2.5 * 86_400]);
+    expect(waits).toEqual([
+      ['told', true],
+      ['closed', true],
+    ]);
+  });
 });

@@ -80,6 +80,7 @@ export const AccusationView = z.object({
   version: z.string(),
   owner: z.string(),
   madeAt: time,
+  /** `snoozed` where nothing else was said: `until` goes beside `fixed_in` as well. */
   answer: z.enum(['not_mine', 'fixed_in', 'snoozed']).optional(),
   /** The version that mends it, or what was said beside the answer. */
   detail: z.string().optional(),
