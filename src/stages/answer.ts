@@ -1,8 +1,26 @@
-import { type Answer, comesBefore } from '../domain/answer/answer.js';
-import { type Accusation, fixesIn, gridNow, holdLetters, noteAnswer, pinsFor } from '../store/answering.js';
+import type { Answer } from '../domain/answer/answer.js';
+import {
+  comesBefore,
+  comesTooEarly,
+  fixAsKept,
+  fixProblem,
+  isAmbiguous,
+  shownVersion,
+} from '../domain/answer/fix.js';
+import { showId } from '../domain/id.js';
+import {
+  type Accusation,
+  fixesIn,
+  gridNow,
+  holdLetters,
+  noteAnswer,
+  noteWaiting,
+  pinsFor,
+  placesOf,
+} from '../store/answering.js';
 import { type Change, setChangeState } from '../store/changing.js';
 import { liftPin } from '../store/holding-back.js';
-import type { Sql, Transaction } from '../store/store.js';
+import type { Transaction } from '../store/store.js';
 import { wake } from '../store/store.js';
 
 /** Nobody is left in peace for longer at a time. */
@@ -15,12 +33,17 @@ const LONGEST_SNOOZE_MS = 90 * 86_400_000;
 export async function giveAnswer(
   tx: Transaction,
   accusation: Accusation,
-  answer: Answer,
+  given: Answer,
   by: string,
 ): Promise<string | undefined> {
-  const { component, version, search, change, state } = accusation;
-  if (answer.kind === 'fixed_in' && answer.version === version)
-    return `${component} ${version} is the very version that it is about: name the one that mends it`;
+  const { search, change, state } = accusation;
+  const answer =
+    given.kind === 'fixed_in' ? { ...given, version: fixAsKept(accusation.kind, given.version) } : given;
+  if (answer.kind === 'fixed_in') {
+    const problem =
+      fixProblem(accusation, answer.version) ?? (await misplaced(tx, accusation, answer.version));
+    if (problem !== undefined) return problem;
+  }
   if (answer.kind === 'snoozed') {
     const forMs = answer.until.getTime() - (await gridNow(tx)).getTime();
     if (forMs <= 0) return 'that moment is over: name one to come';
@@ -38,17 +61,34 @@ export async function giveAnswer(
   return undefined;
 }
 
-/** Changes of a watch of which somebody said that only a later version mends what an earlier one broke. */
+/** Why a digest that begins so is none of a later version, by what has arrived; undefined: it may be, or may come. */
+async function misplaced(tx: Transaction, accusation: Accusation, fix: string): Promise<string | undefined> {
+  const { kind, componentId, position } = accusation;
+  if (kind === 'apt' || kind === 'dnf') return undefined;
+  const [place, ...others] = await placesOf(tx, componentId, fix);
+  if (others.length > 0) return isAmbiguous(accusation, fix);
+  return place !== undefined && place < BigInt(position) ? comesTooEarly(accusation, fix) : undefined;
+}
+
+/** Changes of a watch of which somebody said that only a later version mends what an earlier one broke; each says so. */
 export async function waitingForFix(
-  sql: Sql,
+  tx: Transaction,
   watch: string,
   changes: readonly Change[],
 ): Promise<readonly { readonly change: Change; readonly why: string }[]> {
-  const fixes = await fixesIn(sql, watch);
-  return changes.flatMap((change) => {
-    const fix = fixes.find((one) => comesBefore(change, one));
-    return fix === undefined
-      ? []
-      : [{ change, why: `its owner says that ${fix.version} mends it: that is waited for` }];
+  const fixes = await fixesIn(tx, watch);
+  const waiting = changes.flatMap((change) => {
+    // A branch takes all that came before along with what mends it.
+    const line = changes.filter(
+      (one) => one === change || (one.kind === 'git' && one.component === change.component),
+    );
+    const fix = fixes.find((one) => line.every((each) => comesBefore(each, one)));
+    if (fix === undefined) return [];
+    const mends = `${shownVersion(change.kind, fix.version)} mends it`;
+    return [
+      { change, why: `its owner says in ${showId('search', fix.search)} that ${mends}: that is waited for` },
+    ];
   });
+  for (const { change, why } of waiting) await noteWaiting(tx, change.id, why);
+  return waiting;
 }

@@ -1,6 +1,8 @@
-import type { Answer, Fix } from '../domain/answer/answer.js';
+import type { Answer } from '../domain/answer/answer.js';
+import type { Fix } from '../domain/answer/fix.js';
 import type { ChangeState } from '../domain/change.js';
 import { type Id, showId } from '../domain/id.js';
+import type { ComponentKind } from '../domain/watch.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
 import type { Hunt } from './hunts.js';
@@ -13,8 +15,12 @@ export interface Accusation {
   readonly projectId: Id;
   readonly test: string;
   readonly change: Id;
+  readonly componentId: Id;
   readonly component: string;
+  readonly kind: ComponentKind;
   readonly version: string;
+  /** Where the change stands in the line. */
+  readonly position: string;
   readonly state: ChangeState;
   readonly owner: string;
   readonly answer: Answer['kind'] | null;
@@ -22,7 +28,7 @@ export interface Accusation {
 }
 
 const ACCUSATION = `SELECT a.id, a.search_id AS search, s.project_id AS "projectId", t.name AS test, a.change_id AS change,
-  k.name AS component, c.version, c.state, a.owner, a.answer, a.withdrawn_at AS "withdrawnAt"
+  k.id AS "componentId", k.name AS component, k.kind, c.version, c.position, c.state, a.owner, a.answer, a.withdrawn_at AS "withdrawnAt"
   FROM accusation a JOIN search s ON s.id = a.search_id JOIN test t ON t.id = s.test_id
   JOIN change c ON c.id = a.change_id JOIN component k ON k.id = c.component_id`;
 
@@ -121,11 +127,12 @@ export async function withdrawnLately(
 
 /** The fixes that were announced for what is held back in a watch. */
 export async function fixesIn(sql: Sql, watch: string): Promise<readonly Fix[]> {
-  const rows = await sql.rows<{ componentId: Id; version: string; position: string | null }>(
-    `SELECT p.component_id AS "componentId", a.detail AS version, f.position FROM pin p
-     JOIN component k ON k.id = p.component_id AND k.watch = $1
+  const rows = await sql.rows<Omit<Fix, 'position'> & { position: string | null }>(
+    `SELECT p.component_id AS "componentId", a.detail AS version, a.search_id AS search,
+       (SELECT min(f.position) FROM change f WHERE f.component_id = p.component_id AND f.position > held.position
+          AND CASE WHEN k.kind IN ('apt', 'dnf') THEN f.version = a.detail ELSE starts_with(f.version, a.detail) END) AS position
+     FROM pin p JOIN component k ON k.id = p.component_id AND k.watch = $1 JOIN change held ON held.id = p.change_id
      JOIN accusation a ON a.search_id = p.search_id AND a.change_id = p.change_id AND a.answer = 'fixed_in'
-     LEFT JOIN change f ON f.component_id = p.component_id AND f.version = a.detail
      WHERE p.lifted_at IS NULL ORDER BY p.id`,
     [watch],
   );
@@ -133,6 +140,20 @@ export async function fixesIn(sql: Sql, watch: string): Promise<readonly Fix[]> 
     ...fix,
     ...(position === null ? {} : { position: BigInt(position) }),
   }));
+}
+
+/** Where in the line the known versions of a component stand that begin so. */
+export async function placesOf(sql: Sql, component: Id, digits: string): Promise<readonly bigint[]> {
+  const rows = await sql.rows<{ position: string }>(
+    `SELECT position FROM change WHERE component_id = $1 AND starts_with(version, $2)`,
+    [component, digits],
+  );
+  return rows.map(({ position }) => BigInt(position));
+}
+
+/** Says of a new change what it waits for. */
+export async function noteWaiting(sql: Sql, change: Id, why: string): Promise<void> {
+  await sql.rows(`UPDATE change SET why = $2 WHERE id = $1 AND state = 'new' AND why <> $2`, [change, why]);
 }
 
 /** The moment it is for the grid. */

@@ -6,6 +6,7 @@ import { recordArrivals } from '../../src/store/changing.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
 
+const PLACE = { kind: 'apt', url: 'x', suite: 'stable', component: 'main' } as const;
 const KEY = 'a key that nobody can guess, really';
 let api: TestApi;
 let project: string;
@@ -23,7 +24,7 @@ afterAll(() => api?.close());
 beforeEach(async () => {
   const rows = new Rows(api.store);
   const name = `lab/<b>${crypto.randomUUID()}`;
-  const watch = { name: 'lab', project: 'mine', place: { kind: 'git', url: 'x', branch: 'main' } } as const;
+  const watch = { name: 'lab', project: 'mine', place: PLACE } as const;
   const arrival = { component: name, title: 't', owner: 'ann', facts: {} };
   const change = await api.store.transaction(async (tx) => {
     await recordArrivals(tx, watch, { arrivals: [{ ...arrival, version: '1' }], isAll: false });
@@ -113,6 +114,9 @@ describe('a link in a letter', () => {
     ])
       expect([400, 404], bad).toContain((await api.ask(undefined, 'POST', bad, 'days=1', form)).status);
     expect((await read())?.answer).toBeNull();
+    const page = await api.ask(undefined, 'POST', link('fixed_in'), 'version=v3', form);
+    expect(page.text).toContain('&#39;v3&#39; is no Debian version');
+    expect((await read())?.answer).toBeNull();
   });
 
   it.each(['GET', 'POST'] as const)('that came too late says what to do instead: %s', async (method) => {
@@ -145,6 +149,7 @@ describe('an answer with a token', () => {
     const ask = (body: unknown) => api.ask(api.admin, 'POST', at, body);
     expect((await ask({ answer: 'fixed_in' })).json.errors[0].message).toBe('fixed_in goes with version');
     expect((await ask({ answer: 'fixed_in', version: '2' })).json.detail).toContain('the very version');
+    expect((await ask({ answer: 'fixed_in', version: 'v3' })).json.detail).toContain('no Debian version');
     expect((await ask({ answer: 'snoozed', until: '2020-01-01T00:00:00Z' })).json.detail).toContain(
       'is over',
     );

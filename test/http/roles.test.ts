@@ -123,7 +123,7 @@ const expected: Record<RouteName, Expectation> = {
   stopSearch: { path: '/api/v1/searches/{search}/stop', gets: [401, 403, 200, 200, 403, 404] },
   answerSearch: {
     path: '/api/v1/searches/{search}/answer',
-    body: { answer: 'fixed_in', version: '3' },
+    body: { answer: 'fixed_in', version: '0123456' },
     gets: [401, 403, 200, 200, 403, 404],
   },
   showAnswerLink: {

@@ -111,7 +111,7 @@ describe('fixed in a version', () => {
     expect(await grid.changes()).toMatchObject({ 'p3 3': 'new' });
     expect(await grid.told()).toHaveLength(1);
     expect(await said('decision.not_acted')).toMatchObject([
-      { what: 'try it', why: 'its owner says that 4 mends it: that is waited for' },
+      { what: 'try it', why: 'its owner says in q1 that 4 mends it: that is waited for' },
     ]);
     expect(await pins()).toEqual([{ version: '1' }]);
     grid.arrive(grid.sim.nowS + 60, [arriving('p3', '4')]);

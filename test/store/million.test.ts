@@ -744,6 +744,8 @@ describe('changes', () => {
   look('', answering.pinsFor, ['1', '1']);
   look('', answering.withdrawnLately, [{ testName: 'boot', projectId: '3' }, ['1', '2']]);
   look('', answering.fixesIn, ['debs']);
+  look('', answering.placesOf, ['1', '0123456']);
+  look('', answering.noteWaiting, ['1', 'why']);
   look('', answering.gridNow, []);
   look('', answering.holdLetters, ['1', 'ann', new Date()]);
   const red = { projectId: '3', testName: 'test 7', run: runId(middle) };
@@ -773,8 +775,24 @@ describe('changes', () => {
   look('', knownBeforeStore.whatItTakes, ['1', ['restore']]);
   look('to an accusation', answering.noteAnswer, [
     {
-      ...{ id: '1', search: '1', projectId: '3', test: 'boot', change: '1', component: 'a', version: '1' },
-      ...{ state: 'blamed', owner: 'ann', answer: null, withdrawnAt: null },
+      ...{
+        id: '1',
+        search: '1',
+        projectId: '3',
+        test: 'boot',
+        change: '1',
+        componentId: '1',
+        component: 'a',
+      },
+      ...{
+        kind: 'apt',
+        version: '1',
+        position: '1',
+        state: 'blamed',
+        owner: 'ann',
+        answer: null,
+        withdrawnAt: null,
+      },
     },
     { kind: 'not_mine', why: '' },
     'ann',
