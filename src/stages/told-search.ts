@@ -1,7 +1,7 @@
 import type { Answer } from '../domain/answer/answer.js';
 import { LINK_S, linkAt } from '../domain/answer/link.js';
 import type { Verification } from '../domain/culprit/verification.js';
-import { type Id, readId } from '../domain/id.js';
+import { type Id, readId, showId } from '../domain/id.js';
 import { versionBefore } from '../domain/intake/line.js';
 import type { Counted, FoundChange, ToldSearch } from '../domain/tell/news.js';
 import type { Blobs } from '../ports/blobs.js';
@@ -9,7 +9,7 @@ import { accusationsIn } from '../store/answering.js';
 import { lastWordsOf } from '../store/broken-off.js';
 import { type Change, readChanges } from '../store/changing.js';
 import { findEnvironment } from '../store/environment.js';
-import { findSearch, listPins, type SearchRow, trialsOf } from '../store/searches.js';
+import { findSearch, listPins, partnerSearch, type SearchRow, trialsOf } from '../store/searches.js';
 import type { Sql } from '../store/store.js';
 import { atHome } from './at-home.js';
 import { compareRecorded } from './environment.js';
@@ -43,11 +43,13 @@ export async function toldSearch(
   const id = readId('search', thread);
   const row = id === undefined ? undefined : await findSearch(sql, 'all', id);
   if (id === undefined || row === undefined) return undefined;
-  const [trials, pins, known] = await Promise.all([
+  const [trials, pins, known, other] = await Promise.all([
     trialsOf(sql, id),
     listPins(sql, { visible: 'all', search: id, open: true, limit: MOST_PINS }),
     readChanges(sql, foundIn(row)),
+    partnerSearch(sql, id),
   ]);
+  const partners = other === undefined ? [] : await readChanges(sql, foundIn(other));
   const { conclusion, spent, verification } = row.value;
   const difference = await differenceOf(sql, trials, letter.blobs);
   const links = await linksOf(sql, id, letter);
@@ -56,6 +58,7 @@ export async function toldSearch(
     id: thread,
     test: row.test,
     found: known.map((change) => foundChange(change, row)),
+    partners: other === undefined ? [] : partners.map((change) => foundChange(change, other)),
     among: row.line.length,
     ...(conclusion !== undefined && 'probability' in conclusion
       ? { probability: conclusion.probability }
@@ -63,11 +66,27 @@ export async function toldSearch(
     trials: { search: spent.search, verify: spent.verify },
     ...(verification === undefined ? {} : bothWays(verification, trials)),
     ...(difference === undefined ? {} : { difference }),
-    heldAt: pins.items.map(({ component, version }) => ({ component, version })),
+    heldAt: await heldAt(sql, pins.items),
     ...(lastWords === undefined ? {} : { lastWords }),
-    commands: await commandsFor(sql, row, known, trials),
+    commands: await commandsFor(sql, row, [known, partners], trials),
     ...links,
   };
+}
+
+/** What is held back, and with each what cannot be put in without it. */
+async function heldAt(
+  sql: Sql,
+  pins: Awaited<ReturnType<typeof listPins>>['items'],
+): Promise<ToldSearch['heldAt']> {
+  const ids = pins.flatMap(({ behind }) => behind.flatMap(({ change }) => readId('change', change) ?? []));
+  const known = new Map((await readChanges(sql, ids)).map((change) => [showId('change', change.id), change]));
+  return pins.map(({ component, version, behind }) => ({
+    ...{ component, version },
+    behind: behind.flatMap(({ change, why }) => {
+      const one = known.get(change);
+      return one === undefined ? [] : [{ component: one.component, version: one.version, why }];
+    }),
+  }));
 }
 
 /** The changes that a search found, by id. */
@@ -125,12 +144,12 @@ async function differenceOf(
 async function commandsFor(
   sql: Sql,
   row: SearchRow,
-  known: readonly Change[],
+  [known, partners]: readonly [found: readonly Change[], partners: readonly Change[]],
   trials: Trials,
 ): Promise<ToldSearch['commands']> {
   const bad = trials.findLast(({ outcome, run }) => outcome === 'bad' && run !== undefined)?.run;
   const [change] = known;
-  const local = change === undefined || known.length > 1 ? [] : await atHome(sql, change, row);
+  const local = change === undefined || known.length > 1 ? [] : await atHome(sql, change, partners, row);
   return [
     [`testyard search q${row.id}`, 'all that is known of it'],
     ...(bad === undefined ? [] : [[`testyard logs ${bad}`, 'what the last bad run printed'] as const]),

@@ -12,14 +12,15 @@ export async function lastWordsOf(sql: Sql, search: Id): Promise<string | undefi
   return row?.message ?? undefined;
 }
 
-/** The steps that build a branch now, with their recipes. */
-export function buildsOf(
+/** The steps that bring the commits of a branch to hosts now: where to, and by which recipe those that build it. */
+export function placesOfBranch(
   sql: Sql,
   component: string,
-): Promise<readonly { readonly step: string; readonly recipe: string }[]> {
+): Promise<readonly { readonly step: string; readonly into: string; readonly recipe: string | null }[]> {
   return sql.rows(
-    `SELECT name AS step, spec->'action'->>'recipe' AS recipe FROM step
-     WHERE removed_at IS NULL AND spec->'action'->>'kind' = 'build' AND spec->'action'->'git'->>'component' = $1 ORDER BY name`,
+    `SELECT name AS step, spec->'action'->>'into' AS into, spec->'action'->>'recipe' AS recipe FROM step
+     WHERE removed_at IS NULL AND spec->'action'->>'kind' IN ('build', 'fetch')
+       AND spec->'action'->'git'->>'component' = $1 ORDER BY name`,
     [component],
   );
 }

@@ -13,9 +13,13 @@ export interface SearchRow {
   readonly project: string;
   readonly intake: string | null;
   readonly test: string;
+  /** The name of the test's file in its repository; where it has none, what a copy of it would be called. */
+  readonly testFile: string;
   readonly predicate: Predicate;
   readonly line: readonly LinkedChange[];
   readonly value: Search;
+  /** The change that does harm only together with the one that is searched for: the search asks for its partner. */
+  readonly partnerOf: Id | null;
   readonly actor: string;
   /** Whether what it finds is held back and told, though a person began it. */
   readonly consequences: boolean;
@@ -25,7 +29,9 @@ export interface SearchRow {
 }
 
 const SEARCHES = `SELECT s.id, s.project_id AS "projectId", p.name AS project, 'n' || s.intake_id AS intake, t.name AS test,
-  s.predicate, s.line, s.value, s.actor, s.consequences, s.opened_at AS "openedAt", s.closed_at AS "closedAt", s.why
+  coalesce(substring(t.spec->'source'->>'path' FROM '[^/]+$'), t.name || CASE WHEN t.spec ? 'lava' THEN '.yaml' ELSE '.sh' END)
+    AS "testFile", s.predicate, s.line, s.value, s.partner_of AS "partnerOf", s.actor, s.consequences,
+  s.opened_at AS "openedAt", s.closed_at AS "closedAt", s.why
   FROM search s JOIN project p ON p.id = s.project_id JOIN test t ON t.id = s.test_id
   WHERE ($1::bigint[] IS NULL OR s.project_id = ANY ($1))`;
 
@@ -51,6 +57,15 @@ export async function listSearches(sql: Sql, { visible, open, before, limit }: W
 /** One search, if it may be seen. */
 export async function findSearch(sql: Sql, visible: Visible, id: Id): Promise<SearchRow | undefined> {
   const [row] = await sql.rows<SearchRow>(`${SEARCHES} AND s.id = $2`, [visibleIds(visible), id]);
+  return row;
+}
+
+/** The search for what does harm only together with what a search found; undefined: there was none. */
+export async function partnerSearch(sql: Sql, search: Id): Promise<SearchRow | undefined> {
+  const [row] = await sql.rows<SearchRow>(
+    `${SEARCHES} AND s.parent_id = $2 AND s.partner_of IS NOT NULL ORDER BY s.id DESC LIMIT 1`,
+    [null, search],
+  );
   return row;
 }
 

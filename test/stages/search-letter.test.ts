@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { dice } from '../../bench/parts/report.js';
-import { arriving, changing, has } from '../../bench/sim/changing-grid.js';
+import { arriving, changing, has, isOwn } from '../../bench/sim/changing-grid.js';
 import type { Piece } from '../../bench/sim/fate.js';
 import { Smtp } from '../../src/adapters/smtp.js';
 import { SignedWebHooks } from '../../src/adapters/web-hook.js';
 import { isSealed } from '../../src/domain/answer/link.js';
+import { bisectCommand } from '../../src/domain/tell/build-command.js';
 import { giveAnswer } from '../../src/stages/answer.js';
 import { Sender } from '../../src/stages/send.js';
 import { accusationsIn } from '../../src/store/answering.js';
@@ -79,6 +80,65 @@ it('tells the owner what speaks for it, how to see it at home and how to answer;
   expect(correction?.headers).toHaveProperty('in-reply-to');
   expect(correction?.text).toMatch(/^This is withdrawn: that lab\/p2 2 did it; p2 says that it did not\./);
   if (process.env['SHOW_LETTER'] !== undefined) process.stdout.write(`${text}\n----\n${correction?.text}\n`);
+});
+
+it('names both of a pair, installs both, and says what is held back with it', async () => {
+  const isPair = (piece: Piece) => isOwn(piece) && has(piece, 'p2', '2') && has(piece, 'p3', '2');
+  grid = await openChanging(changing([...PACKAGES, 'p4'], 5, ['one']), (piece) =>
+    isPair(piece) ? { exit: 1 } : undefined,
+  );
+  const { store } = grid.sim;
+  await store.rows(`UPDATE grid SET mail = mail || jsonb_build_object('smtp', $1::text)`, [server.url]);
+  await store.rows(
+    `UPDATE test SET spec = spec || '{"source": {"url": "https://x.example/t.git", "commit": "0", "path": "net/one.py"}}'`,
+  );
+  const needs = { depends: [{ package: 'p3', operator: '>=', version: '2' }] } as const;
+  grid.arrive(
+    10,
+    [...PACKAGES, 'p4'].map((name) => arriving(name, '1')),
+  );
+  grid.arrive(600, [...PACKAGES.map((name) => arriving(name, '2')), arriving('p4', '2', needs)]);
+  await grid.runUntilQuiet(900, 9_000);
+  const both = await send();
+  expect(both.map(({ to }) => to[0]).sort()).toEqual(['p2@example.org', 'p3@example.org']);
+  for (const { text } of both) {
+    expect(text).toMatch(/^Change: {3}lab\/p3 1 -> 2\n {10}p3 2\nWith: {5}lab\/p2 1 -> 2\n {10}p2 2\n/m);
+    expect(text).toMatch(/^ {10}Each of the two does no harm without the other\.$/m);
+    expect(text).toMatch(/^Held: {5}lab\/p3 at 1, until .*\n {10}with it lab\/p4 2: it needs p3 \(>= 2\)$/m);
+    const put = 'sudo apt-get install --allow-downgrades p2=2';
+    expect(text).toContain(`  ${put} p3=2 && testyard run one.py  on a machine of yours: with both`);
+    expect(text).toContain(`  ${put} p3=1 && testyard run one.py  and without it`);
+  }
+});
+
+it('says of a branch how to find it at home with what the steps do that bring it to hosts', async () => {
+  const inventory = changing([], 5, ['one']);
+  const [step] = inventory.steps;
+  if (step === undefined) throw new Error('there is a step');
+  const commit = (n: number) => String(n).repeat(40);
+  const git = { url: 'https://git.example.org/a.git', ref: 'main', submodules: false, component: 'lab' };
+  const action = { kind: 'build', git, into: '/srv/a', recipe: 'make "$OUT"', on: 'host' } as const;
+  grid = await openChanging(
+    { ...inventory, steps: [{ ...step, action }] },
+    (piece) => (isOwn(piece) && piece.host.versionOf('lab') === commit(2) ? { exit: 1 } : undefined),
+    { place: { kind: 'git', url: git.url, branch: 'main' } },
+  );
+  const { store } = grid.sim;
+  await store.rows(`UPDATE grid SET mail = mail || jsonb_build_object('smtp', $1::text)`, [server.url]);
+  const at = (n: number) => ({
+    component: 'lab',
+    version: commit(n),
+    owner: 'a@example.org',
+    title: 't',
+    facts: {},
+  });
+  grid.arrive(10, [at(0)]);
+  grid.arrive(600, [at(1), at(2)]);
+  await grid.runUntilQuiet(900, 6_000);
+  const [letter] = await send();
+  const between = { good: commit(1), bad: commit(2) };
+  const command = bisectCommand(between, 'one.sh', [{ into: '/srv/a', recipe: 'make "$OUT"' }]);
+  expect(letter?.text).toContain(`  ${command}  in a clone of it (one.sh is your copy of the test, and what`);
 });
 
 it("tells a test's owner once a week that it fails now and then in any state", async () => {

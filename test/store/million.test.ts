@@ -726,11 +726,12 @@ describe('changes', () => {
   look('of a search', searches.listPins, [{ ...list, search: '1' }]);
   look('newest first', searches.listIntakes, [list]);
   look('', brokenOff.lastWordsOf, ['1']);
-  look('', brokenOff.buildsOf, ['debs/package 1']);
+  look('', brokenOff.placesOfBranch, ['debs/package 1']);
   const put = { kind: 'packages', install: [{ name: 'a', component: 'debs/package 1', version: '2' }] };
   const restored = { kind: 'restore', image: 'base', component: 'images/base', version: '2' };
   look('of 2 steps', equipping.equip, [[[{ action: put }, { action: restored }] as never]]);
   look('', searches.accusationsOf, ['1']);
+  look('', searches.partnerSearch, ['1']);
   look('', searches.toldOfSearch, ['1']);
   look('', hunting.runWithVersions, [all, runId(middle)]);
   look('', hunting.trustedIn, ['3']);

@@ -51,6 +51,8 @@ export interface ToldSearch {
   readonly test: string;
   /** The changes that it found; none: no change did it, or nobody can tell which. */
   readonly found: readonly FoundChange[];
+  /** Together with which alone what was found does harm. */
+  readonly partners: readonly FoundChange[];
   /** Among how many. */
   readonly among: number;
   readonly probability?: number;
@@ -63,13 +65,20 @@ export interface ToldSearch {
   readonly difference?: readonly string[];
   /** What was said last where something could not be put in; undefined: it could. */
   readonly lastWords?: string;
-  readonly heldAt: readonly { readonly component: string; readonly version: string }[];
+  readonly heldAt: readonly HeldAt[];
   /** What reproduces it on a machine of one's own. */
   readonly commands: readonly (readonly [command: string, what: string])[];
   /** With which the recipient can answer without a token; none where he is accused of nothing. */
   readonly links: readonly { readonly what: string; readonly url: string }[];
   /** True where the recipient is asked for an answer. */
   readonly isAsked: boolean;
+}
+
+/** What is held at a version, and what cannot be put in without what is held back. */
+export interface HeldAt {
+  readonly component: string;
+  readonly version: string;
+  readonly behind: readonly { readonly component: string; readonly version: string; readonly why: string }[];
 }
 
 /** A change that a search found. */

@@ -1,8 +1,11 @@
-import type { Counted, ToldSearch } from './news.js';
+import type { Counted, FoundChange, HeldAt, ToldSearch } from './news.js';
 import { oneLine } from './one-line.js';
 
 const MOST_DIFFERENCES = 12;
 const MOST_RUNS = 3;
+const MOST_BEHIND = 8;
+/** A command that is longer moves no other's text aside. */
+const WIDEST = 100;
 /** Lines of what was said last. */
 const MOST_WORDS = 12;
 
@@ -18,18 +21,51 @@ export function ofSearch(search: ToldSearch): readonly (readonly string[])[] {
   ].filter((part) => part.length > 0);
 }
 
-function aboutFound({ id, test, found, heldAt }: ToldSearch): readonly string[] {
-  const changes = found.flatMap(({ component, version, before, title, author, link }) => [
-    `Change:   ${oneLine(component, 200)} ${before === undefined ? '' : `${oneLine(before, 80)} -> `}${oneLine(version, 80)}`,
-    `          ${oneLine(title, 300)}${author === undefined ? '' : `, by ${oneLine(author, 200)}`}`,
-    ...(link === undefined ? [] : [`          ${oneLine(link, 500)}`]),
-  ]);
-  const held = heldAt.map(({ component, version }) => `${component} at ${version}`).join(', ');
+function aboutFound({ id, test, found, partners, heldAt }: ToldSearch): readonly string[] {
   return [
-    ...changes,
+    ...found.flatMap((change) => aboutChange('Change:', change)),
+    ...partners.flatMap((change) => aboutChange('With:', change)),
+    ...notAlone(partners.length),
     `Test:     ${oneLine(test, 200)}`,
     `Search:   ${id}`,
-    ...(held === '' ? [] : [`Held:     ${oneLine(held, 500)}, until a newer version passes`]),
+    ...heldBack(heldAt),
+  ];
+}
+
+function notAlone(partners: number): readonly string[] {
+  if (partners === 0) return [];
+  return [
+    partners === 1
+      ? '          Each of the two does no harm without the other.'
+      : '          It does no harm without one of these.',
+  ];
+}
+
+function aboutChange(
+  label: string,
+  { component, version, before, title, author, link }: FoundChange,
+): readonly string[] {
+  return [
+    `${label.padEnd(10)}${oneLine(component, 200)} ${before === undefined ? '' : `${oneLine(before, 80)} -> `}${oneLine(version, 80)}`,
+    `          ${oneLine(title, 300)}${author === undefined ? '' : `, by ${oneLine(author, 200)}`}`,
+    ...(link === undefined ? [] : [`          ${oneLine(link, 500)}`]),
+  ];
+}
+
+function heldBack(heldAt: readonly HeldAt[]): readonly string[] {
+  if (heldAt.length === 0) return [];
+  const held = heldAt.map(({ component, version }) => `${component} at ${version}`).join(', ');
+  const behind = heldAt.flatMap((one) => one.behind);
+  const more = behind.length - MOST_BEHIND;
+  return [
+    `Held:     ${oneLine(held, 500)}, until a newer version passes`,
+    ...behind
+      .slice(0, MOST_BEHIND)
+      .map(
+        ({ component, version, why }) =>
+          `          with it ${oneLine(`${component} ${version}: ${why}`, 300)}`,
+      ),
+    ...(more > 0 ? [`          and ${more} more`] : []),
   ];
 }
 
@@ -70,10 +106,10 @@ function difference({ difference: lines }: ToldSearch): readonly string[] {
 }
 
 function toType({ commands }: ToldSearch): readonly string[] {
-  const width = Math.max(0, ...commands.map(([command]) => command.length));
+  const width = Math.min(WIDEST, Math.max(0, ...commands.map(([command]) => command.length)));
   return [
     'What you can type:',
-    ...commands.map(([command, what]) => `  ${oneLine(command, 500).padEnd(width)}  ${what}`),
+    ...commands.map(([command, what]) => `  ${oneLine(command, 800).padEnd(width)}  ${what}`),
   ];
 }
 
