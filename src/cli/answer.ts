@@ -29,6 +29,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   'not-mine': 'withdrawn; everybody who was told is told so, and the change is tried again',
   'fixed-in': 'taken; until that version comes no other of it is tried',
   snooze: 'taken; no letter before then',
+  theirs: 'decided; the change is held back again, and its owner is told',
 };
 
 function said(word: string, value: string | undefined): Record<string, unknown> {
@@ -36,6 +37,9 @@ function said(word: string, value: string | undefined): Record<string, unknown> 
     case 'not-mine':
       if (value !== undefined) throw new Failure('not-mine says all: give reasons with --why');
       return { answer: 'not_mine' };
+    case 'theirs':
+      if (value !== undefined) throw new Failure('theirs says all: give reasons with --why');
+      return { answer: 'theirs' };
     case 'fixed-in':
       if (value === undefined)
         throw new Failure('say the version that mends it: testyard answer q12 fixed-in 1.3');
@@ -44,7 +48,9 @@ function said(word: string, value: string | undefined): Record<string, unknown> 
       if (value === undefined) throw new Failure('say for how long: testyard answer q12 snooze 3d');
       return { answer: 'snoozed', until: new Date(Date.now() + spanOf(value) * 1000).toISOString() };
     default:
-      throw new Failure(`'${word}' is no answer: not-mine, fixed-in VERSION or snooze TIME`);
+      throw new Failure(
+        `'${word}' is no answer: not-mine, fixed-in VERSION or snooze TIME; of an admin, theirs`,
+      );
   }
 }
 

@@ -185,8 +185,10 @@ function showFollowed(screen: Screen, { pins, accusations, told, closedAt }: Sea
   );
 }
 
-function answerWords({ answer, detail, answeredBy, until }: SearchDetail['accusations'][number]): string {
-  if (answer === undefined) return 'no answer yet';
+function answerWords(one: SearchDetail['accusations'][number]): string {
+  const { answer, detail, answeredBy, until, upheldBy } = one;
+  if (answer === undefined)
+    return upheldBy === undefined ? 'no answer yet' : `theirs after all, decided ${upheldBy}`;
   const by = `, says ${answeredBy}`;
   if (answer === 'not_mine') return `not theirs${by}: withdrawn${detail ? ` (${detail})` : ''}`;
   const rest = until === undefined ? '' : `snoozed until ${until}`;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Answer } from '../domain/answer/answer.js';
+import type { OwnersAnswer } from '../domain/answer/answer.js';
 import type { Accusation } from '../store/answering.js';
 
 /** The page behind a link of a letter: what is said, and the one button that says it. */
-export function askingPage(accusation: Accusation, answer: Answer['kind']): string {
+export function askingPage(accusation: Accusation, answer: OwnersAnswer['kind']): string {
   const { component, version, test } = accusation;
   const what = `${component} ${version}`;
   return page('Is this your answer?', [
@@ -26,7 +26,7 @@ export function answeredPage(accusation: Accusation, refused: string | undefined
 }
 
 /** What is shown of a link that came too late: nothing has happened, and how the same is said now. */
-export function expiredPage(accusation: Accusation, answer: Answer['kind']): string {
+export function expiredPage(accusation: Accusation, answer: OwnersAnswer['kind']): string {
   const { component, version, test } = accusation;
   return page('This link is no longer good', [
     `<p>It was made to answer that <b>${safe(`${component} ${version}`)}</b> breaks the test <b>${safe(test)}</b>. Nothing was changed.</p>`,
@@ -37,27 +37,27 @@ export function expiredPage(accusation: Accusation, answer: Answer['kind']): str
 }
 
 /** The command that says what a link would have said. */
-export function insteadOf({ search, change }: Accusation, answer: Answer['kind']): string {
+export function insteadOf({ search, change }: Accusation, answer: OwnersAnswer['kind']): string {
   return `testyard answer q${search} ${WORDS[answer]} --change c${change}`;
 }
 
-const WORDS: Readonly<Record<Answer['kind'], string>> = {
+const WORDS: Readonly<Record<OwnersAnswer['kind'], string>> = {
   not_mine: 'not-mine',
   fixed_in: 'fixed-in VERSION',
   snoozed: 'snooze 3d',
 };
-const SAYS: Readonly<Record<Answer['kind'], string>> = {
+const SAYS: Readonly<Record<OwnersAnswer['kind'], string>> = {
   not_mine:
     'You say that it is not this change. The accusation is withdrawn, everybody who was told of it is told so, and the change is tried again.',
   fixed_in: 'You say that a later version mends it. Until that version comes no other of it is tried.',
   snoozed: 'You want no letters about this for some days. What is held back stays so.',
 };
-const BUTTONS: Readonly<Record<Answer['kind'], string>> = {
+const BUTTONS: Readonly<Record<OwnersAnswer['kind'], string>> = {
   not_mine: 'It is not mine',
   fixed_in: 'It is fixed in this version',
   snoozed: 'Not before then',
 };
-const FIELDS: Readonly<Record<Answer['kind'], string>> = {
+const FIELDS: Readonly<Record<OwnersAnswer['kind'], string>> = {
   not_mine: '',
   fixed_in: '<p><label>Version <input name="version" required maxlength="200"></label></p>',
   snoozed: '<p><label>Days <input name="days" type="number" min="1" max="30" value="3" required></label></p>',

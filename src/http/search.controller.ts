@@ -3,11 +3,12 @@ import type { Answer } from '../domain/answer/answer.js';
 import type { Guidance } from '../domain/culprit/question.js';
 import { type Id, readId, showId } from '../domain/id.js';
 import { nearest } from '../domain/requirement.js';
+import { isPerson } from '../domain/tell/telling.js';
 import { giveAnswer } from '../stages/answer.js';
 import type { StandingIndex } from '../stages/standing-index.js';
 import { startSearch, type WantedSearch } from '../stages/start-search.js';
-import { findProject } from '../store/access.js';
-import { accusationsIn } from '../store/answering.js';
+import { findProject, mayPush } from '../store/access.js';
+import { type Accusation, accusationsIn, readPeople } from '../store/answering.js';
 import { guideSearch, type RunWithVersions, runWithVersions } from '../store/hunting.js';
 import {
   accusationsOf,
@@ -122,23 +123,24 @@ export class SearchController {
 
   @Serves('answerSearch')
   async answer(@Ask() ask: Asked<'answerSearch'>): Promise<SearchDetail> {
-    const { id } = await this.toChange(ask);
-    const { change } = ask.body;
+    const { id, project, projectId } = await this.find(ask);
+    const { caller } = ask;
+    const mayAll = mayPush(caller, projectId);
     const all = await accusationsIn(this.store, ask.visible, id);
-    if (all.length === 0) throw conflict(`Search q${id} has accused nobody: there is nothing to answer`);
-    const named = all.filter((one) =>
-      change === undefined ? true : one.change === readId('change', change),
-    );
-    const mine = named.length > 1 ? named.filter(({ owner }) => owner === ask.caller.name) : named;
-    const [one] = mine;
-    if (one === undefined || mine.length > 1) {
-      const some = all.map(
-        (other) => `${showId('change', other.change)} (${other.component} ${other.version})`,
+    if (all.length === 0 && mayAll)
+      throw conflict(`Search q${id} has accused nobody: there is nothing to answer`);
+    const people = await readPeople(this.store);
+    const one = theOne(all, ask.body.change, (owner) => isPerson(owner, caller.name, people), mayAll);
+    if (one === undefined)
+      throw forbidden(
+        `This takes the owner of what search q${id} found, the role developer of ${project}, or a grid admin`,
       );
-      throw wrong('change', `say which change the answer is about: ${some.join(', ')}`);
-    }
+    if (ask.body.answer === 'theirs' && !caller.gridAdmin)
+      throw forbidden('To decide that it is this change after all takes a grid admin');
     const given = answerIn(ask.body);
-    const refused = await this.store.transaction((tx) => giveAnswer(tx, one, given, ask.caller.name));
+    const refused = await this.store.transaction((tx) =>
+      giveAnswer(tx, one, given, caller.name, caller.gridAdmin),
+    );
     if (refused !== undefined) throw conflict(`It cannot be answered so: ${refused}`);
     return await this.seen(id);
   }
@@ -176,9 +178,7 @@ export class SearchController {
     return row;
   }
 
-  private async toChange(
-    ask: Asked<'guideSearch'> | Asked<'stopSearch'> | Asked<'answerSearch'>,
-  ): Promise<SearchRow> {
+  private async toChange(ask: Asked<'guideSearch'> | Asked<'stopSearch'>): Promise<SearchRow> {
     const row = await this.find(ask);
     wantSubmitter(ask.caller, row.projectId, row.project);
     return row;
@@ -245,9 +245,30 @@ function wrong(where: string, message: string): Refusal {
   return unprocessable('The search is not understood', [{ where, message }]);
 }
 
+/** The accusation that an answer is about, of those that the caller may answer; undefined: there is none. */
+function theOne(
+  all: readonly Accusation[],
+  change: string | undefined,
+  isOwn: (owner: string) => boolean,
+  mayAll: boolean,
+): Accusation | undefined {
+  const theirs = mayAll ? all : all.filter(({ owner }) => isOwn(owner));
+  if (theirs.length === 0) return undefined;
+  const named =
+    change === undefined ? theirs : theirs.filter((one) => one.change === readId('change', change));
+  const own = named.length > 1 ? named.filter(({ owner }) => isOwn(owner)) : named;
+  const [one] = own;
+  if (one !== undefined && own.length === 1) return one;
+  const some = theirs.map(
+    (other) => `${showId('change', other.change)} (${other.component} ${other.version})`,
+  );
+  throw wrong('change', `say which change the answer is about: ${some.join(', ')}`);
+}
+
 function answerIn({ answer, version = '', until = '', why }: Asked<'answerSearch'>['body']): Answer {
   switch (answer) {
     case 'not_mine':
+    case 'theirs':
       return { kind: answer, why };
     case 'fixed_in':
       return { kind: answer, version };

@@ -1,4 +1,4 @@
-import type { Answer } from '../domain/answer/answer.js';
+import type { Answer, OwnersAnswer } from '../domain/answer/answer.js';
 import {
   comesBefore,
   comesTooEarly,
@@ -22,18 +22,49 @@ import { type Change, setChangeState } from '../store/changing.js';
 import { liftPin } from '../store/holding-back.js';
 import type { Transaction } from '../store/store.js';
 import { wake } from '../store/store.js';
+import { decideNotTheirs, decideTheirs, waitingForAdmin } from './dispute.js';
 
 /** Nobody is left in peace for longer at a time. */
 const LONGEST_SNOOZE_MS = 90 * 86_400_000;
 
 /**
  * Somebody answers to an accusation; undefined: it is done, else why it cannot be. *Not mine* withdraws it: its pin is
- * lifted, the change tried again, and everybody who was told is told that.
+ * lifted, the change tried again, and everybody who was told is told that. Where it is found again an admin decides.
  */
 export async function giveAnswer(
   tx: Transaction,
   accusation: Accusation,
   given: Answer,
+  by: string,
+  isAdmin = false,
+): Promise<string | undefined> {
+  const problem = await settle(tx, accusation, given, by, isAdmin);
+  if (problem === undefined) await wake(tx, 'testyard_scheduler', 'testyard_history');
+  return problem;
+}
+
+async function settle(
+  tx: Transaction,
+  accusation: Accusation,
+  given: Answer,
+  by: string,
+  isAdmin: boolean,
+): Promise<string | undefined> {
+  if (given.kind === 'theirs')
+    return isAdmin
+      ? await decideTheirs(tx, accusation, given.why, by)
+      : 'that it is this change after all takes a grid admin';
+  if (given.kind === 'not_mine' && !isAdmin && accusation.upheldBy !== null)
+    return `${accusation.upheldBy} decided that it is this change: an admin can take that back`;
+  if (given.kind === 'not_mine' && isAdmin && accusation.withdrawnAt !== null)
+    if (await decideNotTheirs(tx, accusation, given.why, by)) return undefined;
+  return await answered(tx, accusation, given, by);
+}
+
+async function answered(
+  tx: Transaction,
+  accusation: Accusation,
+  given: OwnersAnswer,
   by: string,
 ): Promise<string | undefined> {
   const { search, change, state } = accusation;
@@ -57,7 +88,6 @@ export async function giveAnswer(
     for (const pin of await pinsFor(tx, search, change)) await liftPin(tx, pin, why, by);
     if (state === 'blamed' || state === 'uninstallable') await setChangeState(tx, [change], 'new', why, by);
   }
-  await wake(tx, 'testyard_scheduler', 'testyard_history');
   return undefined;
 }
 
@@ -70,14 +100,17 @@ async function misplaced(tx: Transaction, accusation: Accusation, fix: string): 
   return place !== undefined && place < BigInt(position) ? comesTooEarly(accusation, fix) : undefined;
 }
 
-/** Changes of a watch of which somebody said that only a later version mends what an earlier one broke; each says so. */
+/**
+ * Changes of a watch that wait: somebody said that only a later version mends what an earlier one broke, or an admin is to
+ * decide whether it is they that break something. Each says so.
+ */
 export async function waitingForFix(
   tx: Transaction,
   watch: string,
   changes: readonly Change[],
 ): Promise<readonly { readonly change: Change; readonly why: string }[]> {
   const fixes = await fixesIn(tx, watch);
-  const waiting = changes.flatMap((change) => {
+  const fixed = changes.flatMap((change) => {
     // A branch takes all that came before along with what mends it.
     const line = changes.filter(
       (one) => one === change || (one.kind === 'git' && one.component === change.component),
@@ -89,6 +122,12 @@ export async function waitingForFix(
       { change, why: `its owner says in ${showId('search', fix.search)} that ${mends}: that is waited for` },
     ];
   });
+  const waiting = [
+    ...fixed,
+    ...(await waitingForAdmin(tx, watch, changes)).filter((one) =>
+      fixed.every(({ change }) => change !== one.change),
+    ),
+  ];
   for (const { change, why } of waiting) await noteWaiting(tx, change.id, why);
   return waiting;
 }

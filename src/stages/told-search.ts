@@ -1,4 +1,4 @@
-import type { Answer } from '../domain/answer/answer.js';
+import type { OwnersAnswer } from '../domain/answer/answer.js';
 import { LINK_S, linkAt } from '../domain/answer/link.js';
 import type { Verification } from '../domain/culprit/verification.js';
 import { type Id, readId, showId } from '../domain/id.js';
@@ -8,10 +8,12 @@ import type { Blobs } from '../ports/blobs.js';
 import { accusationsIn } from '../store/answering.js';
 import { lastWordsOf } from '../store/broken-off.js';
 import { type Change, readChanges } from '../store/changing.js';
+import { disputesAbout } from '../store/disputes.js';
 import { findEnvironment } from '../store/environment.js';
 import { findSearch, listPins, partnerSearch, type SearchRow, trialsOf } from '../store/searches.js';
 import type { Sql } from '../store/store.js';
 import { atHome } from './at-home.js';
+import { decisions } from './dispute.js';
 import { compareRecorded } from './environment.js';
 
 /** What makes links with which a letter can be answered. */
@@ -68,7 +70,7 @@ export async function toldSearch(
     ...(difference === undefined ? {} : { difference }),
     heldAt: await heldAt(sql, pins.items),
     ...(lastWords === undefined ? {} : { lastWords }),
-    commands: await commandsFor(sql, row, [known, partners], trials),
+    commands: [...(await commandsFor(sql, row, [known, partners], trials)), ...(await toDecide(sql, known))],
     ...links,
   };
 }
@@ -157,7 +159,22 @@ async function commandsFor(
   ];
 }
 
-const ANSWERS: readonly (readonly [Answer['kind'], string])[] = [
+/** What an admin types where somebody has said that it is not what the search found. */
+async function toDecide(sql: Sql, known: readonly Change[]): Promise<ToldSearch['commands']> {
+  const disputes = await disputesAbout(
+    sql,
+    known.map(({ id }) => id),
+  );
+  return disputes.flatMap((dispute) => {
+    const [theirs, notTheirs] = decisions(dispute);
+    return [
+      [theirs, 'you decide that it is this change: it is held back, and its owner told'] as const,
+      [notTheirs, 'or that it is not: it is tried once more. Until then it is not tried at all'] as const,
+    ];
+  });
+}
+
+const ANSWERS: readonly (readonly [OwnersAnswer['kind'], string])[] = [
   ['not_mine', 'It is not this change'],
   ['fixed_in', 'A later version mends it'],
   ['snoozed', 'Not now'],

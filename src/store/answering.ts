@@ -1,7 +1,8 @@
-import type { Answer } from '../domain/answer/answer.js';
+import type { OwnersAnswer } from '../domain/answer/answer.js';
 import type { Fix } from '../domain/answer/fix.js';
 import type { ChangeState } from '../domain/change.js';
 import { type Id, showId } from '../domain/id.js';
+import type { Predicate } from '../domain/intake/reading.js';
 import type { ComponentKind } from '../domain/watch.js';
 import { type Visible, visibleIds } from './access.js';
 import { chronicle } from './chronicle.js';
@@ -14,6 +15,7 @@ export interface Accusation {
   readonly search: Id;
   readonly projectId: Id;
   readonly test: string;
+  readonly predicate: Predicate;
   readonly change: Id;
   readonly componentId: Id;
   readonly component: string;
@@ -23,13 +25,15 @@ export interface Accusation {
   readonly position: string;
   readonly state: ChangeState;
   readonly owner: string;
-  readonly answer: Answer['kind'] | null;
+  readonly answer: OwnersAnswer['kind'] | null;
   readonly withdrawnAt: Date | null;
+  /** The admin who decided that it is this change after all. */
+  readonly upheldBy: string | null;
 }
 
-const ACCUSATION = `SELECT a.id, a.search_id AS search, s.project_id AS "projectId", t.name AS test, a.change_id AS change,
-  k.id AS "componentId", k.name AS component, k.kind, c.version, c.position, c.state, a.owner, a.answer, a.withdrawn_at AS "withdrawnAt"
-  FROM accusation a JOIN search s ON s.id = a.search_id JOIN test t ON t.id = s.test_id
+const ACCUSATION = `SELECT a.id, a.search_id AS search, s.project_id AS "projectId", t.name AS test, s.predicate, a.change_id AS change,
+  k.id AS "componentId", k.name AS component, k.kind, c.version, c.position, c.state, a.owner, a.answer, a.withdrawn_at AS "withdrawnAt",
+  a.upheld_by AS "upheldBy" FROM accusation a JOIN search s ON s.id = a.search_id JOIN test t ON t.id = s.test_id
   JOIN change c ON c.id = a.change_id JOIN component k ON k.id = c.component_id`;
 
 /** The accusations of a search that may be seen. */
@@ -53,7 +57,7 @@ export async function accusationById(sql: Sql, id: Id): Promise<Accusation | und
 export async function noteAnswer(
   sql: Sql,
   { id, search, projectId, change, component, version }: Accusation,
-  answer: Answer,
+  answer: OwnersAnswer,
   by: string,
 ): Promise<boolean> {
   const detail =
@@ -91,7 +95,8 @@ const SNOOZED = `UPDATE accusation SET until = $2, answer = coalesce(answer, 'sn
     answered_at = CASE WHEN answer = 'fixed_in' THEN answered_at ELSE grid_now() END
   WHERE id = $1 AND withdrawn_at IS NULL`;
 const ANSWERED = `UPDATE accusation SET answer = $2, detail = $3, answered_by = $4, answered_at = grid_now(),
-    until = CASE WHEN $2 = 'fixed_in' THEN until END, withdrawn_at = CASE WHEN $2 = 'not_mine' THEN grid_now() END
+    until = CASE WHEN $2 = 'fixed_in' THEN until END, upheld_by = CASE WHEN $2 = 'fixed_in' THEN upheld_by END,
+    withdrawn_at = CASE WHEN $2 = 'not_mine' THEN grid_now() END
   WHERE id = $1 AND withdrawn_at IS NULL`;
 
 const KINDS = {
@@ -154,6 +159,12 @@ export async function placesOf(sql: Sql, component: Id, digits: string): Promise
 /** Says of a new change what it waits for. */
 export async function noteWaiting(sql: Sql, change: Id, why: string): Promise<void> {
   await sql.rows(`UPDATE change SET why = $2 WHERE id = $1 AND state = 'new' AND why <> $2`, [change, why]);
+}
+
+/** The addresses of people, by their names. */
+export async function readPeople(sql: Sql): Promise<Readonly<Record<string, string>>> {
+  const [row] = await sql.rows<{ people: Readonly<Record<string, string>> }>(`SELECT people FROM grid`);
+  return row?.people ?? {};
 }
 
 /** The moment it is for the grid. */

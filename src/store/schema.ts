@@ -1208,6 +1208,7 @@ export const SCHEMA = {
         search_open_ix: { columns: ['id'], where: 'closed_at IS NULL' },
         search_intake_ix: { columns: ['intakeId'] },
         search_test_ix: { columns: ['testId', 'id'] },
+        search_partner_ix: { columns: ['parentId'], where: 'partner_of IS NOT NULL' },
         search_record_ix: {
           columns: ['testId', 'id'],
           where:
@@ -1279,6 +1280,7 @@ export const SCHEMA = {
       answeredAt: orNull(instant()),
       until: orNull(instant()),
       withdrawnAt: orNull(instant()),
+      upheldBy: orNull(text()),
     },
     {
       foreignKeys: {

@@ -148,10 +148,11 @@ export async function accusationsOf(sql: Sql, search: Id) {
     answeredAt: Date | null;
     until: Date | null;
     withdrawnAt: Date | null;
+    upheldBy: string | null;
   }>(
     `SELECT 'c' || a.change_id AS change, k.name AS component, c.version, a.owner, a.made_at AS "madeAt", a.answer, a.detail,
-       a.answered_by AS "answeredBy", a.answered_at AS "answeredAt", a.until, a.withdrawn_at AS "withdrawnAt"
-     FROM accusation a JOIN change c ON c.id = a.change_id JOIN component k ON k.id = c.component_id
+       a.answered_by AS "answeredBy", a.answered_at AS "answeredAt", a.until, a.withdrawn_at AS "withdrawnAt",
+       a.upheld_by AS "upheldBy" FROM accusation a JOIN change c ON c.id = a.change_id JOIN component k ON k.id = c.component_id
      WHERE a.search_id = $1 ORDER BY a.id`,
     [search],
   );

@@ -102,6 +102,13 @@ const WAYS: Readonly<Record<string, (sql: Sql, entry: Said) => Promise<readonly 
     await put(sql, { thread: subject, kind: 'withdrawn', recipients: namesOf(people), topic: subject, text });
     return NOTHING;
   },
+  'accusation.upheld': async (sql, { subject, actor, data }) => {
+    const { people } = await listeners(sql, subject);
+    const { component, version, detail } = data as Record<string, string>;
+    const text = `${component} ${version} did it after all, decided ${actor}${detail ? ` (${detail})` : ''}: it is held back again`;
+    await put(sql, { thread: subject, kind: 'told', recipients: namesOf(people), topic: subject, text });
+    return NOTHING;
+  },
   'pin.lifted': async (sql, { subject, data }) => {
     const thread = String(data?.['search'] ?? '');
     // The letter that takes the accusation back says so too.

@@ -51,6 +51,7 @@ beforeAll(async () => {
   });
   for (const [name, role] of [
     ['ann', 'submitter'],
+    ['dev', 'developer'],
     ['vic', 'viewer'],
   ] as const) {
     const grant = { kind: 'person', gridAdmin: false, roles: { default: role } } as const;
@@ -102,7 +103,7 @@ it('shows what was searched, what is held back and what came together', async ()
   expect(json).toMatchObject({ id: 'q1', phase: 'done', conclusion: { kind: 'culprit' } });
 });
 
-it('takes a search, what is known of it, its end, and answers; from submitters', async () => {
+it('takes a search, what is known of it, its end, and answers; each from whom it takes', async () => {
   const versions = PACKAGES.flatMap((name) => ['--from', `lab/${name}=1`, '--to', `lab/${name}=2`]);
   expect((await as('vic', 2, 'search', 'start', 'one', ...versions)).err).toContain('role submitter');
   expect((await as('ann', 2, 'search', 'start', 'onee', ...versions)).err).toContain("did you mean 'one'?");
@@ -134,12 +135,12 @@ it('takes a search, what is known of it, its end, and answers; from submitters',
   expect((await as('ann', 0, 'search', 'stop', 'q3')).out).toMatch(/^q3 /m);
   expect((await as('ann', 2, 'search', 'stop', 'q3')).err).toContain('is over');
 
-  expect((await as('ann', 2, 'answer', 'q1', 'perhaps')).err).toContain(
+  expect((await as('dev', 2, 'answer', 'q1', 'perhaps')).err).toContain(
     'not-mine, fixed-in VERSION or snooze TIME',
   );
-  expect((await as('vic', 2, 'answer', 'q1', 'not-mine')).err).toContain('role submitter');
-  expect((await as('ann', 2, 'answer', 'q3', 'not-mine')).err).toContain('accused nobody');
-  await as('ann', 0, 'answer', 'q1', 'fixed-in', '3');
-  expect((await as('ann', 0, 'answer', 'q1', 'not-mine', '--why', 'no')).out).toContain('withdrawn');
-  expect((await as('vic', 0, 'search', 'q1')).out).toContain('not theirs, says ann: withdrawn (no)');
+  expect((await as('vic', 2, 'answer', 'q1', 'not-mine')).err).toContain('role developer');
+  expect((await as('dev', 2, 'answer', 'q3', 'not-mine')).err).toContain('accused nobody');
+  await as('dev', 0, 'answer', 'q1', 'fixed-in', '3');
+  expect((await as('dev', 0, 'answer', 'q1', 'not-mine', '--why', 'no')).out).toContain('withdrawn');
+  expect((await as('vic', 0, 'search', 'q1')).out).toContain('not theirs, says dev: withdrawn (no)');
 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AnswerLink, linkAt } from '../../src/domain/answer/link.js';
 import { openSearch } from '../../src/domain/culprit/search.js';
+import type { Role } from '../../src/store/access.js';
 import { recordArrivals } from '../../src/store/changing.js';
 import { startTestApi, type TestApi } from './api.js';
 import { Rows } from './rows.js';
@@ -157,6 +158,34 @@ describe('an answer with a token', () => {
     const done = await ask({ answer: 'fixed_in', version: '3' });
     expect(done.json.accusations).toMatchObject([
       { owner: 'ann', answer: 'fixed_in', detail: '3', answeredBy: 'admin' },
+    ]);
+  });
+
+  it('is taken from whose change it is, from developers and admins, and from nobody else', async () => {
+    const at = `/api/v1/searches/q${search}/answer`;
+    const until = new Date(Date.now() + 86_400_000).toISOString();
+    const people = { sue: 'sue@example.org', ann: 'ann@example.org', 'Ann B': 'ann@example.org' };
+    await api.store.rows(`UPDATE grid SET people = $1`, [JSON.stringify(people)]);
+    const ask = async (name: string, role: Role, body: unknown = { answer: 'snoozed', until }) => {
+      const { secret } = await api.token({ name, roles: { mine: role } });
+      return await api.ask(secret, 'POST', at, body);
+    };
+    const refused = await ask('sue', 'submitter');
+    expect([refused.status, refused.json.detail]).toEqual([
+      403,
+      `This takes the owner of what search q${search} found, the role developer of mine, or a grid admin`,
+    ]);
+    for (const [name, role] of [
+      ['ann', 'viewer'],
+      ['Ann B', 'submitter'],
+      ['dan', 'developer'],
+    ] as const)
+      expect((await ask(name, role)).status, name).toBe(200);
+    expect((await ask('dan', 'developer', { answer: 'theirs' })).json.detail).toContain('takes a grid admin');
+    const theirs = await api.ask(api.admin, 'POST', at, { answer: 'theirs' });
+    expect([theirs.status, theirs.json.detail]).toEqual([
+      409,
+      expect.stringContaining('nobody has said that it is not'),
     ]);
   });
 });

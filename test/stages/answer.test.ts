@@ -3,6 +3,7 @@ import { arriving, changing, has } from '../../bench/sim/changing-grid.js';
 import type { Fate, Piece } from '../../bench/sim/fate.js';
 import type { Answer } from '../../src/domain/answer/answer.js';
 import { giveAnswer } from '../../src/stages/answer.js';
+import { toldSearch } from '../../src/stages/told-search.js';
 import { accusationsIn } from '../../src/store/answering.js';
 import { type OpenedGrid, openChanging } from './opened-changing.js';
 
@@ -33,10 +34,10 @@ async function accused(fate: Fate) {
   expect(await grid.told()).toMatchObject([{ owner: 'p3@example.org', title: 'lab/p3 2 breaks one' }]);
 }
 
-const answer = async (given: Answer, search = '1') => {
+const answer = async (given: Answer, search = '1', isAdmin = false) => {
   const [accusation] = await accusationsIn(grid.sim.store, 'all', search);
   if (accusation === undefined) throw new Error('nobody is accused');
-  return await grid.sim.store.transaction((tx) => giveAnswer(tx, accusation, given, 'pia'));
+  return await grid.sim.store.transaction((tx) => giveAnswer(tx, accusation, given, 'pia', isAdmin));
 };
 const letters = () =>
   grid.sim.store.rows<{ to: string; kind: string; text: string; thread: string; wait: number }>(
@@ -87,9 +88,88 @@ describe('not mine', () => {
     expect((await grid.told()).slice(1)).toMatchObject([{ owner: 'the-admin' }]);
     expect(await said('decision.not_acted')).toMatchObject([
       { what: 'accuse anybody', found: 'lab/p3 2 breaks one' },
+      { what: 'try it', why: expect.stringContaining('an admin decides') },
     ]);
     expect(await pins()).toEqual([]);
     expect(await grid.baseline()).toEqual(at('2', { p3: '1' }));
+  });
+
+  describe('of a change that was found again', () => {
+    const arriveMore = async (...versions: readonly string[]) => {
+      for (const version of versions) {
+        grid.arrive(grid.sim.nowS + 60, [arriving('p1', version)]);
+        await grid.runUntilQuiet(grid.sim.nowS + 300, grid.sim.nowS + 6_000);
+      }
+    };
+    const searched = async () => (await grid.sim.store.rows(`SELECT 1 FROM search`)).length;
+    const whyOf = async (version: string) => {
+      const rows = await grid.sim.store.rows<{ why: string }>(`SELECT why FROM change WHERE title = $1`, [
+        `p3 ${version}`,
+      ]);
+      return rows[0]?.why;
+    };
+    /** It is said again and again that it is not `p3`, and found again that it is. */
+    async function disputed(fate = bad('2')) {
+      await accused(fate);
+      await answer({ kind: 'not_mine', why: '' });
+      await grid.runUntilQuiet(grid.sim.nowS + 300, 12_000);
+      expect((await grid.told()).slice(1)).toMatchObject([{ owner: 'the-admin' }]);
+    }
+
+    it('nothing is searched again until an admin decides, who is told once; all else goes on', async () => {
+      await disputed();
+      const before = await searched();
+      await arriveMore('3', '4', '5');
+      expect(await searched()).toBe(before);
+      expect(await grid.told()).toHaveLength(2);
+      expect(await grid.baseline()).toEqual(at('2', { p1: '5', p3: '1' }));
+      expect(await whyOf('2')).toMatch(
+        /^pia says in q1 that it is not this change, q\d+ found again that it is: an admin decides \(testyard answer q1 theirs --change c\d+, or not-mine\)$/,
+      );
+      const again = await grid.sim.store.rows<{ id: string }>(
+        `SELECT max(id) AS id FROM search WHERE partner_of IS NULL`,
+      );
+      const letter = await toldSearch(grid.sim.store, `q${again[0]?.id}`, {
+        recipient: 'the-admin',
+        at: new Date(),
+      });
+      expect(letter?.commands.map(([command]) => command)).toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(/^testyard answer q1 theirs --change c\d+$/),
+          expect.stringMatching(/^testyard answer q1 not-mine --change c\d+$/),
+        ]),
+      );
+    });
+
+    it('is held back once an admin says that it is this one: its owner is told, and can say so no more', async () => {
+      await disputed();
+      expect(await answer({ kind: 'theirs', why: 'I saw it' })).toMatch(/takes a grid admin/);
+      expect(await answer({ kind: 'theirs', why: 'I saw it' }, '1', true)).toBeUndefined();
+      expect(await pins()).toEqual([{ version: '1' }]);
+      expect(await grid.changes()).toMatchObject({ 'p3 2': 'blamed' });
+      expect(await said('accusation.upheld')).toMatchObject([{ actor: 'pia', detail: 'I saw it' }]);
+      const last = (await letters()).filter(({ to }) => to === 'p3@example.org').at(-1);
+      expect(last).toMatchObject({ kind: 'told', thread: 'q1' });
+      expect(last?.text).toBe('lab/p3 2 did it after all, decided pia (I saw it): it is held back again');
+      expect(await answer({ kind: 'not_mine', why: '' })).toMatch(/pia decided that it is this change/);
+      expect(await answer({ kind: 'theirs', why: '' }, '1', true)).toMatch(/nobody has said that it is not/);
+      await arriveMore('3');
+      grid.arrive(grid.sim.nowS + 60, [arriving('p3', '3')]);
+      await grid.runUntilQuiet(grid.sim.nowS + 300, grid.sim.nowS + 6_000);
+      expect(await grid.baseline()).toEqual(at('2', { p1: '3', p3: '3' }));
+      expect(await pins()).toEqual([]);
+    });
+
+    it('is tried once more where an admin says that it is not', async () => {
+      let isBad = true;
+      await disputed((piece) => (isBad ? bad('2')(piece) : undefined));
+      isBad = false;
+      expect(await answer({ kind: 'not_mine', why: '' })).toMatch(/withdrawn before/);
+      expect(await answer({ kind: 'not_mine', why: '' }, '1', true)).toBeUndefined();
+      expect(await said('accusation.tried_again')).toMatchObject([{ actor: 'pia' }]);
+      await grid.runUntilQuiet(grid.sim.nowS + 300, grid.sim.nowS + 6_000);
+      expect(await grid.baseline()).toEqual(at('2'));
+    });
   });
 
   it('holds for a week: after that the change can be named again', async () => {

@@ -10,6 +10,7 @@ import * as brokenOff from '../../src/store/broken-off.js';
 import * as changeLists from '../../src/store/change-lists.js';
 import * as changing from '../../src/store/changing.js';
 import * as comingBack from '../../src/store/coming-back.js';
+import * as disputes from '../../src/store/disputes.js';
 import * as drifting from '../../src/store/drifting.js';
 import * as environment from '../../src/store/environment.js';
 import * as equipping from '../../src/store/equipping.js';
@@ -747,7 +748,11 @@ describe('changes', () => {
   look('', answering.fixesIn, ['debs']);
   look('', answering.placesOf, ['1', '0123456']);
   look('', answering.noteWaiting, ['1', 'why']);
+  look('', answering.readPeople, []);
   look('', answering.gridNow, []);
+  look('', disputes.disputesIn, ['debs']);
+  look('', disputes.disputesAbout, [['1', '2']]);
+  look('', disputes.lastPin, ['1', '1']);
   look('', answering.holdLetters, ['1', 'ann', new Date()]);
   const red = { projectId: '3', testName: 'test 7', run: runId(middle) };
   look('of a red test', newRedsStore.ordinaryRuns, [red], { partitions: 20, rowsEach: 400, blocksEach: 500 });
@@ -774,30 +779,31 @@ describe('changes', () => {
   look('', changing.overtaken, [['1', '2']]);
   look('', knownBeforeStore.harmOf, [['1', '2']]);
   look('', knownBeforeStore.whatItTakes, ['1', ['restore']]);
-  look('to an accusation', answering.noteAnswer, [
-    {
-      ...{
-        id: '1',
-        search: '1',
-        projectId: '3',
-        test: 'boot',
-        change: '1',
-        componentId: '1',
-        component: 'a',
-      },
-      ...{
-        kind: 'apt',
-        version: '1',
-        position: '1',
-        state: 'blamed',
-        owner: 'ann',
-        answer: null,
-        withdrawnAt: null,
-      },
+  const accusation: answering.Accusation = {
+    ...{
+      id: '1',
+      search: '1',
+      projectId: '3',
+      test: 'boot',
+      change: '1',
+      componentId: '1',
+      component: 'a',
     },
-    { kind: 'not_mine', why: '' },
-    'ann',
-  ]);
+    ...{
+      kind: 'apt',
+      version: '1',
+      position: '1',
+      state: 'blamed',
+      owner: 'ann',
+      answer: null,
+      withdrawnAt: null,
+      upheldBy: null,
+      predicate: 'fails',
+    },
+  };
+  look('to an accusation', answering.noteAnswer, [accusation, { kind: 'not_mine', why: '' }, 'ann']);
+  look('', disputes.uphold, [accusation, '', 'ann']);
+  look('', disputes.withdrawAgain, [accusation, '', 'ann']);
 });
 
 test('every function of the store that speaks to the database has been looked at', () => {
@@ -816,6 +822,7 @@ test('every function of the store that speaks to the database has been looked at
   const modules = {
     access,
     answering,
+    disputes,
     hunting,
     searches,
     assigning,

@@ -34,9 +34,14 @@ export function addSearching(testyard: Command, does: Does): void {
   addSearch(testyard, does);
   testyard
     .command('answer')
-    .description('answer to what a search found: not-mine, fixed-in VERSION or snooze TIME')
+    .description(
+      'answer to what a search found: not-mine, fixed-in VERSION or snooze TIME; of an admin, theirs',
+    )
     .argument('<search>', 'q12, as in the letter')
-    .argument('<answer>', 'not-mine, fixed-in or snooze')
+    .argument(
+      '<answer>',
+      'not-mine, fixed-in or snooze; theirs: it is that change, though somebody said not-mine',
+    )
     .argument('[value]', 'the version that mends it, or for how long (3d)')
     .option('--change <id>', 'which one it is about, where the search named several')
     .option('--why <text>', 'for others to read')

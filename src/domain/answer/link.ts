@@ -1,11 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Id } from '../id.js';
-import type { Answer } from './answer.js';
+import type { OwnersAnswer } from './answer.js';
 
 /** A link with which one answer to one accusation can be given, without any token. */
 export interface AnswerLink {
   readonly accusation: Id;
-  readonly answer: Answer['kind'];
+  readonly answer: OwnersAnswer['kind'];
   /** Seconds of the epoch from which on it is good for nothing. */
   readonly expires: number;
 }

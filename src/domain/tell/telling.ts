@@ -46,6 +46,12 @@ export function addressOf(
   return other === undefined ? undefined : { address: other, instead: true };
 }
 
+/** Whether an owner is a person of that name: by the name itself, or by the address that both have. */
+export function isPerson(owner: string, name: string, people: Readonly<Record<string, string>>): boolean {
+  const address = addressIn(owner, people);
+  return owner === name || (address !== undefined && address === addressIn(name, people));
+}
+
 function addressIn(name: string, people: Readonly<Record<string, string>>): string | undefined {
   // `ann@example.org`, or `Ann <ann@example.org>`.
   const said = /<([^<>]+)>$/.exec(name)?.[1] ?? name;

@@ -89,6 +89,8 @@ export const AccusationView = z.object({
   /** Until then no letter is sent. */
   until: time.optional(),
   withdrawnAt: time.optional(),
+  /** The admin who decided that it is this change after all. */
+  upheldBy: z.string().optional(),
 });
 export type AccusationView = z.infer<typeof AccusationView>;
 
@@ -196,10 +198,11 @@ export const SearchGuidance = z.strictObject({
 
 const Word = z.enum(['not_mine', 'fixed_in', 'snoozed']);
 
-/** What somebody says to being told that their change broke something. */
+/** What somebody says to being told that their change broke something, or an admin who decides whose it is. */
 export const AnswerRequest = z
   .strictObject({
-    answer: Word,
+    /** `theirs`, of a grid admin: it is that change after all, though somebody has said that it is not. */
+    answer: z.enum([...Word.options, 'theirs']),
     /** Which change, where a search named several. */
     change: changeId.optional(),
     /** Of `fixed_in`: the version that mends it. */

@@ -41,8 +41,9 @@ export const searchRoutes = {
   }),
   answerSearch: post({
     path: '/api/v1/searches/:search/answer',
-    who: 'submitter',
-    summary: 'Answer to what a search found: not mine, fixed in a version, or not before a moment',
+    who: 'developer',
+    summary:
+      'Answer to what a search found: not mine, fixed in a version, or not before a moment; by whoever it was told to as well',
     body: contract.AnswerRequest,
     answer: contract.SearchDetail,
     status: 200,
