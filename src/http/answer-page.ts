@@ -4,10 +4,8 @@ import type { Accusation } from '../store/answering.js';
 
 /** The page behind a link of a letter: what is said, and the one button that says it. */
 export function askingPage(accusation: Accusation, answer: OwnersAnswer['kind']): string {
-  const { component, version, test } = accusation;
-  const what = `${component} ${version}`;
   return page('Is this your answer?', [
-    `<p>A search found that <b>${safe(what)}</b> breaks the test <b>${safe(test)}</b>.</p>`,
+    `<p>A search found that ${harmOf(accusation)}.</p>`,
     `<p>${safe(SAYS[answer])}</p>`,
     // Where no address is named the form goes to the page's own, seal included.
     `<form method="post">${FIELDS[answer]}<button type="submit">${safe(BUTTONS[answer])}</button></form>`,
@@ -27,14 +25,29 @@ export function answeredPage(accusation: Accusation, refused: string | undefined
 
 /** What is shown of a link that came too late: nothing has happened, and how the same is said now. */
 export function expiredPage(accusation: Accusation, answer: OwnersAnswer['kind']): string {
-  const { component, version, test } = accusation;
   return page('This link is no longer good', [
-    `<p>It was made to answer that <b>${safe(`${component} ${version}`)}</b> breaks the test <b>${safe(test)}</b>. Nothing was changed.</p>`,
+    `<p>It was made to answer that ${harmOf(accusation)}. Nothing was changed.</p>`,
     '<p>Whoever has a token for the grid can still say the same:</p>',
     `<pre>${safe(insteadOf(accusation, answer))}</pre>`,
     '<p>Without one, ask the admin of the grid to say it.</p>',
   ]);
 }
+
+function harmOf({ component, kind, version, test, predicate }: Accusation): string {
+  const what = `<b>${safe(`${component} ${version}`)}</b>`;
+  if (predicate === 'lost') return `${what} takes its host down`;
+  return predicate === 'refused'
+    ? `${what} ${REFUSED[kind]}`
+    : `${what} breaks the test <b>${safe(test)}</b>`;
+}
+
+const REFUSED: Readonly<Record<Accusation['kind'], string>> = {
+  apt: 'cannot be installed',
+  dnf: 'cannot be installed',
+  git: 'cannot be built',
+  image: 'cannot be put on a host',
+  test: 'cannot be set up',
+};
 
 /** The command that says what a link would have said. */
 export function insteadOf({ search, change }: Accusation, answer: OwnersAnswer['kind']): string {

@@ -72,6 +72,20 @@ describe('a link in a letter', () => {
     expect((await read())?.answer).toBeNull();
   });
 
+  it.each([
+    ['fails', 'breaks the test <b>boot</b>'],
+    ['refused', 'cannot be installed.'],
+    ['lost', 'takes its host down.'],
+  ])('says what was found: %s', async (predicate, harm) => {
+    await api.store.rows(`UPDATE search SET predicate = $2 WHERE id = $1`, [search, predicate]);
+    for (const expires of [inADay(), Math.floor(Date.now() / 1000) - 1]) {
+      const accept = { accept: 'text/html' };
+      const page = await api.ask(undefined, 'GET', link('not_mine', expires), undefined, accept);
+      expect(page.text).toMatch(/lab\/&lt;b&gt;[-0-9a-f]+ 2<\/b> /);
+      expect(page.text).toContain(harm);
+    }
+  });
+
   it('is the answer once it is confirmed, without a token', async () => {
     const done = await api.ask(undefined, 'POST', link('not_mine'), '', form);
     expect([done.status, done.text.includes('Your answer was taken')]).toEqual([200, true]);
