@@ -125,7 +125,7 @@ function verifiedWords(seen: NonNullable<SearchDetail['verified']>): string {
 
 const BAR = 30;
 
-function showBelief(screen: Screen, { likeliest, closedAt }: SearchDetail): void {
+function showBelief(screen: Screen, { likeliest, closedAt, partnerOf }: SearchDetail): void {
   if (likeliest.length === 0) return;
   screen.line(closedAt === undefined ? '\nlikely by now' : '\nlikely at its end');
   screen.table(
@@ -133,7 +133,7 @@ function showBelief(screen: Screen, { likeliest, closedAt }: SearchDetail): void
       `  ${'#'.repeat(Math.max(1, Math.round(cause.probability * BAR))).padEnd(BAR)}`,
       cause.probability.toFixed(3),
       cause.changes.length === 1 ? (cause.changes[0]?.id ?? '') : '',
-      causeName(cause),
+      causeName(cause, partnerOf),
     ]),
   );
 }

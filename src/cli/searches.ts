@@ -25,7 +25,7 @@ export async function searches(setting: Setting, options: ListOptions): Promise<
         String(one.spent.search + one.spent.verify),
         String(one.changes),
         ago(one.openedAt),
-        one.closedAt === undefined ? `likeliest: ${causeWords(one.likeliest[0])}` : one.why,
+        one.closedAt === undefined ? `likeliest: ${causeWords(one.likeliest[0], one.partnerOf)}` : one.why,
       ]),
     ]),
   );
@@ -94,12 +94,20 @@ export function stateOf({ phase, conclusion, closedAt }: SearchView): Cell {
 }
 
 /** A cause in a line: `lab/foo 1.3 (0.97)`. */
-export function causeWords(cause: SearchView['likeliest'][number] | undefined): string {
-  return cause === undefined ? 'nothing' : `${causeName(cause)} (${cause.probability.toFixed(2)})`;
+export function causeWords(
+  cause: SearchView['likeliest'][number] | undefined,
+  partnerOf?: SearchView['partnerOf'],
+): string {
+  return cause === undefined ? 'nothing' : `${causeName(cause, partnerOf)} (${cause.probability.toFixed(2)})`;
 }
 
-/** What a cause is, without how likely it is. */
-export function causeName({ kind, changes }: SearchView['likeliest'][number]): string {
+/** What a cause is, without how likely it is; `partnerOf`: of a search for what does harm only together with that change. */
+export function causeName(
+  { kind, changes }: SearchView['likeliest'][number],
+  partnerOf?: SearchView['partnerOf'],
+): string {
+  if (kind === 'environment' && partnerOf !== undefined)
+    return `none of them: ${partnerOf} does harm by itself`;
   if (kind === 'environment') return 'no change: bad in the last good state too';
   if (kind === 'flaky') return 'no change: now and then in any state';
   const [first] = changes;

@@ -10,10 +10,11 @@ const MOST_CAUSES = 20;
 
 /** A search as people see it. */
 export function searchView(row: SearchRow): SearchView {
-  const { id, project, intake, test, predicate, actor, consequences, value, closedAt, why } = row;
+  const { id, project, intake, test, predicate, partnerOf, actor, consequences, value, closedAt, why } = row;
   return {
     ...{ id: `q${id}`, project, test, predicate, actor, consequences, why },
     ...(intake === null ? {} : { intake }),
+    ...(partnerOf === null ? {} : { partnerOf: `c${partnerOf}` }),
     openedAt: row.openedAt.toISOString(),
     ...(closedAt === null ? {} : { closedAt: closedAt.toISOString() }),
     phase: value.phase,

@@ -26,6 +26,8 @@ export const SearchView = z.object({
   test: z.string(),
   /** What is bad: the test fails, nothing can be put in, or the host is lost. */
   predicate: z.enum(['fails', 'refused', 'lost']),
+  /** The change that does harm: whether by itself, or together with one of these alone, is the question; absent: it is another. */
+  partnerOf: changeId.optional(),
   actor: z.string(),
   /** Whether what it finds is held back and its owner told. */
   consequences: z.boolean(),
