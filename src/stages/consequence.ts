@@ -113,7 +113,7 @@ function inWords(conclusion: Conclusion, hunt: Hunt): string {
     case 'several':
       return `${named(conclusion.changes)}: probability ${conclusion.probability.toFixed(4)}`;
     case 'environment':
-      return `it fails in the last good state too: probability ${conclusion.probability.toFixed(4)}`;
+      return `${hunt.partnerOf === null ? 'it fails in the last good state too' : 'it does harm by itself'}: probability ${conclusion.probability.toFixed(4)}`;
     case 'flaky':
       return `it fails now and then in any state, about ${(conclusion.rate * 100).toFixed(0)} % of the time`;
     case 'smallest set':
