@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { type Happening, replayed } from '../domain/culprit/journal.js';
 import { openSearch, type Search } from '../domain/culprit/search.js';
+import { broughtFor, placed } from './bisect-command.js';
 import type { Bisection, BisectJournal, Kept } from './bisect-journal.js';
 import type { BisectRepository } from './bisect-repository.js';
 import { Failure } from './failure.js';
@@ -28,14 +27,15 @@ interface Begun {
 
 /** The bisection that was begun here before, where it is the one that is asked for; else a new one. */
 export async function beginOrGoOn(
-  { screen }: Setting,
+  setting: Setting,
   repository: BisectRepository,
   journal: BisectJournal,
   script: readonly string[],
   options: BisectOptions,
 ): Promise<Begun> {
+  const { screen } = setting;
   const kept = await journal.read();
-  if (kept === undefined) return await begin(repository, journal, script, options);
+  if (kept === undefined) return await begin(setting, repository, journal, script, options);
   const isOver = kept.search.phase === 'done';
   const changed = changes(kept.bisection, options);
   const isAnother = !(await isSame(repository, kept.bisection, script, options));
@@ -47,7 +47,7 @@ export async function beginOrGoOn(
         undefined,
         'Go on with it: testyard bisect. Read it: testyard bisect log. Forget it: testyard bisect reset',
       );
-    const begun = await begin(repository, journal, script, options);
+    const begun = await begin(setting, repository, journal, script, options);
     screen.note(
       `the bisection before this one ${isOver ? 'was over' : 'had tried nothing'}: it is forgotten`,
     );
@@ -60,6 +60,7 @@ export async function beginOrGoOn(
 }
 
 async function begin(
+  { screen }: Setting,
   repository: BisectRepository,
   journal: BisectJournal,
   script: readonly string[],
@@ -75,10 +76,17 @@ async function begin(
     await repository.commit('--good', good),
     await repository.commit('--bad', bad),
   );
+  const words = await placed(repository, script);
+  const brought = await broughtFor(repository, commits, words);
+  if (brought !== undefined)
+    screen.note(
+      `commit ${brought.lackedBy.slice(0, 12)} has no ${brought.place}: yours of now is put into every commit`,
+    );
   const bisection: Bisection = {
     version: 1,
     commits,
-    script: await placed(repository, script),
+    script: words,
+    ...(brought === undefined ? {} : { brought }),
     keepsFiles: keepFiles === true,
     ...(timeout === undefined ? {} : { timeoutS: timeout }),
     question: { kind: 'line', changes: commits.length - 1, switching: switchCost },
@@ -137,17 +145,6 @@ function triedIn({ happenings }: Kept): number {
 
 function counted(trials: number): string {
   return trials === 1 ? '1 trial' : `${trials} trials`;
-}
-
-/** Files that the repository does not know are not in its work trees: they are named by where they are. */
-async function placed(repository: BisectRepository, script: readonly string[]): Promise<readonly string[]> {
-  const words: string[] = [];
-  for (const [n, word] of script.entries()) {
-    const isFile = (n > 0 || word.includes('/')) && existsSync(word);
-    const isOurs = isFile && !(await repository.knows(path.resolve(word)));
-    words.push(isOurs ? path.resolve(word) : word);
-  }
-  return words;
 }
 
 /** Another question than the one under way is not mixed with it. */

@@ -15,6 +15,17 @@ import type { Question } from '../domain/culprit/question.js';
 import type { Search } from '../domain/culprit/search.js';
 import { Failure } from './failure.js';
 
+/** A script that some commits lack: it is put into every work tree as it was when the bisection began. */
+export interface Brought {
+  /** From the top folder of the repository on. */
+  readonly place: string;
+  /** Where it was taken from. */
+  readonly from: string;
+  readonly base64: string;
+  /** One of the commits that lack it. */
+  readonly lackedBy: string;
+}
+
 /** What a bisection is about. */
 export interface Bisection {
   readonly version: 1;
@@ -22,6 +33,8 @@ export interface Bisection {
   readonly commits: readonly string[];
   /** The command that tells good from bad. */
   readonly script: readonly string[];
+  /** The script of the command, where some commits lack it. */
+  readonly brought?: Brought;
   readonly keepsFiles: boolean;
   /** Seconds after which a script that goes on is ended and counts as bad. */
   readonly timeoutS?: number;

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type GitEnd, git } from '../adapters/git-command.js';
+import type { Bisection, Brought } from './bisect-journal.js';
 import { Failure } from './failure.js';
 
 /** A commit as people know it. */
@@ -33,6 +34,7 @@ async function said(folder: string, ...args: readonly string[]): Promise<string>
 /** A repository whose work tree is left alone: commits are tried in linked work trees of their own. */
 export class BisectRepository {
   private constructor(
+    /** The top folder of the user's work tree; of a repository without one its own. */
     readonly top: string,
     /** The folder that all its work trees share, in which the state of a bisection is kept. */
     readonly shared: string,
@@ -45,7 +47,11 @@ export class BisectRepository {
     if (end.kind === 'no_program') throw new Failure('there is no program git on this machine');
     if (end.kind !== 'ok')
       throw new Failure(`--repo ${folder}: no repository of git`, undefined, 'Name its folder with --repo.');
-    return new BisectRepository(folder, end.out.toString('utf8').trim());
+    const top = await asked(folder, 'rev-parse', '--show-toplevel');
+    return new BisectRepository(
+      top.kind === 'ok' ? top.out.toString('utf8').trimEnd() : folder,
+      end.out.toString('utf8').trimEnd(),
+    );
   }
 
   /** The commit that a name stands for now. */
@@ -88,6 +94,14 @@ export class BisectRepository {
     return (await asked(this.top, 'ls-files', '--error-unmatch', '--', file)).kind === 'ok';
   }
 
+  /** One of the commits, a line, that has no file at this place; undefined: all have. */
+  async lacking([good = '', ...after]: readonly string[], place: string): Promise<string | undefined> {
+    if ((await said(this.top, 'ls-tree', '--full-tree', good, '--', place)) === '') return good;
+    const line = [`${good}..${after.at(-1)}`, '--first-parent', '-m', '--no-renames'];
+    const gone = await said(this.top, 'log', '--format=%H', '--diff-filter=D', ...line, '--', place);
+    return gone === '' ? undefined : gone.split('\n')[0];
+  }
+
   /** A linked work tree in a temporary folder. */
   async workTree(commit: string): Promise<BisectTree> {
     const folder = await mkdtemp(path.join(tmpdir(), FOLDER));
@@ -117,6 +131,16 @@ export class BisectRepository {
   }
 }
 
+/** Where a folder really is, which is made where there is none; undefined: it cannot be. */
+async function madeFolder(folder: string): Promise<string | undefined> {
+  try {
+    await mkdir(folder, { recursive: true });
+    return await realpath(folder);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A work tree in which one commit after another is tried. */
 export class BisectTree {
   constructor(
@@ -126,9 +150,27 @@ export class BisectTree {
   ) {}
 
   /** The files of a commit; unless they are kept nothing else, so that no trial finds what an earlier one left. */
-  async put(commit: string, keepsFiles: boolean): Promise<void> {
+  async put(
+    commit: string,
+    { keepsFiles, brought }: Pick<Bisection, 'keepsFiles' | 'brought'>,
+  ): Promise<void> {
     await said(this.path, 'checkout', '--quiet', '--force', '--detach', commit);
     if (!keepsFiles) await said(this.path, 'clean', '-ffdxq');
+    if (brought !== undefined) await this.bring(commit, brought);
+  }
+
+  private async bring(commit: string, { place, base64 }: Brought): Promise<void> {
+    const file = path.join(this.path, place);
+    const parent = await madeFolder(path.dirname(file));
+    const inside = await realpath(this.path);
+    if (parent === undefined || !`${parent}/`.startsWith(`${inside}/`))
+      throw new Failure(
+        `${place} cannot be put into commit ${commit.slice(0, 12)}: a link there leads out of the repository, or a file is in its way`,
+        undefined,
+        'Copy the script to a folder outside of the repository, and name that one.',
+      );
+    await rm(file, { recursive: true, force: true });
+    await writeFile(file, Buffer.from(base64, 'base64'), { mode: 0o755 });
   }
 
   async remove(): Promise<void> {

@@ -132,13 +132,17 @@ function costLines({ spent, verification, conclusion }: Search): readonly string
   ];
 }
 
-function againLines({ commits, script }: Bisection, conclusion: Conclusion): readonly string[] {
+function againLines({ commits, script, brought }: Bisection, conclusion: Conclusion): readonly string[] {
   if (conclusion.kind !== 'culprit' && conclusion.kind !== 'several') return [];
   // Of several only the last can be tested.
   const commit = short(commits[conclusion.changes.at(-1) ?? 0] ?? '');
-  return [
-    `see it again: git worktree add --detach ../again ${commit} && cd ../again && ${script.map(quoted).join(' ')}`,
+  const steps = [
+    `git worktree add --detach ../again ${commit}`,
+    'cd ../again',
+    ...(brought === undefined ? [] : [`install -D ${quoted(brought.from)} ${quoted(brought.place)}`]),
+    script.map(quoted).join(' '),
   ];
+  return [`see it again: ${steps.join(' && ')}`];
 }
 
 /** A word as a shell takes it. */

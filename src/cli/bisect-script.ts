@@ -17,6 +17,7 @@ export interface ScriptLimits {
 export function runScript(
   script: readonly string[],
   folder: string,
+  commit: string,
   { timeoutS, stop, isShown }: ScriptLimits,
 ): Promise<Outcome> {
   const [program = '', ...args] = script;
@@ -46,7 +47,7 @@ export function runScript(
     };
     child.on('error', (error) => {
       over();
-      reject(new Failure(`${program} cannot be run: ${error.message}`));
+      reject(unrunnable(program, commit, error));
     });
     child.on('close', (code) => {
       over();
@@ -54,6 +55,18 @@ export function runScript(
       resolve(stop.aborted ? 'withdrawn' : tooLong ? 'bad' : outcomeOf(code));
     });
   });
+}
+
+function unrunnable(program: string, commit: string, error: NodeJS.ErrnoException): Failure {
+  const whys: Readonly<Record<string, string>> = {
+    ENOENT: 'it, or what its first line says to run it with, is not there',
+    EACCES: 'it is not executable there',
+  };
+  return new Failure(
+    `${program} cannot be run in commit ${commit.slice(0, 12)}: ${whys[error.code ?? ''] ?? error.message}`,
+    undefined,
+    'Begin anew with a script outside of the repository; where a commit cannot be tested, let it exit 125.',
+  );
 }
 
 function outcomeOf(code: number | null): Outcome {

@@ -58,9 +58,10 @@ async function play(
     const silent: number[] = [];
     const carryOut = async (trial: Trial) => {
       const tree = trees.get(trial.host) as BisectTree;
-      await tree.put(bisection.commits[trial.state] ?? '', bisection.keepsFiles);
+      const commit = bisection.commits[trial.state] ?? '';
+      await tree.put(commit, bisection);
       const { timeoutS } = bisection;
-      const outcome = await runScript(bisection.script, tree.path, {
+      const outcome = await runScript(bisection.script, tree.path, commit, {
         stop: stop.signal,
         isShown: options.output === true,
         ...(timeoutS === undefined ? {} : { timeoutS }),
