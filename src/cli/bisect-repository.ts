@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type GitEnd, git } from '../adapters/git-command.js';
 import type { Bisection, Brought } from './bisect-journal.js';
+import { pruneModules, putModules } from './bisect-modules.js';
 import { Failure } from './failure.js';
 
 /** A commit as people know it. */
@@ -128,6 +129,7 @@ export class BisectRepository {
     await asked(this.top, 'worktree', 'remove', '--force', '--force', tree);
     await rm(folder, { recursive: true, force: true });
     await asked(this.top, 'worktree', 'prune');
+    await pruneModules(this.shared);
   }
 }
 
@@ -156,6 +158,7 @@ export class BisectTree {
   ): Promise<void> {
     await said(this.path, 'checkout', '--quiet', '--force', '--detach', commit);
     if (!keepsFiles) await said(this.path, 'clean', '-ffdxq');
+    await putModules(this.path, commit, this.repository.shared, keepsFiles);
     if (brought !== undefined) await this.bring(commit, brought);
   }
 

@@ -124,3 +124,23 @@ describe('the script', () => {
     expect(readdirSync(outside)).toEqual([]);
   }, 60_000);
 });
+
+describe('submodules', () => {
+  it('are there in trials as each commit names them, from what the clone has of them', async () => {
+    const library = new ALine(cli).grow(8);
+    try {
+      line.git('submodule', '--quiet', 'add', library.repo, 'lib');
+      line.grow(8, (n) => line.git('-C', 'lib', 'checkout', '--quiet', library.commits[n] ?? ''));
+      rmSync(library.repo, { recursive: true });
+      const test = ['--', 'sh', '-c', 'test "$(cat lib/number)" -lt 5'];
+      const done = await line.bisect([...line.between(0, 7), ...test]);
+      expect(done.out).toContain('  change 5\n');
+      expect(done.code).toBe(0);
+      expect(readdirSync(line.temporary)).toEqual([]);
+      expect(line.git('-C', 'lib', 'worktree', 'list').split('\n')).toHaveLength(1);
+      expect(line.git('status', '--porcelain')).toBe('');
+    } finally {
+      library.remove();
+    }
+  }, 60_000);
+});
