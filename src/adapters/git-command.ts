@@ -21,6 +21,8 @@ export interface GitLimits {
   readonly workTree?: string;
   /** The one way over which it may reach others; undefined: none. */
   readonly scheme?: string;
+  /** Objects that a partial clone lacks are fetched from where it was cloned: of a person's own repository. */
+  readonly fetchesMissing?: boolean;
   readonly signal: AbortSignal;
   readonly input?: string;
 }
@@ -61,7 +63,7 @@ export function git(args: readonly string[], limits: GitLimits): Promise<GitEnd>
   const limited = 'ulimit -f "$1"; shift; command -v git >/dev/null || exit 127; exec git "$@"';
   return new Promise((resolve, reject) => {
     const child = spawn('/bin/sh', ['-c', limited, 'git', blocks, ...SETTINGS, ...where, ...args], {
-      env: environment(limits.scheme),
+      env: environment(limits),
       cwd: workTree ?? folder ?? '/',
       detached: true,
       stdio: 'pipe',
@@ -97,7 +99,7 @@ export function git(args: readonly string[], limits: GitLimits): Promise<GitEnd>
   });
 }
 
-function environment(scheme: string | undefined): NodeJS.ProcessEnv {
+function environment({ scheme, fetchesMissing = false }: GitLimits): NodeJS.ProcessEnv {
   const passed = PASSED.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );
@@ -106,11 +108,11 @@ function environment(scheme: string | undefined): NodeJS.ProcessEnv {
     ...Object.fromEntries(passed),
     LC_ALL: 'C',
     GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: scheme ?? 'none',
+    GIT_ALLOW_PROTOCOL: scheme ?? (fetchesMissing ? 'file:git:http:https:ssh' : 'none'),
     GIT_LITERAL_PATHSPECS: '1',
     GIT_OPTIONAL_LOCKS: '0',
     // Objects that are not there are missing: nothing is fetched behind our back.
-    GIT_NO_LAZY_FETCH: '1',
+    ...(fetchesMissing ? {} : { GIT_NO_LAZY_FETCH: '1' }),
   };
 }
 

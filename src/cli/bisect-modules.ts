@@ -8,7 +8,10 @@ import { Failure } from './failure.js';
 const PATIENCE_MS = 30 * 60_000;
 
 async function asked(folder: string, ...args: readonly string[]): Promise<GitEnd> {
-  return await git(['-C', folder, ...args], { signal: AbortSignal.timeout(PATIENCE_MS) });
+  return await git(['-C', folder, ...args], {
+    signal: AbortSignal.timeout(PATIENCE_MS),
+    fetchesMissing: true,
+  });
 }
 
 /**

@@ -22,7 +22,10 @@ const FOLDER = 'testyard-bisect-';
 const TREE = 'tree';
 
 async function asked(folder: string, ...args: readonly string[]): Promise<GitEnd> {
-  return await git(['-C', folder, ...args], { signal: AbortSignal.timeout(PATIENCE_MS) });
+  return await git(['-C', folder, ...args], {
+    signal: AbortSignal.timeout(PATIENCE_MS),
+    fetchesMissing: true,
+  });
 }
 
 async function said(folder: string, ...args: readonly string[]): Promise<string> {

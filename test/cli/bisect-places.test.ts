@@ -144,3 +144,13 @@ describe('submodules', () => {
     }
   }, 60_000);
 });
+
+it('a partial clone fetches what a trial needs and it has not', async () => {
+  const origin = line.grow(8);
+  origin.git('config', 'uploadpack.allowFilter', 'true');
+  const clone = path.join(line.folder, 'clone');
+  origin.git('clone', '--quiet', '--filter=blob:none', `file://${line.repo}`, clone);
+  const done = await line.bisect(['--repo', clone, ...line.between(0, 7), ...below(5)]);
+  expect(done.out).toContain('  change 5\n');
+  expect(done.code).toBe(0);
+}, 60_000);
