@@ -22,7 +22,7 @@ import { asked, dice, type Figure, report } from './parts/report.js';
  * Searches for a culprit that only the simulation knows, at least 20,000 trials a row. Bounds hold for the worse end of the
  * 95 % interval, in the worst of a row's cells; a share that ended right is taken over both lengths.
  */
-const options = asked({ searches: 1000, repositories: 60 });
+const options = asked({ searches: 3000, repositories: 60 });
 const roll = dice(options.seed);
 const figures: Record<string, Figure> = {};
 const most = (than: number) => ({ kind: 'most', than }) as const;
@@ -137,7 +137,7 @@ function switching(): void {
 function sets(): void {
   const noisyTimes: number[] = [];
   // A search takes as long as thirty along a line.
-  const searches = Math.ceil(options.searches / 5);
+  const searches = Math.ceil(options.searches / 15);
   for (const [size, name] of [
     [1, 'set_single'],
     [2, 'set_pair'],
