@@ -62,7 +62,10 @@ async function bisecting(
   const command = bisectCommand({ good, bad }, file, places);
   if (command !== undefined) {
     const where = places.map(({ into }) => into).join(' and ');
-    const what = places.length === 0 ? '' : `, and what step ${steps} does, which replaces ${where}`;
+    const what =
+      places.length === 0
+        ? ''
+        : `, and what step ${steps} does, into ${where}, which must not be there before`;
     return [[command, `in a clone of it (${copy}${what})`]];
   }
   const alone = bisectCommand({ good, bad }, file, []) ?? '';

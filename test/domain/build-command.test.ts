@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -77,6 +77,15 @@ describe('the command that shows at home which commit makes a test fail', () => 
     expect(await exitOf([{ into: path.join(folder, 'other'), recipe: 'true' }, build])).toBe(0);
     execFileSync('git', ['add', 'value'], { cwd: source });
     expect(await exitOf([{ into }])).toBe(1);
+  });
+
+  it('never replaces what it has not put there itself', async () => {
+    const own = path.join(folder, 'own');
+    mkdirSync(own);
+    writeFileSync(path.join(own, 'precious'), 'mine');
+    for (const place of [{ into: own }, { into: own, recipe: 'true' }])
+      expect(await exitOf([place])).toBe(128);
+    expect(readFileSync(path.join(own, 'precious'), 'utf8')).toBe('mine');
   });
 
   it('tells a commit that cannot be built from one that fails', async () => {

@@ -12,10 +12,12 @@ export interface CommitPlace {
   readonly recipe?: string | null;
 }
 
+/** At home nothing is replaced but what an earlier trial has put there; 128 is to `bisect` that there is no answer. */
+const MARK = '.testyard-trial';
+const CLEAR = `[ ! -e "$1" ] || [ -e "$1/${MARK}" ] || { echo "$1 is there: move it away" >&2; exit 128; }; rm -rf "$1"`;
 /** What does, in a clone, what a step does; 125 is to `bisect` that the commit cannot be tested. */
-const FILES = 'rm -rf "$1" && git checkout-index -a --prefix="$1/" || exit 125; shift';
-const BUILD =
-  'OUT=$(mktemp -d) && export OUT && sh -euc "$2" && rm -rf "$1" && mkdir -p "$1" && cp -r "$OUT/." "$1" && rm -rf "$OUT" || exit 125; shift 2';
+const FILES = `${CLEAR} && git checkout-index -a --prefix="$1/" && touch "$1/${MARK}" || exit 125; shift`;
+const BUILD = `OUT=$(mktemp -d) && export OUT && sh -euc "$2" || exit 125; ${CLEAR} && mkdir -p "$1" && cp -r "$OUT/." "$1" && touch "$1/${MARK}" && rm -rf "$OUT" || exit 125; shift 2`;
 
 /**
  * One command that finds in a clone which commit makes a test fail, as the grid did: what the test looks at is put there
