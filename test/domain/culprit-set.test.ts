@@ -70,6 +70,16 @@ describe('a set of changes', () => {
     expect(conclusion).toMatchObject({ changes: [2] });
   });
 
+  test('a host that becomes free meanwhile knows what the others are trying', () => {
+    const search = openSearch(SET);
+    const first = nextTrials(search, [{ name: 'one' }]);
+    const under = asked(search, first);
+    const second = nextTrials(under, [{ name: 'two' }]);
+    expect(second).toEqual(nextTrials(structuredClone(under), [{ name: 'two' }]));
+    expect(second[0]?.of).not.toEqual(first[0]?.of);
+    expect(second[0]?.state).not.toBe(first[0]?.state);
+  });
+
   test('the same seed asks for the same sets', () => {
     const first = nextTrials(openSearch(SET), hosts(3));
     expect(nextTrials(openSearch({ ...SET }), hosts(3))).toEqual(first);

@@ -10,14 +10,18 @@ import type { Tally } from './tally.js';
 
 type Sets = readonly (readonly number[])[];
 
-const spaces = new WeakMap<readonly Tally[], { readonly question: Question; readonly space: Space }>();
+const spaces = new WeakMap<
+  readonly Tally[],
+  { readonly question: Question; readonly sets: Sets; readonly space: Space }
+>();
 
-/** What is believed of a set of changes, and what to try next; kept with the tallies, which never change. */
+/** What is believed of a set of changes, and what to try next; kept with the tallies and the sets, which never change. */
 export function setSpace(question: Question, tallies: readonly Tally[], sets: Sets): Space {
   const kept = spaces.get(tallies);
-  if (kept?.question === question) return kept.space;
+  // Sets that are under way may have been added since, with no tally yet.
+  if (kept?.question === question && kept.sets === sets) return kept.space;
   const space = spaceOf(question, tallies, sets);
-  spaces.set(tallies, { question, space });
+  spaces.set(tallies, { question, sets, space });
   return space;
 }
 
