@@ -244,9 +244,9 @@ async function blame(
       said,
     );
   if (notActed === undefined) {
-    const { behind } = lineWithout(line, new Set(without), new Map());
     const gone = intake === undefined ? await goneOn(tx, hunt, held) : new Set<Id>();
     const there = held.filter(({ id }) => !gone.has(id));
+    const { behind } = lineWithout(line, new Set(without.filter((id) => !gone.has(id))), new Map());
     await pinAll(tx, hunt, there, behind, said);
     if (intake === undefined && there.length > 0) await rollBack(tx, line, there, behind, said);
     const known = await readChanges(

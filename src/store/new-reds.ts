@@ -75,10 +75,13 @@ export async function movedBetween(
      WHERE m.project_id = $1 ORDER BY e.since, e.id, c.position`,
     [project, since, until],
   );
-  const components = new Set(rows.map(({ componentId }) => componentId));
-  const still = new Set(
-    [...components].flatMap((one) => stillThere(rows.filter(({ componentId }) => componentId === one))),
-  );
+  const ways = new Map<Id, Entry[]>();
+  for (const entry of rows) {
+    const way = ways.get(entry.componentId);
+    if (way === undefined) ways.set(entry.componentId, [entry]);
+    else way.push(entry);
+  }
+  const still = new Set([...ways.values()].flatMap(stillThere));
   const before = new Map<Id, string>();
   return rows.flatMap((entry) => {
     if (!still.has(entry)) return [];
